@@ -1,0 +1,1 @@
+"""Transfer learning from few labelled examples, with scores that can be believed."""

@@ -1,0 +1,1 @@
+"""What is transferred: pre-trained networks, their weights and their blocks."""

@@ -1,0 +1,1 @@
+"""Inputs: from folders, tables and objects to pixels, and into folds."""

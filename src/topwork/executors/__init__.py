@@ -1,0 +1,1 @@
+"""Running the part of a network before the cut, fast."""

@@ -1,0 +1,1 @@
+"""What is grown in place of the output layer."""
