@@ -1,4 +1,4 @@
-"""What every backbone promises: a name, a digest, what it takes, what it was trained on, its blocks.
+"""What every backbone promises: a name, a digest, its input, what it was trained on, its blocks.
 
 What it does not know: how weights are found (weights.py), and how the network is run (executors).
 """
@@ -47,12 +47,14 @@ class Network:
             as it is, whatever the form.
         num_prefix_tokens: leading tokens that stand for no place in the image (class token,
             registers), where the form is NLC.
+        without_prefix: the blocks that run before these tokens are added.
     """
 
     module: torch.nn.Module
     blocks: Sequence[str]
     form: Form
     num_prefix_tokens: int = 0
+    without_prefix: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

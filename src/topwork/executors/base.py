@@ -12,14 +12,28 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from topwork.errors import SettingError
+
 POOLS = ("mean", "std", "max", "grid2", "grid3", "prefix")
 """Ways of turning a block's output into numbers, in the order in which they are stored.
 
 `mean`, `std`, `max` over all places (C numbers each); `grid2`, `grid3`: means over the cells of a
 2x2 or 3x3 grid (4C, 9C; channel-major: all cells of channel 0, then of channel 1, ...); `prefix`:
 the tokens that stand for no place (class token first), for transformers. A block whose output has
-no places, [N, C], has `mean` alone.
+no places, [N, C] or [N, C, 1, 1], is taken as it is and called `mean`, whatever pools are asked
+for. A block whose places form no square has no grids, one without such tokens no `prefix`.
 """
+
+
+def order_pools(pools: Sequence[str]) -> tuple[str, ...]:
+    """Return the pools once each, in the order of `POOLS`. Raises SettingError on another."""
+    unknown = sorted(set(pools) - set(POOLS))
+    if unknown or not pools:
+        raise SettingError(
+            f"The pools are {list(pools)!r}; accepted: one or more of {', '.join(POOLS)}. "
+            f"{'Remove ' + repr(unknown[0]) if unknown else 'Name at least one'}."
+        )
+    return tuple(pool for pool in POOLS if pool in pools)
 
 
 @dataclass(frozen=True, kw_only=True)

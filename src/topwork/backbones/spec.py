@@ -1,0 +1,98 @@
+"""Reads what a user calls a backbone: `name?option=value&option=value`, and finds near names.
+
+What it does not know: which backbones exist.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from topwork.errors import SettingError
+
+OPTIONS = {
+    "pretrained": "true or false",
+    "seed": "a whole number, with pretrained=false",
+    "size": "pixels on each side",
+    "resize": "squash, crop or pad",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A backbone as the user named it.
+
+    Attributes:
+        base: the name before the options.
+        pretrained: False for random weights, made from `seed`.
+        size: pixels on each side; None for what the backbone was published with.
+        resize: how a picture is brought to the square; None for the default.
+    """
+
+    base: str
+    pretrained: bool = True
+    seed: int = 0
+    size: int | None = None
+    resize: str | None = None
+
+    def __str__(self) -> str:
+        """The one way to write it: options that say nothing are left out."""
+        options = []
+        if not self.pretrained:
+            options.append("pretrained=false")
+            if self.seed:
+                options.append(f"seed={self.seed}")
+        if self.size is not None:
+            options.append(f"size={self.size}")
+        if self.resize is not None:
+            options.append(f"resize={self.resize}")
+        return self.base + ("?" + "&".join(options) if options else "")
+
+
+def parse_spec(text: str) -> Spec:
+    """Read a name and its options. Raises SettingError on an option or value not accepted."""
+    base, _, query = text.partition("?")
+    given: dict[str, str] = {}
+    for part in filter(None, query.split("&")):
+        key, _, value = part.partition("=")
+        if key not in OPTIONS:
+            accepted = "; ".join(f"{name}= {meaning}" for name, meaning in OPTIONS.items())
+            raise SettingError(
+                f"The backbone {text!r} has an option {key!r}; accepted: {accepted}. Remove it."
+            )
+        given[key] = value
+    pretrained = given.get("pretrained", "true").lower()
+    if pretrained not in ("true", "false"):
+        raise _bad_value(text, "pretrained", given["pretrained"])
+    if "seed" in given and pretrained == "true":
+        raise SettingError(
+            f"The backbone {text!r} has a seed, but its weights are not random. Add "
+            "pretrained=false, or remove the seed."
+        )
+    return Spec(
+        base=base,
+        pretrained=pretrained == "true",
+        seed=_whole(text, "seed", given["seed"]) if "seed" in given else 0,
+        size=_whole(text, "size", given["size"]) if "size" in given else None,
+        resize=given.get("resize"),
+    )
+
+
+def nearest_names(name: str, known: Iterable[str], count: int = 5) -> str:
+    """Return the known names that are spelt most like this one, for a message."""
+    names = [k for k in known if k]
+    close = difflib.get_close_matches(name, names, n=count, cutoff=0.3)
+    return ", ".join(repr(k) for k in close or names[:count]) or "none"
+
+
+def _whole(text: str, key: str, value: str) -> int:
+    if not (value.isascii() and value.isdecimal()):
+        raise _bad_value(text, key, value)
+    return int(value)
+
+
+def _bad_value(text: str, key: str, value: str) -> SettingError:
+    return SettingError(
+        f"The backbone {text!r} has {key}={value!r}; accepted: {OPTIONS[key]}. Correct it."
+    )

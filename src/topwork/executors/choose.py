@@ -1,0 +1,77 @@
+"""Chooses what runs a backbone: a GPU where there is one, else OpenVINO, else PyTorch on the CPU.
+
+It does not load torch merely to ask for a GPU: where no NVIDIA driver and no Apple GPU is in
+sight, the answer is the CPU. What it does not know: how any of them works.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+from topwork.backbones.base import Backbone
+from topwork.errors import SettingError
+from topwork.executors.base import Executor
+
+DEVICES = ("auto", "cpu", "openvino", "torch", "cuda", "mps")
+DRIVERS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")
+"""Any of these is there where an NVIDIA driver is loaded on Linux (`/dev/dxg` under WSL)."""
+
+log = logging.getLogger(__name__)
+
+
+def open_executor(backbone: Backbone, *, pools: Sequence[str], device: str = "auto") -> Executor:
+    """Return an executor for the backbone.
+
+    Args:
+        device: `auto`: CUDA where it works, else `cpu`. `cpu`: OpenVINO, or PyTorch where OpenVINO
+            is not installed or cannot convert the network (the log says why). `openvino`, `torch`
+            (on the CPU), `cuda`, `cuda:1`, `mps`: this and nothing else.
+
+    Raises:
+        SettingError: the device is not known, or not here.
+        BackboneError: the network cannot be built, or not run there.
+    """
+    if device.split(":")[0] not in DEVICES:
+        raise SettingError(f"The device is {device!r}; accepted: {', '.join(DEVICES)}, cuda:<n>.")
+    if device == "auto":
+        device = "cuda" if _cuda_works() else "cpu"
+    if device == "cpu":
+        return _on_cpu(backbone, pools)
+    if device == "openvino":
+        from topwork.executors.openvino import open_compiled
+
+        return open_compiled(backbone, pools)
+    from topwork.executors.torch import TorchExecutor
+
+    return TorchExecutor(backbone, pools=pools, device="cpu" if device == "torch" else device)
+
+
+def _on_cpu(backbone: Backbone, pools: Sequence[str]) -> Executor:
+    from topwork.executors.openvino import ConversionError, open_compiled
+    from topwork.executors.torch import TorchExecutor
+
+    if importlib.util.find_spec("openvino") is None:
+        log.warning("OpenVINO is not installed; PyTorch runs the backbone, several times slower.")
+        return TorchExecutor(backbone, pools=pools)
+    try:
+        return open_compiled(backbone, pools)
+    except ConversionError as error:
+        log.warning("%s PyTorch runs it, several times slower.", error)
+        return TorchExecutor(backbone, pools=pools)
+
+
+def _cuda_works() -> bool:
+    """Whether torch can use an NVIDIA GPU; torch is loaded only where a driver is in sight."""
+    if platform.system() == "Windows":
+        driver = Path(r"C:\Windows\System32\nvcuda.dll").exists()
+    else:
+        driver = any(Path(path).exists() for path in DRIVERS)
+    if not driver:
+        return False
+    import torch
+
+    return torch.cuda.is_available()

@@ -1,0 +1,223 @@
+"""Runs the frozen part on a CPU with OpenVINO, from a compiled form that is kept on disk.
+
+The compiled form is made once, from the torch module; whoever opens it again needs no torch.
+What it does not know: which backbone is wanted, and where the images come from.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork import files
+from topwork.backbones.base import Backbone
+from topwork.digests import digest_settings
+from topwork.errors import BackboneError
+from topwork.executors.base import Executor, Segment, order_pools
+
+FORMAT = 1
+"""Raise it when the compiled form changes: pooled.py, the batch, the layout."""
+
+BATCH = 4
+NETWORK, LAYOUT = "network.xml", "layout.json"
+
+
+class ConversionError(BackboneError):
+    """The network runs in PyTorch, but OpenVINO has no form of it."""
+
+
+@final
+class OpenVINOExecutor(Executor):
+    """A compiled network on this machine's CPU, in float32.
+
+    The batch is fixed and the last one is filled up with zeros, so that every input goes through
+    the same arithmetic, whatever its neighbours. As many batches run side by side as there are
+    cores: on a small network that beats spreading one batch over the cores.
+    """
+
+    precision = "f32"
+
+    def __init__(self, folder: Path) -> None:
+        """Open the compiled form in a folder: no torch is needed, nor the backbone.
+
+        Raises:
+            BackboneError: it is missing, damaged, or of another version.
+        """
+        self.folder = folder
+        layout = _read_layout(folder)
+        self.segments: Sequence[Segment] = tuple(
+            Segment(block=block, pool=pool, size=size) for block, pool, size in layout["segments"]
+        )
+        self._shape: tuple[int, ...] = tuple(layout["shape"])
+        self._compiled = _compile(folder)
+        num_streams = self._compiled.get_property("NUM_STREAMS")
+        self.device = f"CPU ({num_streams} streams, OpenVINO)"
+        # twice the streams: while one batch of each runs, the next is filled and the last read
+        self._requests = [self._compiled.create_infer_request() for _ in range(2 * num_streams)]
+
+    def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield a vector for every input [S, S, 3], in their order."""
+        source = iter(inputs)
+        idle = deque(self._requests)
+        busy: deque[tuple[Any, int]] = deque()
+        try:
+            while True:
+                while idle:
+                    batch = list(islice(source, self._shape[0]))
+                    if not batch:
+                        break
+                    request = idle.popleft()
+                    self._fill(request, batch)
+                    request.start_async()
+                    busy.append((request, len(batch)))
+                if not busy:
+                    return
+                request, count = busy.popleft()
+                request.wait()
+                vectors = np.array(request.get_output_tensor().data[:count], dtype=np.float32)
+                idle.append(request)
+                yield from vectors
+        finally:
+            for request, _ in busy:  # their memory is in use until they are done
+                request.wait()
+
+    def _fill(self, request: Any, batch: Sequence[npt.NDArray[np.uint8]]) -> None:
+        tensor = request.get_input_tensor().data
+        for place, image in enumerate(batch):
+            if image.shape != self._shape[1:] or image.dtype != np.uint8:
+                raise BackboneError(
+                    f"The network takes uint8 {list(self._shape[1:])}, and got {image.dtype} "
+                    f"{list(image.shape)}. Decode the image with the backbone's own input."
+                )
+            tensor[place] = image
+        tensor[len(batch) :] = 0
+
+
+def open_compiled(backbone: Backbone, pools: Sequence[str]) -> OpenVINOExecutor:
+    """Open the backbone's compiled form from the cache; where there is none, make it first.
+
+    Raises:
+        BackboneError: the network cannot be built or converted.
+    """
+    folder = compiled_folder(backbone, pools)
+    if folder.is_dir():
+        try:
+            return OpenVINOExecutor(folder)
+        except BackboneError:
+            pass  # damaged: a cache is made again
+    compile_network(backbone, pools, folder)
+    return OpenVINOExecutor(folder)
+
+
+def compiled_folder(backbone: Backbone, pools: Sequence[str]) -> Path:
+    """Return where the compiled form is kept, under all that it depends on."""
+    key = digest_settings(
+        {
+            "backbone": backbone.digest,
+            "input": backbone.input.settings(),
+            "pools": list(order_pools(pools)),
+            "openvino": version("openvino"),
+            "format": FORMAT,
+        }
+    )
+    return files.cache_folder() / "compiled" / key
+
+
+def compile_network(backbone: Backbone, pools: Sequence[str], folder: Path) -> None:
+    """Convert the backbone, with its pools, into a folder: network.xml, .bin, layout.json.
+
+    Raises:
+        BackboneError: the network cannot be built or converted.
+    """
+    import openvino
+    import torch
+
+    from topwork.executors.pooled import pooled_network
+
+    module, segments = pooled_network(backbone, pools)
+    size = backbone.input.size
+    shape = [BATCH, size, size, 3]
+    example = torch.zeros(shape, dtype=torch.uint8)
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # tracing warns of every constant that it finds
+        try:
+            model = openvino.convert_model(
+                module, example_input=example, input=[(shape, openvino.Type.u8)]
+            )
+        except Exception as error:  # the converter raises whatever it meets
+            raise ConversionError(
+                f"Backbone {backbone.name!r} cannot be converted for OpenVINO: "
+                f"{type(error).__name__}: {str(error)[:500]}. Run it with PyTorch: --device torch."
+            ) from error
+    layout = {
+        "format": FORMAT,
+        "backbone": backbone.name,
+        "digest": backbone.digest,
+        "shape": shape,
+        "segments": [[s.block, s.pool, s.size] for s in segments],
+    }
+    with files.disk_errors("Keeping the compiled network"), files.replacing_folder(folder) as new:
+        openvino.save_model(model, new / NETWORK, compress_to_fp16=False)
+        (new / LAYOUT).write_text(json.dumps(layout, indent=1), encoding="utf-8")
+
+
+def _read_layout(folder: Path) -> dict[str, Any]:
+    try:
+        layout = json.loads((folder / LAYOUT).read_text(encoding="utf-8"))
+        known = layout["format"] == FORMAT and all(key in layout for key in ("shape", "segments"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BackboneError(
+            f"The compiled network in {folder} cannot be read: {type(error).__name__}: {error}. "
+            "Remove the folder, and name the backbone again to have it made."
+        ) from error
+    if not known:
+        raise BackboneError(
+            f"The compiled network in {folder} is of format {layout.get('format')!r}; this version "
+            f"of Topwork reads {FORMAT}. Remove the folder, and name the backbone again."
+        )
+    return dict(layout)
+
+
+def _compile(folder: Path) -> Any:
+    import openvino
+
+    cores = num_cores()
+    settings: dict[str, Any] = {
+        "INFERENCE_PRECISION_HINT": "f32",  # the default on new CPUs, bf16, is 1e-2 off
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        "NUM_STREAMS": cores,
+        "INFERENCE_NUM_THREADS": cores,
+    }
+    blobs = files.cache_folder() / "compiled" / "blobs"
+    core = openvino.Core()
+    try:
+        blobs.mkdir(parents=True, exist_ok=True)
+        if os.access(blobs, os.W_OK):
+            settings["CACHE_DIR"] = str(blobs)
+    except OSError:  # read-only: it compiles each time, which costs a second
+        pass
+    try:
+        return core.compile_model(str(folder / NETWORK), "CPU", settings)
+    except RuntimeError as error:
+        raise BackboneError(
+            f"The compiled network in {folder} cannot be loaded: {str(error)[:500]}. Remove the "
+            "folder, and name the backbone again to have it made."
+        ) from error
+
+
+def num_cores() -> int:
+    """The cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS or Windows
+        return os.cpu_count() or 1

@@ -1,0 +1,126 @@
+"""Runs the frozen part in PyTorch: on a GPU in bfloat16, elsewhere in float32.
+
+On a CPU it is the slow reference; OpenVINO is several times as fast. What it does not know: which
+device is best (choose.py). Importing this file loads no torch; making an executor does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.backbones.base import Backbone
+from topwork.errors import BackboneError, SettingError
+from topwork.executors.base import Executor, Segment
+from topwork.executors.pooled import pooled_network
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH = {"cuda": 128, "mps": 32, "cpu": 8}
+IN_FLIGHT = 2
+"""Batches given to a GPU before the first is read back: it computes one while the next is sent."""
+
+
+@final
+class TorchExecutor(Executor):
+    """A network in PyTorch on one device.
+
+    The batch is fixed and the last one is filled up with zeros, as in OpenVINO's executor, so that
+    the same kernels run on every input.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        pools: Sequence[str],
+        device: str = "cpu",
+        batch_size: int | None = None,
+    ) -> None:
+        """Build the network and put it on `device`: `cpu`, `cuda`, `cuda:1`, `mps`.
+
+        Raises:
+            SettingError: there is no such device here.
+            BackboneError: the network cannot be built.
+        """
+        import torch
+
+        self._device = _check_device(device)
+        kind = self._device.type
+        module, segments = pooled_network(backbone, pools)
+        self.segments: Sequence[Segment] = segments
+        self.precision = "bf16" if kind == "cuda" else "f32"
+        name = torch.cuda.get_device_name(self._device) if kind == "cuda" else kind.upper()
+        self.device = f"{name} (PyTorch, {self.precision})"
+        self._module = module.to(self._device)
+        if kind == "cuda":
+            self._module = self._module.to(memory_format=torch.channels_last)
+        self._batch_size = batch_size or BATCH[kind]
+        self._shape = (backbone.input.size, backbone.input.size, 3)
+
+    def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield a vector for every input [S, S, 3], in their order."""
+        source = iter(inputs)
+        waiting: deque[tuple[Any, int]] = deque()
+        while True:
+            batch = list(islice(source, self._batch_size))
+            if batch:
+                waiting.append((self._start(batch), len(batch)))
+            if not waiting:
+                return
+            if not batch or len(waiting) > (IN_FLIGHT if self._device.type == "cuda" else 0):
+                output, count = waiting.popleft()
+                yield from output.float().cpu().numpy()[:count]
+
+    def _start(self, batch: Sequence[npt.NDArray[np.uint8]]) -> torch.Tensor:
+        """Send a batch to the device; on a GPU this returns before it is computed."""
+        import torch
+
+        on_gpu = self._device.type == "cuda"
+        pixels = torch.zeros((self._batch_size, *self._shape), dtype=torch.uint8, pin_memory=on_gpu)
+        array = pixels.numpy()
+        for place, image in enumerate(batch):
+            if image.shape != self._shape or image.dtype != np.uint8:
+                raise BackboneError(
+                    f"The network takes uint8 {list(self._shape)}, and got {image.dtype} "
+                    f"{list(image.shape)}. Decode the image with the backbone's own input."
+                )
+            array[place] = image
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=on_gpu),
+        ):
+            # the caching allocator keeps pinned memory until the copy from it is done
+            output: torch.Tensor = self._module(pixels.to(self._device, non_blocking=on_gpu))
+        return output
+
+
+def _check_device(name: str) -> torch.device:
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise _no_device(name) from error
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there.get(device.type, False):
+        raise _no_device(name)
+    return device
+
+
+def _no_device(name: str) -> SettingError:
+    return SettingError(
+        f"PyTorch has no device {name!r} here; accepted: cpu, or where there is one cuda (an "
+        "NVIDIA GPU, with a PyTorch built for it) or mps (Apple). Use --device cpu, or install the "
+        "driver and a PyTorch for it: https://pytorch.org/get-started/locally"
+    )
