@@ -28,7 +28,6 @@ REFUSED_ARGUMENTS = (
     *("checkpoint_path", "cache_dir", "scriptable", "exportable", "no_jit"),
     *("features_only", "out_indices", "num_classes", "img_size"),
 )
-)
 
 
 def build_embedded(entry: Embedded, path: Path) -> Network:
