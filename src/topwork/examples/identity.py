@@ -1,0 +1,188 @@
+"""Makes each content one example, and says what becomes of repeats, conflicts and leaks.
+
+- The same content and label again: one example, the first by name.
+- The same content under two labels: every copy is left out, for no one knows which is right.
+- The same content in two parts of a data set: kept in test, else in validation, else in train.
+  A copy of a test image that was learned from would flatter the score.
+- The same content and label in two groups: kept once, in the first one's group, and reported.
+
+What it does not know: folders, tables, and what the content is.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from topwork.errors import SourceError
+from topwork.examples.example import Example, ExampleSet, Skipped, Split
+
+Progress = Callable[[int, int], None]
+"""Called with how many inputs have been looked at, and how many there are."""
+
+SPLIT_NAMES: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""The names that authors give to the parts of a data set, in lower case."""
+
+_NUM_THREADS = min(4, os.cpu_count() or 1)  # hashing waits for the disk more than for a core
+_KEPT_FIRST: dict[Split | None, int] = {"test": 0, "validation": 1, "train": 2, None: 2}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """One input, before it is known whether it repeats another.
+
+    Attributes:
+        order: examples are sorted by it, and by name where it is None: row 10 comes after row 9.
+        digest: computes the SHA-256 of its content; raises OSError, ExampleError or ValueError
+            where it cannot be read.
+        name, read, label, group, split: as in `Example`.
+    """
+
+    name: str
+    order: tuple[str, int] | None = None
+    digest: Callable[[], str]
+    read: Callable[[], object]
+    label: str | None = None
+    group: str | None = None
+    split: Split | None = None
+
+    def example(self, digest: str) -> Example:
+        """The example with this digest."""
+        return Example(
+            name=self.name,
+            digest=digest,
+            read=self.read,
+            label=self.label,
+            group=self.group,
+            split=self.split,
+        )
+
+
+def gather(
+    found: Sequence[Found],
+    *,
+    origin: str,
+    skipped: Iterable[Skipped] = (),
+    ignored: Counter[str] | None = None,
+    on_progress: Progress | None = None,
+) -> ExampleSet:
+    """Hash all that was found and return it as a set in which each content stands once.
+
+    Every input ends up in exactly one of `examples`, `skipped` and `num_duplicates`. Raises
+    SourceError where no example is left.
+    """
+    left_out = list(skipped)
+    ordered = sorted(found, key=lambda one: one.order or (one.name, 0))
+    copies: dict[str, list[Found]] = {}
+    for one, result in zip(ordered, hash_all(ordered, on_progress), strict=True):
+        if isinstance(result, Skipped):
+            left_out.append(result)
+        else:
+            copies.setdefault(result, []).append(one)
+    digests: dict[int, str] = {}  # of those that are kept, by id
+    num_duplicates = 0
+    for digest, same in copies.items():
+        chosen = _choose(same)
+        if chosen is not None:
+            digests[id(chosen)] = digest
+        for one in same:
+            conflict = _conflict(one, chosen, same)
+            if conflict:
+                left_out.append(Skipped(name=one.name, reason=conflict))
+            elif one is not chosen:
+                num_duplicates += 1
+    if not digests:
+        raise SourceError(_nothing_left(origin, left_out))
+    return ExampleSet(
+        examples=tuple(one.example(digests[id(one)]) for one in ordered if id(one) in digests),
+        origin=origin,
+        skipped=tuple(sorted(left_out, key=lambda s: (s.name, s.reason))),
+        ignored=ignored if ignored is not None else Counter(),
+        num_duplicates=num_duplicates,
+    )
+
+
+def hash_all(found: Sequence[Found], on_progress: Progress | None = None) -> list[str | Skipped]:
+    """Return each one's digest in order, or the reason why it cannot be read."""
+
+    def digest_of(one: Found) -> str | Skipped:
+        try:
+            return one.digest()
+        except OSError as error:
+            reason = f"the file cannot be read: {error.strerror or error}"
+        except ValueError as error:  # an ExampleError; or a NUL character in a path
+            reason = str(error)
+        return Skipped(name=one.name, reason=reason)
+
+    digests: list[str | Skipped] = []
+    with ThreadPoolExecutor(_NUM_THREADS) as pool:
+        for digest in pool.map(digest_of, found):
+            digests.append(digest)
+            if on_progress is not None:
+                on_progress(len(digests), len(found))
+    return digests
+
+
+def clean_text(text: str) -> str:
+    """Return a name or label as it can be printed and stored: composed, and valid Unicode.
+
+    A Mac writes the letters of `é` apart, others together; and a file's name need not be UTF-8.
+    """
+    try:
+        whole = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # half a character, as JSON can spell it
+        whole = text.encode("utf-8", "backslashreplace").decode()
+    return unicodedata.normalize("NFC", whole)
+
+
+def _choose(same: Sequence[Found]) -> Found | None:
+    """The copy that stands for all; None where their labels differ."""
+    if len({one.label for one in same}) > 1:
+        return None
+    return min(same, key=lambda one: _KEPT_FIRST[one.split])  # the first by name among equals
+
+
+def _conflict(one: Found, chosen: Found | None, same: Sequence[Found]) -> str | None:
+    """Why this copy is reported; None where it is the chosen one or a plain repeat of it."""
+    if chosen is None:
+        other = next(o for o in same if o.label != one.label)
+        return (
+            f"labelled {one.label!r}, but {other.name} has the same content and is labelled "
+            f"{other.label!r}; both are left out. Keep the right one"
+        )
+    if one is chosen:
+        return None
+    if _KEPT_FIRST[one.split] != _KEPT_FIRST[chosen.split]:
+        return (
+            f"the same content as {chosen.name}, which is in {chosen.split}; left out of "
+            f"{one.split or 'the rest'}, for it would flatter the score"
+        )
+    if one.group != chosen.group:
+        return (
+            f"the same content as {chosen.name}, but in group {one.group!r} instead of "
+            f"{chosen.group!r}; kept once, in the latter"
+        )
+    return None
+
+
+def _nothing_left(origin: str, skipped: Sequence[Skipped]) -> str:
+    if not skipped:
+        return f"{origin} holds no examples. Accepted: at least one labelled image."
+    first = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
+    return (
+        f"None of the {len(skipped)} inputs in {origin} can be used. The first: {first}. "
+        "Correct these and run again."
+    )
