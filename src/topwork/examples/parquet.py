@@ -151,12 +151,14 @@ class _RowGroups:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[Path, str, int], Any] = OrderedDict()
+        self._kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
 
     def get(self, path: Path, column: str, row_group: int) -> Any:
         import pyarrow.parquet as pq
 
-        key = (path, column, row_group)
+        status = path.stat()  # a table that was written anew is another one
+        file = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+        key = (file, column, row_group)
         with self._lock:  # whoever waits here most likely waits for the same row group
             if key not in self._kept:
                 while len(self._kept) >= _MAX_ROW_GROUPS:
