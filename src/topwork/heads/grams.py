@@ -1,0 +1,40 @@
+"""Similarities of examples block by block and pool by pool, from which any kernel is put together.
+
+Holding each (block, pool) apart costs `blocks * pools` matrices, and makes every choice of blocks
+and pools a sum of matrices instead of another pass over the features.
+
+What it does not know: which choice is a good one.
+"""
+
+import numpy as np
+
+from topwork.features.table import FeatureTable
+from topwork.heads.kernel import Floats, Kernel, Rows, Standardiser, segments_of
+
+
+class Grams:
+    """The Gram matrices of a set of rows; `similarity` joins some of them."""
+
+    def __init__(self, table: FeatureTable, rows: Rows) -> None:
+        self.num_rows = len(rows)
+        self._of_block: dict[str, dict[str, Floats]] = {}
+        for block in table.blocks:
+            pools = {}
+            for i in segments_of(table, block, [s.pool for s in table.segments]):
+                features = table.read(rows, [i])
+                fitted = Standardiser.fit(features, (i,))
+                features -= fitted.mean
+                features *= fitted.scale
+                pools[table.segments[i].pool] = features @ features.T
+            self._of_block[block] = pools
+
+    def similarity(self, kernel: Kernel) -> Floats:
+        """Return `s` of kernel.py for all pairs, float32 [N, N]."""
+        total = np.zeros((self.num_rows, self.num_rows), np.float32)
+        for block in kernel.blocks:
+            pools = self._of_block[block]
+            chosen = [pools[p] for p in pools if p in kernel.pools] or [next(iter(pools.values()))]
+            joined = chosen[0] if len(chosen) == 1 else np.add.reduce(chosen)
+            shrink = 1 / np.sqrt(np.maximum(np.diagonal(joined), 1e-24))
+            total += joined * shrink[:, None] * (shrink / len(kernel.blocks))
+        return total

@@ -1,0 +1,236 @@
+"""Chooses blocks, pools, kernel and penalty by cross-validation inside the training data.
+
+A search by coordinates on a stratified sample of a few hundred examples, whose best candidates
+are then compared on all (or up to `FULL` of them). Each candidate costs one Cholesky factor: the
+k-fold predictions follow in closed form (ridge.py). Candidates are compared by log loss under
+their best temperature, which picked better than accuracy and than squared error on every set that
+we tried it on: it sees how far a wrong answer was from right.
+
+What it does not know: what the final layer does with the scores.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.examples.splits import choose_num_folds, kfold, stratified_sample
+from topwork.features.table import FeatureTable
+from topwork.heads.grams import Grams
+from topwork.heads.kernel import Floats, Kernel, Rows
+from topwork.heads.ridge import Centring, solve
+from topwork.heads.softmax import best_temperature_loss
+
+SAMPLE = 400
+"""Examples of the first round: a candidate costs about 3 ms."""
+
+FULL = 1500
+"""Examples of the last round, at most: a candidate costs about 50 ms."""
+
+FINALISTS = 4
+
+PENALTIES = tuple(10.0 ** np.arange(-5, 1.01, 0.5))
+"""In shares of the kernel's mean diagonal. The smallest all but interpolates: with few examples
+of many numbers that is often best, and costs nothing to allow."""
+
+COARSE = PENALTIES[2::2]
+
+GAMMAS = (0.1, 0.3, 1.0, 2.0)
+
+WINDOWS = ((0, 1), (0.25, 1), (0.5, 1), (0.75, 1), (1, 1), (0, 0.75), (0.25, 0.75), (0, 0.5))
+"""Runs of blocks, as shares of the depth. (1, 1) is the last block alone. Runs, not subsets: with
+fifty examples there is not the evidence to choose among 2^18 subsets."""
+
+POOL_SETS = (
+    ("mean", "std", "max", "grid2", "grid3", "prefix"),
+    ("grid3", "grid2", "prefix"),
+    ("mean", "std", "max", "prefix"),
+    ("mean",),
+    ("prefix",),
+)
+"""Of these, what the features hold: with places, without places, averages alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A kernel, a penalty, and the log loss that they gave in cross-validation."""
+
+    kernel: Kernel
+    penalty: float
+    loss: float = field(compare=False, default=float("nan"))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Labels:
+    """What a search or fit learns from, row by row.
+
+    Attributes:
+        classes: int [N], positions in the list of classes.
+        num_classes: how many there are; in a fold, one of few examples may not occur at all.
+        groups: [N] or None; rows of one group stay on one side of every split.
+        weights: float64 [N], mean 1, or None for all alike.
+        seed: of the folds and samples.
+    """
+
+    classes: npt.NDArray[np.intp]
+    num_classes: int
+    groups: npt.NDArray[np.str_] | None = None
+    weights: npt.NDArray[np.float64] | None = None
+    seed: int = 0
+
+    @property
+    def targets(self) -> npt.NDArray[np.float64]:
+        """One-hot, [N, K]."""
+        return np.eye(self.num_classes)[self.classes]
+
+    def take(self, rows: Rows) -> "Labels":
+        """Return those of some rows; classes keep their numbers."""
+        return Labels(
+            classes=self.classes[rows],
+            num_classes=self.num_classes,
+            groups=None if self.groups is None else self.groups[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            seed=self.seed,
+        )
+
+    def folds(self, num_folds: int = 5) -> list[Rows]:
+        """Return the parts to leave out in turn; none where there is too little to leave out."""
+        groups = None if self.groups is None else self.groups.tolist()
+        if len(self.classes) < 4 or (groups is not None and len(set(groups)) < 2):
+            return []
+        num = choose_num_folds(self.classes, wanted=num_folds, groups=groups)
+        return kfold(self.classes, num_folds=num, seed=self.seed, groups=groups)
+
+
+def windows(blocks: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the runs of blocks that `WINDOWS` names, each once."""
+    last = len(blocks) - 1
+    runs = [tuple(blocks[round(a * last) : round(b * last) + 1]) for a, b in WINDOWS]
+    return list(dict.fromkeys(runs))
+
+
+def pool_sets(table: FeatureTable) -> list[tuple[str, ...]]:
+    """Return those of `POOL_SETS` that the table tells apart, each cut down to what it has."""
+    there = {segment.pool for segment in table.segments}
+    sets = [tuple(p for p in pools if p in there) for pools in POOL_SETS]
+    return [pools for pools in dict.fromkeys(sets) if pools]
+
+
+def default_choice(table: FeatureTable) -> Choice:
+    """Return what is taken where there are too few examples to compare anything."""
+    blocks = table.blocks
+    return Choice(
+        kernel=Kernel(blocks=blocks[round((len(blocks) - 1) / 2) :], pools=pool_sets(table)[0]),
+        penalty=1e-3,
+    )
+
+
+def search(table: FeatureTable, rows: Rows, labels: Labels) -> Choice:
+    """Return the best choice for the labelled rows of a table."""
+    if not labels.folds():
+        return default_choice(table)
+    sample = _sample(labels, SAMPLE)
+    trial = Trial(Grams(table, rows[sample]), labels.take(sample))
+    ranked = _by_coordinates(trial, table)
+    full = _sample(labels, FULL)
+    if len(full) > len(sample):
+        trial = Trial(Grams(table, rows[full]), labels.take(full))
+    finals = [
+        trial.best(choice.kernel, around(choice.penalty)) for choice in ranked[:FINALISTS]
+    ]
+    return min(finals, key=lambda choice: choice.loss)
+
+
+class Trial:
+    """Compares choices on the same examples, folds and Gram matrices."""
+
+    def __init__(self, grams: Grams, labels: Labels) -> None:
+        self._grams = grams
+        self._labels = labels
+        self._folds = labels.folds()
+        self._similarity = _last_call(grams.similarity)
+        self._done: dict[Choice, Choice] = {}
+
+    def best(self, kernel: Kernel, penalties: Sequence[float]) -> Choice:
+        """Return the best of the penalties; tried ones are not tried again."""
+        choices = [Choice(kernel=kernel, penalty=float(p)) for p in penalties]
+        todo = [choice for choice in choices if choice not in self._done]
+        if todo:
+            linear = Kernel(blocks=kernel.blocks, pools=kernel.pools)
+            values = kernel.apply(self._similarity(linear))
+            centred = Centring.fit(values)(values)
+            for choice in todo:
+                self._done[choice] = self._judge(centred, choice)
+        return min((self._done[choice] for choice in choices), key=lambda choice: choice.loss)
+
+    def ranked(self) -> list[Choice]:
+        """Return the best penalty of each kernel tried, best kernel first."""
+        best: dict[Kernel, Choice] = {}
+        for choice in sorted(self._done.values(), key=lambda choice: choice.loss):
+            best.setdefault(choice.kernel, choice)
+        return list(best.values())
+
+    def _judge(self, centred: Floats, choice: Choice) -> Choice:
+        targets, weights = self._labels.targets, self._labels.weights
+        try:
+            _, scores = solve(
+                centred,
+                targets - np.average(targets, axis=0, weights=weights),
+                choice.penalty,
+                folds=self._folds,
+                weights=weights,
+            )
+            loss = best_temperature_loss(scores.astype(np.float64), targets, weights)
+        except np.linalg.LinAlgError:  # too small a penalty for this kernel's rounding
+            loss = float("inf")
+        return Choice(kernel=choice.kernel, penalty=choice.penalty, loss=loss)
+
+
+def _by_coordinates(trial: Trial, table: FeatureTable) -> list[Choice]:
+    """Blocks first, then pools, then the kernel's form, then the blocks once more."""
+    runs, pools = windows(table.blocks), pool_sets(table)
+    best = min(
+        (trial.best(Kernel(blocks=run, pools=pools[0]), COARSE) for run in runs),
+        key=lambda choice: choice.loss,
+    )
+
+    def among(kernels: Sequence[Kernel], penalties: Sequence[float], best: Choice) -> Choice:
+        tried = [trial.best(kernel, penalties) for kernel in kernels]
+        return min([best, *tried], key=lambda choice: choice.loss)
+
+    def varied(kernel: Kernel, **changes: object) -> Kernel:
+        parts = {"blocks": kernel.blocks, "pools": kernel.pools, "gamma": kernel.gamma, **changes}
+        return Kernel(**parts)  # type: ignore[arg-type]
+
+    best = among([varied(best.kernel, pools=p) for p in pools], around(best.penalty), best)
+    # An RBF of the same similarity needs a smaller penalty: its centred values are more alike.
+    lower = [p for p in PENALTIES if best.penalty / 200 < p < best.penalty * 4]
+    best = among([varied(best.kernel, gamma=g) for g in GAMMAS], lower, best)
+    best = among([varied(best.kernel, blocks=run) for run in runs], around(best.penalty), best)
+    return trial.ranked()
+
+
+def around(penalty: float) -> list[float]:
+    """Return the penalty and its neighbours on the grid."""
+    at = int(np.argmin([abs(np.log(p / penalty)) for p in PENALTIES]))
+    return list(PENALTIES[max(at - 1, 0) : at + 2])
+
+
+def _sample(labels: Labels, size: int) -> Rows:
+    groups = None if labels.groups is None else labels.groups.tolist()
+    if len(labels.classes) <= size:
+        return np.arange(len(labels.classes))
+    return stratified_sample(labels.classes, size=size, seed=labels.seed, groups=groups)
+
+
+def _last_call(function: Callable[[Kernel], Floats]) -> Callable[[Kernel], Floats]:
+    """Keep the last result only: matrices are large, and the search varies one thing at a time."""
+    last: list[tuple[Kernel, Floats]] = []
+
+    def call(kernel: Kernel) -> Floats:
+        if not last or last[0][0] != kernel:
+            last[:] = [(kernel, function(kernel))]
+        return last[0][1]
+
+    return call
