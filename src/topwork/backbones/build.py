@@ -41,7 +41,7 @@ def build_embedded(entry: Embedded, path: Path) -> Network:
             "pip install --upgrade topwork"
         )
     module.load_state_dict(dict(zip(wanted, tensors, strict=True)))
-    return find_blocks(module, entry.name)
+    return find_blocks(module, entry.name, entry.size)
 
 
 def build_timm(
@@ -72,17 +72,17 @@ def build_timm(
     module = _create(architecture, name, seed=seed, **chosen)
     if weights is not None:
         _load(module, weights, name)
-    return find_blocks(module, name)
+    return find_blocks(module, name, size)
 
 
-def find_blocks(module: torch.nn.Module, name: str) -> Network:
+def find_blocks(module: torch.nn.Module, name: str, size: int) -> Network:
     """Name the blocks of a timm network: by its family, else by timm's own feature_info."""
     family = find_family(type(module).__name__)
     names = [n for n, _ in module.named_modules()]
     prefix = int(getattr(module, "num_prefix_tokens", 0) or 0)
     if family is not None:
         return Network(
-            module=module.eval(),
+            module=module,
             blocks=tuple(match_blocks(family.blocks, names)),
             form=family.form,
             num_prefix_tokens=prefix,
@@ -96,18 +96,17 @@ def find_blocks(module: torch.nn.Module, name: str) -> Network:
             "yourself: topwork.from_module(module, blocks=[...], input=...)."
         )
     return Network(
-        module=module.eval(),
+        module=module,
         blocks=tuple(blocks),
-        form=_guess_form(module.eval(), blocks),
+        form=_guess_form(module, blocks, size),
         num_prefix_tokens=prefix,
     )
 
 
-def _guess_form(module: torch.nn.Module, blocks: Mapping[str, int]) -> Form:
+def _guess_form(module: torch.nn.Module, blocks: Mapping[str, int], size: int) -> Form:
     """Run once, and see where the number of channels that timm gives stands in the shapes."""
     import torch
 
-    size = int((getattr(module, "pretrained_cfg", None) or {}).get("input_size", (3, 224))[-1])
     shapes: list[tuple[int, tuple[int, ...]]] = []
     modules = dict(module.named_modules())
     handles = [

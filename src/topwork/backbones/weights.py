@@ -98,24 +98,22 @@ def find_on_hub(repository: str) -> WeightsFile:
         WeightsError: not cached, and the hub cannot be reached or has no such files.
     """
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    def cached(file: str) -> Path | None:
-        try:
-            return Path(hf_hub_download(repository, file, local_files_only=True))
-        except LocalEntryNotFoundError:
-            return None
+    from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
 
     def fetch(*files: str) -> Path:
-        here = next((path for path in map(cached, files) if path), None)
-        if here:
-            return here
+        for file in files:
+            try:
+                return Path(hf_hub_download(repository, file, local_files_only=True))
+            except (LocalEntryNotFoundError, ValueError):  # not cached, or no name of a repository
+                continue
         problems: list[str] = []
         for file in files:
             try:
                 return Path(hf_hub_download(repository, file))
-            except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+            except (OSError, ValueError) as error:
                 problems.append(f"{file}: {type(error).__name__}: {_first_line(error)}")
+                if not isinstance(error, RemoteEntryNotFoundError):
+                    break  # no network: the next file fares no better, after as long a wait
         raise WeightsError(_unreachable(repository, problems))
 
     config, path = fetch(CONFIG), fetch(*WEIGHTS)

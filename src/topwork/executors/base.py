@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from topwork.errors import SettingError
+from topwork.errors import BackboneError, SettingError
 
 POOLS = ("mean", "std", "max", "grid2", "grid3", "prefix")
 """Ways of turning a block's output into numbers, in the order in which they are stored.
@@ -34,6 +34,15 @@ def order_pools(pools: Sequence[str]) -> tuple[str, ...]:
             f"{'Remove ' + repr(unknown[0]) if unknown else 'Name at least one'}."
         )
     return tuple(pool for pool in POOLS if pool in pools)
+
+
+def check_pixels(image: npt.NDArray[np.uint8], shape: Sequence[int]) -> None:
+    """Raise BackboneError unless the image is uint8 of this shape, [S, S, 3]."""
+    if image.shape != tuple(shape) or image.dtype != np.uint8:
+        raise BackboneError(
+            f"The network takes uint8 {list(shape)}, and got {image.dtype} {list(image.shape)}. "
+            "Decode the image with the backbone's own input."
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

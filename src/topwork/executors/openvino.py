@@ -23,7 +23,7 @@ from topwork import files
 from topwork.backbones.base import Backbone
 from topwork.digests import digest_settings
 from topwork.errors import BackboneError
-from topwork.executors.base import Executor, Segment, order_pools
+from topwork.executors.base import Executor, Segment, check_pixels, order_pools
 
 FORMAT = 1
 """Raise it when the compiled form changes: pooled.py, the batch, the layout."""
@@ -63,44 +63,45 @@ class OpenVINOExecutor(Executor):
         num_streams = self._compiled.get_property("NUM_STREAMS")
         self.device = f"CPU ({num_streams} streams, OpenVINO)"
         # twice the streams: while one batch of each runs, the next is filled and the last read
-        self._requests = [self._compiled.create_infer_request() for _ in range(2 * num_streams)]
+        self._num_waiting = 2 * int(num_streams)
+        self._spare: list[Any] = []
 
     def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield a vector for every input [S, S, 3], in their order."""
+        """Yield a vector for every input [S, S, 3], in their order.
+
+        Several runs may go on at once: no two share a request.
+        """
         source = iter(inputs)
-        idle = deque(self._requests)
         busy: deque[tuple[Any, int]] = deque()
         try:
             while True:
-                while idle:
+                while len(busy) < self._num_waiting:
                     batch = list(islice(source, self._shape[0]))
                     if not batch:
                         break
-                    request = idle.popleft()
-                    self._fill(request, batch)
-                    request.start_async()
-                    busy.append((request, len(batch)))
+                    busy.append((self._start(batch), len(batch)))
                 if not busy:
                     return
-                request, count = busy.popleft()
+                request, count = busy[0]
                 request.wait()
                 vectors = np.array(request.get_output_tensor().data[:count], dtype=np.float32)
-                idle.append(request)
+                busy.popleft()
+                self._spare.append(request)
                 yield from vectors
         finally:
             for request, _ in busy:  # their memory is in use until they are done
                 request.wait()
+                self._spare.append(request)
 
-    def _fill(self, request: Any, batch: Sequence[npt.NDArray[np.uint8]]) -> None:
+    def _start(self, batch: Sequence[npt.NDArray[np.uint8]]) -> Any:
+        for image in batch:
+            check_pixels(image, self._shape[1:])
+        request = self._spare.pop() if self._spare else self._compiled.create_infer_request()
         tensor = request.get_input_tensor().data
-        for place, image in enumerate(batch):
-            if image.shape != self._shape[1:] or image.dtype != np.uint8:
-                raise BackboneError(
-                    f"The network takes uint8 {list(self._shape[1:])}, and got {image.dtype} "
-                    f"{list(image.shape)}. Decode the image with the backbone's own input."
-                )
-            tensor[place] = image
+        np.stack(batch, out=tensor[: len(batch)])
         tensor[len(batch) :] = 0
+        request.start_async()
+        return request
 
 
 def open_compiled(backbone: Backbone, pools: Sequence[str]) -> OpenVINOExecutor:

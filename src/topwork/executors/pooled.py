@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone, Form, Network
-from topwork.backbones.spec import nearest_names
 from topwork.errors import BackboneError
 from topwork.examples.decode import ImageInput
 from topwork.executors.base import Segment, order_pools
@@ -25,8 +24,8 @@ from topwork.executors.base import Segment, order_pools
 if TYPE_CHECKING:
     import torch
 
-CELLS = {"mean": 1, "grid2": 2, "grid3": 3}
-"""Pools that are means over the cells of an n x n grid, and so one matrix product together."""
+GRIDS = {"grid2": 2, "grid3": 3}
+"""Pools that are means over the cells of an n x n grid."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +36,7 @@ class BlockShape:
         block: its name.
         form: NCHW, NHWC or NLC; None where it has no places, [N, C] or [N, C, 1, 1].
         num_channels: numbers at each place.
+        num_places: how many places there are.
         side: places along each side where they form a square, else 0.
         num_prefix_tokens: leading tokens that stand for no place.
     """
@@ -44,6 +44,7 @@ class BlockShape:
     block: str
     form: Form | None
     num_channels: int
+    num_places: int
     side: int
     num_prefix_tokens: int
 
@@ -51,10 +52,9 @@ class BlockShape:
         """The pools that this block has, of those asked for, in the order of storage."""
         if self.form is None:
             return [Segment(block=self.block, pool="mean", size=self.num_channels)]
-        times = {pool: cells**2 for pool, cells in CELLS.items()}
-        times |= {"std": 1, "max": 1, "prefix": self.num_prefix_tokens}
-        if not self.side:  # no grid on places that form no square
-            times |= {"grid2": 0, "grid3": 0}
+        times = {"mean": 1, "std": 1, "max": 1, "prefix": self.num_prefix_tokens}
+        # no grid on places that form no square
+        times |= {pool: grid**2 if self.side else 0 for pool, grid in GRIDS.items()}
         return [
             Segment(block=self.block, pool=pool, size=times[pool] * self.num_channels)
             for pool in pools
@@ -62,17 +62,29 @@ class BlockShape:
         ]
 
 
-def cell_weights(side: int, grid: int) -> npt.NDArray[np.float32]:
-    """Return [side * side, grid * grid]: the share of each place in the mean of each cell.
+def mean_weights(shape: BlockShape, pools: Sequence[str]) -> npt.NDArray[np.float32]:
+    """Return [cells, places]: the mean over all places, then the cells of the grids asked for."""
+    rows = [np.full((1, shape.num_places), 1 / max(shape.num_places, 1))]
+    rows += [
+        cell_weights(shape.side, grid)
+        for pool, grid in GRIDS.items()
+        if pool in pools and shape.side
+    ]
+    return np.concatenate(rows).astype(np.float32)
+
+
+def cell_weights(side: int, grid: int) -> npt.NDArray[np.float64]:
+    """Return [grid * grid, side * side]: the share of each place in the mean of each cell.
 
     A cell goes from floor(k * side / grid) to ceil((k + 1) * side / grid), as adaptive average
     pooling has it; cells overlap where the side is no multiple of the grid.
     """
-    line = np.zeros((side, grid))
+    line = np.zeros((grid, side))
     for k in range(grid):
         start, end = k * side // grid, -(-(k + 1) * side // grid)
-        line[start:end, k] = 1 / (end - start)
-    return np.kron(line, line).astype(np.float32)
+        line[k, start:end] = 1 / (end - start)
+    cells: npt.NDArray[np.float64] = np.kron(line, line)
+    return cells
 
 
 def pooled_network(
@@ -109,7 +121,7 @@ def block_shapes(network: Network, image: ImageInput, name: str) -> list[BlockSh
         found[block] = tuple(output.shape)
 
     pixels = torch.zeros(1, 3, image.size, image.size)
-    with _listening(network, note, name), torch.inference_mode():
+    with listening(network, note), torch.inference_mode():
         try:
             network.module(pixels)
         except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
@@ -131,47 +143,43 @@ def _read_shape(block: str, shape: tuple[int, ...], network: Network, name: str)
     prefix = 0
     if len(shape) == 2 or (len(shape) == 4 and math.prod(shape) == max(shape)):
         # [N, C], or a single place, whose mean is all there is to say
-        return BlockShape(
-            block=block, form=None, num_channels=max(shape), side=0, num_prefix_tokens=0
-        )
-    if len(shape) == 3 and form == "NLC":
+        form, places, channels, side = None, 0, max(shape[1:]), 0
+    elif len(shape) == 3 and form == "NLC":
         prefix = 0 if block in network.without_prefix else network.num_prefix_tokens
         places, channels = shape[1] - prefix, shape[2]
         side = math.isqrt(places) if math.isqrt(places) ** 2 == places else 0
     elif len(shape) == 4:
         form = "NHWC" if form == "NLC" else form  # patches that are not yet a row of tokens
-        height, width = shape[2:] if form == "NCHW" else shape[1:3]
-        channels = shape[1] if form == "NCHW" else shape[3]
-        side = height if height == width else 0
+        height, width, channels = shape[1:] if form == "NHWC" else (*shape[2:], shape[1])
+        places, side = height * width, height if height == width else 0
     else:
+        accepted = "[N, L, C] or [N, H, W, C]" if form == "NLC" else f"{form}, four dimensions"
         raise BackboneError(
             f"Block {block!r} of backbone {name!r} gives a tensor of shape {list(shape)}; accepted "
-            f"with form {form}: "
-            f"{'[N, L, C] or [N, H, W, C]' if form == 'NLC' else 'four dimensions'}, or [N, C]. "
-            "Choose other blocks, or name another form: topwork.from_module(..., form=...)."
+            f"with form {form!r}: {accepted}, or [N, C]. Choose other blocks, or another form: "
+            "topwork.from_module(..., blocks=[...], form=...)."
         )
     return BlockShape(
-        block=block, form=form, num_channels=channels, side=side, num_prefix_tokens=prefix
+        block=block,
+        form=form,
+        num_channels=channels,
+        num_places=places,
+        side=side,
+        num_prefix_tokens=prefix,
     )
 
 
 @contextmanager
-def _listening(network: Network, hear: Callable[[str, Any], None], name: str) -> Iterator[None]:
+def listening(network: Network, hear: Callable[[str, Any], None]) -> Iterator[None]:
     """Call `hear` with every block's output; the hooks are gone when the block ends.
 
-    The output is used at once, before a later layer can change it in place.
+    The output is to be used at once, before a later layer changes it in place.
     """
-    modules = dict(network.module.named_modules())
-    for block in network.blocks:
-        if block not in modules:
-            raise BackboneError(
-                f"Backbone {name!r} has no block {block!r}; nearest: "
-                f"{nearest_names(block, modules)}. `module.named_modules()` lists them all."
-            )
 
     def hook(block: str) -> Callable[[Any, Any, Any], None]:
         return lambda _module, _inputs, output: hear(block, output)
 
+    modules = dict(network.module.named_modules())
     handles = [modules[b].register_forward_hook(hook(b)) for b in network.blocks]
     try:
         yield
@@ -192,71 +200,67 @@ def _make_module(
         def __init__(self) -> None:
             super().__init__()
             self.network = network.module
-            std = torch.tensor(image.std).view(1, 3, 1, 1)
-            mean = torch.tensor(image.mean).view(1, 3, 1, 1)
+            std, mean = torch.tensor(image.std), torch.tensor(image.mean)
             self.register_buffer("scale", 1 / (255 * std))
             self.register_buffer("shift", -mean / std)
-            for number, shape in enumerate(shapes):
-                for pool in (p for p in ("grid2", "grid3") if p in pools and shape.side):
-                    weights = cell_weights(shape.side, CELLS[pool])
-                    self.register_buffer(f"{pool}_{number}", torch.from_numpy(weights))
+            for shape in shapes:
+                weights = torch.from_numpy(mean_weights(shape, pools))
+                self.register_buffer(f"means_{shape.num_places}_{shape.side}", weights)
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
-            pixels = images.permute(0, 3, 1, 2).float() * self.scale + self.shift
+            # Normalised as it lies, [N, S, S, 3]: the compiled form then never moves the pixels
+            # (3% of the whole on EfficientNet-Lite0).
+            pixels = (images.float() * self.scale + self.shift).permute(0, 3, 1, 2)
             parts: dict[str, torch.Tensor] = {}
-            numbers = {shape.block: number for number, shape in enumerate(shapes)}
 
             def pool(block: str, output: torch.Tensor) -> None:
-                number = numbers[block]
-                grids = {
-                    name: getattr(self, f"{name}_{number}")
-                    for name in ("grid2", "grid3")
-                    if hasattr(self, f"{name}_{number}")
-                }
-                parts[block] = pool_block(output, shapes[number], pools, grids)
+                shape = by_name[block]
+                weights = getattr(self, f"means_{shape.num_places}_{shape.side}")
+                # an autocast around the network must not reach the pools
+                with torch.autocast(output.device.type, enabled=False):
+                    parts[block] = pool_block(output.float(), shape, pools, weights)
 
-            with _listening(network, pool, "this one"):
-                self.network(pixels.to(next(self.network.parameters()).dtype))
+            with listening(network, pool):
+                self.network(pixels)
             return torch.cat([parts[shape.block] for shape in shapes], dim=1)
 
+    by_name = {shape.block: shape for shape in shapes}
     return Pooled().eval()
 
 
 def pool_block(
-    output: torch.Tensor,
-    shape: BlockShape,
-    pools: Sequence[str],
-    grids: dict[str, torch.Tensor],
+    output: torch.Tensor, shape: BlockShape, pools: Sequence[str], weights: torch.Tensor
 ) -> torch.Tensor:
-    """Pool one block's output into [N, sum of its segments], in float32."""
+    """Pool one block's output into [N, sum of its segments].
+
+    Everything is done on [N, places, channels], and all means by one product with `weights`,
+    [cells, places]: the compiled form keeps channels last, so that no block is moved in memory,
+    and the pools cost no more than the mean alone. Measured on EfficientNet-Lite0 at 224 px, 2
+    cores, batch 4, mean + std + max + grid2: 459 images/s so, 407 on [N, channels, places], 444
+    for the mean alone.
+    """
     import torch
 
-    output = output.float()
     if shape.form is None:
         return output.flatten(1)
+    tokens = output.permute(0, 2, 3, 1) if shape.form == "NCHW" else output
+    tokens = tokens if shape.form == "NLC" and tokens.ndim == 3 else tokens.flatten(1, 2)
+    places = tokens[:, shape.num_prefix_tokens :]
+    means = weights @ places  # [N, cells, C]: the mean, then each grid's cells
     found: list[torch.Tensor] = []
-    prefix: torch.Tensor | None = None
-    if shape.form == "NCHW":
-        places, axis = output.flatten(2), 2  # [N, C, P]
-    else:
-        tokens = output.flatten(1, 2) if shape.form == "NHWC" else output
-        prefix = tokens[:, : shape.num_prefix_tokens]
-        places, axis = tokens[:, shape.num_prefix_tokens :], 1  # [N, P, C]
-    mean = places.mean(axis, keepdim=True)
-    for pool in pools:
+    start = 1
+    for pool in (segment.pool for segment in shape.segments(pools)):
         if pool == "mean":
-            found.append(mean.flatten(1))
+            found.append(means[:, 0])
         elif pool == "std":
             # Two passes: E[x^2] - E[x]^2 loses all its digits where the mean is large.
-            found.append((places - mean).square().mean(axis).sqrt())
+            found.append((places - means[:, :1]).square().mean(1).sqrt())
         elif pool == "max":
-            found.append(places.amax(axis))
-        elif pool in grids:
-            weights = grids[pool]
-            cells = (
-                places @ weights if axis == 2 else (weights.t() @ places).transpose(1, 2)
-            )  # [N, C, cells]
-            found.append(cells.flatten(1))
-        elif pool == "prefix" and prefix is not None and shape.num_prefix_tokens:
-            found.append(prefix.flatten(1))
+            found.append(places.amax(1))
+        elif pool == "prefix":
+            found.append(tokens[:, : shape.num_prefix_tokens].flatten(1))
+        else:
+            cells = GRIDS[pool] ** 2
+            found.append(means[:, start : start + cells].transpose(1, 2).flatten(1))
+            start += cells
     return torch.cat(found, dim=1)

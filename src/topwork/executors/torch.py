@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
-from topwork.errors import BackboneError, SettingError
-from topwork.executors.base import Executor, Segment
+from topwork.errors import SettingError
+from topwork.executors.base import Executor, Segment, check_pixels
 from topwork.executors.pooled import pooled_network
 
 if TYPE_CHECKING:
@@ -84,14 +84,9 @@ class TorchExecutor(Executor):
 
         on_gpu = self._device.type == "cuda"
         pixels = torch.zeros((self._batch_size, *self._shape), dtype=torch.uint8, pin_memory=on_gpu)
-        array = pixels.numpy()
-        for place, image in enumerate(batch):
-            if image.shape != self._shape or image.dtype != np.uint8:
-                raise BackboneError(
-                    f"The network takes uint8 {list(self._shape)}, and got {image.dtype} "
-                    f"{list(image.shape)}. Decode the image with the backbone's own input."
-                )
-            array[place] = image
+        for image in batch:
+            check_pixels(image, self._shape)
+        np.stack(batch, out=pixels.numpy()[: len(batch)])
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=on_gpu),
