@@ -1,0 +1,124 @@
+"""Makes a backbone of a user's own torch module.
+
+What it does not know: timm, and any network by name.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, get_args
+
+from topwork.backbones.base import Backbone, Card, Form, Network
+from topwork.backbones.spec import nearest_names
+from topwork.digests import digest_bytes, digest_settings
+from topwork.errors import BackboneError, SettingError
+from topwork.examples.decode import ImageInput
+
+if TYPE_CHECKING:
+    import torch
+
+OWN_CARD = Card(
+    licence="unknown",
+    pretrained_on="not said",
+    num_pretraining_examples=None,
+    source="a torch module of the user's own",
+)
+
+
+def from_module(
+    module: torch.nn.Module,
+    *,
+    blocks: Sequence[str],
+    input: ImageInput,
+    name: str = "own module",
+    form: Form = "NCHW",
+    num_prefix_tokens: int = 0,
+    card: Card | None = None,
+) -> Backbone:
+    """Return a backbone that is this module, cut at these blocks.
+
+    The module is copied, and the copy put into eval mode. Its digest covers its tensors, its
+    printed form, and the source of its classes where Python can find it; settings that show in
+    none of the three must go into `name`.
+
+    Args:
+        module: takes float32 [N, 3, S, S], normalised as `input` says.
+        blocks: names of submodules (`module.named_modules()`), in the order they run.
+        input: how a picture is brought into the form it takes.
+        form: how the blocks' outputs lie in memory: NCHW, NHWC, or NLC (tokens).
+        num_prefix_tokens: leading tokens that stand for no place, with NLC.
+        card: its licence and what it was trained on.
+
+    Raises:
+        BackboneError: no blocks, or one that the module does not have.
+        SettingError: the form is not known, or prefix tokens are given for another than NLC.
+    """
+    if form not in get_args(Form):
+        raise SettingError(
+            f"The form is {form!r}; accepted: {', '.join(get_args(Form))}. Name how the blocks' "
+            "outputs lie in memory."
+        )
+    if num_prefix_tokens < 0 or (num_prefix_tokens and form != "NLC"):
+        raise SettingError(
+            f"num_prefix_tokens is {num_prefix_tokens} with form {form!r}; accepted: 0, or more "
+            "with form 'NLC'. Only rows of tokens have them."
+        )
+    known = [n for n, _ in module.named_modules() if n]
+    missing = [block for block in blocks if block not in known]
+    if missing or not blocks:
+        raise BackboneError(
+            f"The module has no block {missing[0]!r}; nearest: {nearest_names(missing[0], known)}."
+            if missing
+            else f"No blocks are named; accepted: one or more of {nearest_names('', known)}, ..."
+            " `module.named_modules()` lists them all."
+        )
+    network = Network(
+        module=copy.deepcopy(module).cpu().float().eval(),
+        blocks=tuple(blocks),
+        form=form,
+        num_prefix_tokens=num_prefix_tokens,
+    )
+    return Backbone(
+        name=name,
+        modality="image",
+        digest=_digest(network, name, input),
+        input=input,
+        card=card or OWN_CARD,
+        build=lambda: network,
+    )
+
+
+def _digest(network: Network, name: str, image: ImageInput) -> str:
+    module = network.module
+    tensors = {
+        key: [str(tensor.dtype), list(tensor.shape), digest_bytes(_bytes(tensor))]
+        for key, tensor in module.state_dict().items()
+    }
+    return digest_settings(
+        {
+            "name": name,
+            "tensors": tensors,
+            "printed": repr(module),
+            "sources": sorted({_source(type(part)) for part in module.modules()}),
+            "blocks": list(network.blocks),
+            "form": network.form,
+            "num_prefix_tokens": network.num_prefix_tokens,
+            "input": image.settings(),
+        }
+    )
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    import torch
+
+    return tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes()
+
+
+def _source(kind: type) -> str:
+    """The class's source, or its name where Python has none (typed at a prompt, compiled)."""
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):
+        return f"{kind.__module__}.{kind.__qualname__}"
