@@ -35,10 +35,7 @@ def open_executor(backbone: Backbone, *, pools: Sequence[str], device: str = "au
         SettingError: the device is not known, or not here.
         BackboneError: the network cannot be built, or not run there.
     """
-    if device.split(":")[0] not in DEVICES:
-        raise SettingError(f"The device is {device!r}; accepted: {', '.join(DEVICES)}, cuda:<n>.")
-    if device == "auto":
-        device = "cuda" if _cuda_works() else "cpu"
+    device = resolve_device(device)
     if device == "cpu":
         return _on_cpu(backbone, pools)
     if device == "openvino":
@@ -48,6 +45,20 @@ def open_executor(backbone: Backbone, *, pools: Sequence[str], device: str = "au
     from topwork.executors.torch import TorchExecutor
 
     return TorchExecutor(backbone, pools=pools, device="cpu" if device == "torch" else device)
+
+
+def resolve_device(device: str) -> str:
+    """Return the device with `auto` decided: `cuda` or `cpu`. Raises SettingError on another."""
+    if device.split(":")[0] not in DEVICES:
+        raise SettingError(f"The device is {device!r}; accepted: {', '.join(DEVICES)}, cuda:<n>.")
+    if device == "auto":
+        return "cuda" if _cuda_works() else "cpu"
+    return device
+
+
+def precision_of(device: str) -> str:
+    """Return the precision of what runs on a resolved device, without opening it."""
+    return "bf16" if device.startswith("cuda") else "f32"
 
 
 def _on_cpu(backbone: Backbone, pools: Sequence[str]) -> Executor:

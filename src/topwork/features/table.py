@@ -19,9 +19,7 @@ class FeatureTable(ABC):
     num_rows: int
 
     @abstractmethod
-    def read(
-        self, rows: npt.NDArray[np.intp], segments: Sequence[int]
-    ) -> npt.NDArray[np.float32]:
+    def read(self, rows: npt.NDArray[np.intp], segments: Sequence[int]) -> npt.NDArray[np.float32]:
         """Return float32 [len(rows), sum of the sizes of the segments], in the orders asked for.
 
         `segments` are positions in `self.segments`. What is returned is the caller's own.
@@ -46,9 +44,7 @@ class ArrayTable(FeatureTable):
             for end, segment in zip(ends, self.segments, strict=True)
         ]
 
-    def read(
-        self, rows: npt.NDArray[np.intp], segments: Sequence[int]
-    ) -> npt.NDArray[np.float32]:
+    def read(self, rows: npt.NDArray[np.intp], segments: Sequence[int]) -> npt.NDArray[np.float32]:
         widths = [self.segments[i].size for i in segments]
         out = np.empty((len(rows), sum(widths)), np.float32)
         start = 0

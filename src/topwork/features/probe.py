@@ -1,0 +1,50 @@
+"""Decides in which type each block's features are stored, from what a few made-up images give.
+
+What it does not know: the user's examples. The answer must not depend on them, or the features of
+the same image would differ from one data set to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.executors.base import Executor
+
+LARGEST = 2.0**12
+"""float16 ends at 65,504; a photo may give 16 times what the made-up images do."""
+
+SMALLEST = 2.0**-4
+"""float16 loses digits below 2^-14: with a largest value of 2^-4, at a thousandth of that."""
+
+
+def choose_dtypes(executor: Executor, size: int) -> dict[str, str]:
+    """Return `float16` or `float32` for each block of a network that takes `size` pixels."""
+    largest = np.zeros(executor.width, np.float32)
+    for vector in executor.run(probe_images(size)):
+        # NaN must win: a block that gives one here is no block for float16
+        largest = np.maximum(largest, np.abs(vector))
+    dtypes: dict[str, str] = {}
+    start = 0
+    for name, own in groupby(executor.segments, key=lambda segment: segment.block):
+        end = start + sum(segment.size for segment in own)
+        top = float(largest[start:end].max(initial=0.0))
+        dtypes[name] = "float16" if SMALLEST <= top <= LARGEST else "float32"
+        start = end
+    return dtypes
+
+
+def probe_images(size: int) -> Sequence[npt.NDArray[np.uint8]]:
+    """Return noise, a gradient, and blobs of colour, each uint8 [size, size, 3]."""
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (size, size, 3), dtype=np.uint8)
+    ramp = np.linspace(0, 255, size)
+    gradient = np.stack(
+        np.broadcast_arrays(ramp[:, None], ramp[None, :], ramp[::-1, None]), axis=2
+    ).astype(np.uint8)
+    coarse = random.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    at = np.arange(size) * 8 // size
+    return [noise, gradient, coarse[at][:, at]]

@@ -1,0 +1,276 @@
+"""Features on disk: a folder for all that they depend on but the example, and shards within.
+
+The folder is called a space: the features of one backbone under one preprocessing. Any number of
+processes may read, add and clean at once: a shard is renamed into place whole, and never edited.
+What it does not know: how features are computed, and what is learned from them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork import files
+from topwork.digests import digest_settings
+from topwork.features.shards import (
+    DIGEST_BYTES,
+    SUFFIX,
+    DamagedShardError,
+    Layout,
+    Shard,
+    count_rows,
+    read_shard,
+)
+
+FORMAT = 1
+"""Raise it when what the numbers mean or how they lie changes; old spaces then fall out of use."""
+
+SPACE, LAST_USED = "space.json", "last_used"
+OLD_SECONDS = 3600
+"""A temporary file this old belongs to a process that was killed: a shard takes a second."""
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceInfo:
+    """What is kept for one backbone under one preprocessing.
+
+    Attributes:
+        backbone: its name, or `unknown` where the space's description is damaged.
+        last_used: when it was last read or added to.
+    """
+
+    backbone: str
+    key: str
+    num_examples: int
+    size_bytes: int
+    last_used: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Where the features of some examples lie.
+
+    Attributes:
+        shard_of: for each example asked for, its place in `shards`; -1: there are none.
+        row_of: its row in that shard.
+    """
+
+    shards: tuple[Shard, ...] = field(repr=False)
+    shard_of: npt.NDArray[np.int32]
+    row_of: npt.NDArray[np.int32]
+
+    @property
+    def missing(self) -> npt.NDArray[np.bool_]:
+        """Which examples have no features yet."""
+        return self.shard_of < 0
+
+
+@final
+class Space:
+    """One folder of shards; the layout has no blocks until features are about to be added."""
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any], backbone: str) -> None:
+        self.folder = folder
+        self.layout = Layout(blocks=())
+        self._settings = dict(settings)
+        self._backbone = backbone
+
+    def open(self) -> None:
+        """Read the layout, where there is one; remove what killed processes left behind."""
+        for path in self.folder.glob(".*.part"):
+            with suppress(OSError):  # another process may remove it too, or still write it
+                if path.stat().st_mtime < time.time() - OLD_SECONDS:
+                    path.unlink()
+        described = _read_description(self.folder)
+        if described is None:
+            return
+        try:
+            if described["settings"] != self._settings:
+                raise ValueError("its settings do not give its key")
+            self.layout = Layout.from_settings(described["blocks"])
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("%s is damaged (%s): it is made anew.", self.folder / SPACE, error)
+
+    def describe(self, layout: Layout) -> None:
+        """Set and save the layout. Raises StoreError where the disk refuses."""
+        text = json.dumps(
+            {
+                "backbone": self._backbone,
+                "settings": self._settings,
+                "blocks": layout.settings(),
+            },
+            indent=1,
+        )
+        with files.disk_errors("Saving features"):
+            files.write_bytes(self.folder / SPACE, text.encode())
+        self.layout = layout
+
+    @property
+    def has_shards(self) -> bool:
+        """Whether anything is stored, readable or not."""
+        return any(self.folder.glob(f"*{SUFFIX}"))
+
+    def touch(self) -> None:
+        """Note that the space is in use, for `FeatureStore.clean`."""
+        with suppress(OSError):  # a store that can only be read is as good
+            (self.folder / LAST_USED).touch()
+
+    def find(self, wanted: Mapping[bytes, int]) -> Found:
+        """Look up examples; `wanted` gives each digest its place, 0 to n - 1.
+
+        A damaged shard is removed, and its examples count as missing.
+        """
+        shard_of = np.full(len(wanted), -1, np.int32)
+        row_of = np.zeros(len(wanted), np.int32)
+        shards: list[Shard] = []
+        for shard, digests in self._shards() if wanted else ():
+            used = False
+            for row in range(shard.num_rows):
+                place = wanted.get(digests[row * DIGEST_BYTES : (row + 1) * DIGEST_BYTES])
+                if place is not None and shard_of[place] < 0:
+                    shard_of[place], row_of[place] = len(shards), row
+                    used = True
+            if used:
+                shards.append(shard)
+        return Found(shards=tuple(shards), shard_of=shard_of, row_of=row_of)
+
+    def _shards(self) -> Iterator[tuple[Shard, bytes]]:
+        if not self.layout.blocks:
+            return
+        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+            try:
+                yield read_shard(path, self.layout)
+            except FileNotFoundError:  # another process cleans
+                continue
+            except DamagedShardError as error:
+                log.warning("%s It is removed, and its features are computed anew.", error)
+                with suppress(OSError):
+                    path.unlink()
+            except OSError as error:
+                log.warning("%s cannot be read (%s): its features are computed anew.", path, error)
+
+
+@final
+class FeatureStore:
+    """All features that are kept on this machine, under one root folder."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        """Take the store in `root`; by default in `files.cache_folder()`. Writes nothing yet."""
+        self.root = files.cache_folder() / "features" if root is None else Path(root)
+
+    def space(self, settings: Mapping[str, Any], *, backbone: str) -> Space:
+        """Open the space of these settings, which are all that the numbers depend on.
+
+        `backbone` is its name, for people.
+        """
+        complete = {"format": FORMAT, **settings}
+        space = Space(self.root / digest_settings(complete), complete, backbone)
+        space.open()
+        return space
+
+    def spaces(self) -> list[SpaceInfo]:
+        """List what is kept, the most recently used first."""
+        infos = []
+        for folder in self._folders():
+            described = _read_description(folder) or {}
+            entries = _shard_files(folder)
+            infos.append(
+                SpaceInfo(
+                    backbone=str(described.get("backbone", "unknown")),
+                    key=folder.name,
+                    num_examples=sum(_count_rows(path) for path, _, _ in entries),
+                    size_bytes=sum(size_bytes for _, size_bytes, _ in entries),
+                    last_used=datetime.fromtimestamp(_last_used(folder), UTC),
+                )
+            )
+        return sorted(infos, key=lambda info: info.last_used, reverse=True)
+
+    def clean(self, max_bytes: int) -> int:
+        """Remove shards until at most `max_bytes` are left; return the bytes that came free.
+
+        The space that was used least recently goes first, and in it the oldest shard. `clean(0)`
+        removes everything. Who reads what is removed goes on reading it, or is told to run again.
+        """
+        folders = sorted(self._folders(), key=_last_used)
+        entries = {folder: _shard_files(folder) for folder in folders}
+        total = sum(size_bytes for own in entries.values() for _, size_bytes, _ in own)
+        freed = 0
+        for folder in folders:
+            if 0 < max_bytes >= total - freed:
+                return freed
+            for path, size_bytes, _ in sorted(entries[folder], key=lambda entry: entry[2]):
+                if total - freed <= max_bytes:
+                    return freed
+                with files.disk_errors(f"Removing {path}"):
+                    path.unlink(missing_ok=True)
+                freed += size_bytes
+            _remove_empty(folder)
+        return freed
+
+    def _folders(self) -> list[Path]:
+        if not self.root.is_dir():
+            return []
+        return [
+            path
+            for path in sorted(self.root.iterdir())
+            if _KEY.fullmatch(path.name) and path.is_dir() and not path.is_symlink()
+        ]
+
+
+def _read_description(folder: Path) -> dict[str, Any] | None:
+    try:
+        described = json.loads((folder / SPACE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        log.warning("%s cannot be read (%s): it is made anew.", folder / SPACE, error)
+        return None
+    return described if isinstance(described, dict) else {}
+
+
+def _shard_files(folder: Path) -> list[tuple[Path, int, float]]:
+    """Return each shard with its bytes and the time it was written."""
+    found = []
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        with suppress(FileNotFoundError):  # another process cleans
+            status = path.lstat()
+            found.append((path, status.st_size, status.st_mtime))
+    return found
+
+
+def _count_rows(path: Path) -> int:
+    try:
+        return count_rows(path)
+    except OSError:  # a DamagedShardError is one too
+        return 0
+
+
+def _last_used(folder: Path) -> float:
+    for path in (folder / LAST_USED, folder):
+        with suppress(OSError):
+            return path.stat().st_mtime
+    return 0.0
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a space that has no shards left, unless another process is writing to it."""
+    with suppress(OSError):
+        if not any(folder.glob(f"*{SUFFIX}")) and not any(folder.glob(".*.part")):
+            for name in (LAST_USED, SPACE):
+                (folder / name).unlink(missing_ok=True)
+            folder.rmdir()

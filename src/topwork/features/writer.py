@@ -1,0 +1,74 @@
+"""Gathers computed features into shards, and writes these beside the work that makes them.
+
+What it does not know: where the features come from, and which are on disk already.
+"""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self, final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.errors import StoreError
+from topwork.features.shards import Layout, ShardBuffer
+
+SHARD_EXAMPLES = 256
+"""What a kill can cost at most: a second or so of work."""
+
+SHARD_BYTES = 32 * 2**20
+"""Bounds memory for networks with many numbers: three shards are in memory at once."""
+
+log = logging.getLogger(__name__)
+
+
+@final
+class ShardWriter:
+    """To be used in a `with`: however it ends, what was added is written."""
+
+    def __init__(self, folder: Path, layout: Layout) -> None:
+        self._folder = folder
+        self._layout = layout
+        self._capacity = max(1, min(SHARD_EXAMPLES, SHARD_BYTES // layout.row_bytes))
+        self._buffer = ShardBuffer(layout, self._capacity)
+        self._writing: Future[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="topwork-write")
+
+    def add(self, digest: bytes, vector: npt.NDArray[np.float32]) -> None:
+        """Add one example's features. Raises StoreError where an earlier shard was refused."""
+        self._buffer.add(digest, vector)
+        if self._buffer.num_rows == self._capacity:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Let the thread write the buffer, after it has written the one before."""
+        full, self._buffer = self._buffer, ShardBuffer(self._layout, self._capacity)
+        if self._writing is not None:
+            self._writing.result()
+        self._writing = self._thread.submit(full.write, self._folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Write the last shard, as far as it is filled, also after an error or Ctrl-C."""
+        try:
+            if self._buffer.num_rows:
+                self._hand_over()
+            if self._writing is not None:
+                self._writing.result()
+        except StoreError as refused:
+            if error is None:
+                raise
+            log.warning("The features computed last are lost: %s", refused)
+        finally:
+            self._thread.shutdown()
