@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topwork.errors import DataError
 from topwork.executors.base import Segment
 from topwork.features.table import FeatureTable
 from topwork.heads.kernel import Floats, Kernel, Rows, Standardiser, Transform
@@ -56,7 +57,16 @@ class Head:
         return len(self.constants)
 
     def predict(self, table: FeatureTable, rows: Rows | None = None) -> npt.NDArray[np.float64]:
-        """Return probabilities [len(rows), K] for rows of a table with these segments."""
+        """Return probabilities [len(rows), K] for rows of a table.
+
+        Raises DataError where its columns are not `segments`.
+        """
+        if tuple(table.segments) != self.segments:
+            raise DataError(
+                f"The features have {len(table.segments)} segments that are not the "
+                f"{len(self.segments)} that the head was fitted on. Compute them with the same "
+                "backbone and pools."
+            )
         rows = np.arange(table.num_rows) if rows is None else rows
         landmarks = None if self.landmarks is None else self.landmarks.astype(np.float32)
         out = np.empty((len(rows), self.num_classes))

@@ -6,6 +6,8 @@ and pools a sum of matrices instead of another pass over the features.
 What it does not know: which choice is a good one.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from topwork.features.table import FeatureTable
@@ -15,18 +17,17 @@ from topwork.heads.kernel import Floats, Kernel, Rows, Standardiser, segments_of
 class Grams:
     """The Gram matrices of a set of rows; `similarity` joins some of them."""
 
-    def __init__(self, table: FeatureTable, rows: Rows) -> None:
+    def __init__(
+        self, table: FeatureTable, rows: Rows, kernels: Sequence[Kernel] | None = None
+    ) -> None:
+        """Compute the matrices that some kernels need, or all of them."""
         self.num_rows = len(rows)
         self._of_block: dict[str, dict[str, Floats]] = {}
-        for block in table.blocks:
-            pools = {}
-            for i in segments_of(table, block, [s.pool for s in table.segments]):
-                features = table.read(rows, [i])
-                fitted = Standardiser.fit(features, (i,))
-                features -= fitted.mean
-                features *= fitted.scale
-                pools[table.segments[i].pool] = features @ features.T
-            self._of_block[block] = pools
+        for i in _needed(table, kernels):
+            features = table.read(rows, [i])
+            Standardiser.fit(features, (i,))
+            segment = table.segments[i]
+            self._of_block.setdefault(segment.block, {})[segment.pool] = features @ features.T
 
     def similarity(self, kernel: Kernel) -> Floats:
         """Return `s` of kernel.py for all pairs, float32 [N, N]."""
@@ -34,7 +35,16 @@ class Grams:
         for block in kernel.blocks:
             pools = self._of_block[block]
             chosen = [pools[p] for p in pools if p in kernel.pools] or [next(iter(pools.values()))]
-            joined = chosen[0] if len(chosen) == 1 else np.add.reduce(chosen)
+            joined = chosen[0] if len(chosen) == 1 else sum(chosen[1:], start=chosen[0])
             shrink = 1 / np.sqrt(np.maximum(np.diagonal(joined), 1e-24))
             total += joined * shrink[:, None] * (shrink / len(kernel.blocks))
         return total
+
+
+def _needed(table: FeatureTable, kernels: Sequence[Kernel] | None) -> list[int]:
+    if kernels is None:
+        return list(range(len(table.segments)))
+    needed = {
+        i for kernel in kernels for b in kernel.blocks for i in segments_of(table, b, kernel.pools)
+    }
+    return sorted(needed)

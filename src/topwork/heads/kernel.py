@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from topwork.errors import DataError
 from topwork.features.table import FeatureTable
 
 Floats = npt.NDArray[np.float32]
@@ -41,7 +42,8 @@ class Kernel:
         """Return the kernel's values, given `s` above."""
         if self.gamma is None:
             return similarity
-        return np.exp((2 * self.gamma) * (similarity - 1))
+        values: Floats = np.exp((2 * self.gamma) * (similarity - 1))
+        return values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,24 +60,30 @@ class Standardiser:
     mean: Floats
     scale: Floats
 
-    def __call__(self, features: Floats) -> Floats:
-        """Return [N, D] unit rows (or zeros where nothing differs from the mean), in place."""
+    def apply(self, features: Floats) -> None:
+        """Standardise [N, D] in place."""
         features -= self.mean
         features *= self.scale
-        lengths = np.sqrt(np.einsum("nd,nd->n", features, features))
-        features /= np.maximum(lengths, 1e-12)[:, None]
-        return features
 
     @staticmethod
     def fit(features: Floats, segments: tuple[int, ...]) -> "Standardiser":
-        """Take the mean and the standard deviation from [N, D]."""
-        mean = features.mean(0, dtype=np.float64)
-        deviation = np.sqrt(np.square(features - mean.astype(np.float32)).mean(0, dtype=np.float64))
+        """Take the mean and the standard deviation from [N, D], and apply them in place.
+
+        One call does both because each pass over the features costs as much as reading them.
+        Raises DataError where a feature is not finite.
+        """
+        mean = features.mean(0, dtype=np.float64).astype(np.float32)  # a constant's is exact
+        features -= mean
+        deviation = np.sqrt(np.einsum("nd,nd->d", features, features) / np.float32(len(features)))
+        if not np.isfinite(deviation).all():
+            raise DataError(
+                f"{int((~np.isfinite(deviation)).sum())} of {len(deviation)} features are NaN or "
+                "infinite; accepted: finite numbers. Compute the features anew, in float32."
+            )
         varies = deviation > CONSTANT * max(float(deviation.max(initial=0.0)), 1e-30)
-        scale = np.where(varies, 1 / np.where(varies, deviation, 1), 0)
-        return Standardiser(
-            segments=segments, mean=mean.astype(np.float32), scale=scale.astype(np.float32)
-        )
+        scale = np.where(varies, 1 / np.where(varies, deviation, 1), 0).astype(np.float32)
+        features *= scale
+        return Standardiser(segments=segments, mean=mean, scale=scale)
 
 
 def segments_of(table: FeatureTable, block: str, pools: Sequence[str]) -> tuple[int, ...]:
@@ -92,13 +100,18 @@ class Transform:
     standardisers: tuple[Standardiser, ...]
 
     @staticmethod
-    def fit(table: FeatureTable, rows: Rows, kernel: Kernel) -> "Transform":
-        """Fit every block's standardiser on the rows."""
-        fitted = []
-        for block in kernel.blocks:
-            segments = segments_of(table, block, kernel.pools)
-            fitted.append(Standardiser.fit(table.read(rows, segments), segments))
-        return Transform(standardisers=tuple(fitted))
+    def fit(table: FeatureTable, rows: Rows, kernel: Kernel) -> "tuple[Transform, Floats]":
+        """Fit every block's standardiser on the rows; also return the rows' vectors."""
+        segments = [segments_of(table, block, kernel.pools) for block in kernel.blocks]
+        widths = [sum(table.segments[i].size for i in chosen) for chosen in segments]
+        out = np.empty((len(rows), sum(widths)), np.float32)
+        fitted, start = [], 0
+        for chosen, width in zip(segments, widths, strict=True):
+            features = table.read(rows, chosen)
+            fitted.append(Standardiser.fit(features, chosen))
+            _unit_rows(features, len(segments), out[:, start : start + width])
+            start += width
+        return Transform(standardisers=tuple(fitted)), out
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -109,9 +122,15 @@ class Transform:
         """Return float32 [len(rows), sum of widths]; each row has length 1 at most."""
         out = np.empty((len(rows), sum(self.widths)), np.float32)
         start = 0
-        share = np.float32(1 / np.sqrt(len(self.standardisers)))
         for standardiser, width in zip(self.standardisers, self.widths, strict=True):
-            unit = standardiser(table.read(rows, standardiser.segments))
-            np.multiply(unit, share, out=out[:, start : start + width])
+            features = table.read(rows, standardiser.segments)
+            standardiser.apply(features)
+            _unit_rows(features, len(self.standardisers), out[:, start : start + width])
             start += width
         return out
+
+
+def _unit_rows(features: Floats, num_blocks: int, out: Floats) -> None:
+    """Write rows of length 1 / sqrt(num_blocks), or zeros where nothing differs from the mean."""
+    lengths = np.sqrt(np.einsum("nd,nd->n", features, features) * np.float32(num_blocks))
+    np.divide(features, np.maximum(lengths, np.float32(1e-12))[:, None], out=out)

@@ -13,16 +13,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import lapack
+from scipy.linalg import blas, lapack
 
 Matrix = npt.NDArray[np.floating]
+Doubles = npt.NDArray[np.float64]
 
 DOUBLE_UP_TO = 600
-"""Examples up to which double precision costs little; above it, `MIN_PENALTY_SINGLE` holds."""
+"""Examples up to which double precision costs little."""
 
 MIN_PENALTY_SINGLE = 1e-4
 """The smallest penalty, in shares of the kernel's mean diagonal, for which a Cholesky factor of
 a few thousand rows in single precision is sound (the kernel's rounding error is about n * 6e-8)."""
+
+_DOUBLE = (lapack.dpotrf, lapack.dpotri, lapack.dposv, blas.dsymm)
+_SINGLE = (lapack.spotrf, lapack.spotri, lapack.sposv, blas.ssymm)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -35,7 +39,7 @@ class Centring:
         scale: the mean of its diagonal after centring; penalties are shares of it.
     """
 
-    column_means: Matrix
+    column_means: Doubles
     mean: float
     scale: float
 
@@ -44,8 +48,10 @@ class Centring:
         """Take the means from a training kernel [N, N]."""
         means = kernel.mean(0, dtype=np.float64)
         mean = float(means.mean())
-        scale = float(np.trace(kernel, dtype=np.float64) / len(kernel)) - mean
-        return Centring(column_means=means, mean=mean, scale=max(scale, 1e-12))
+        diagonal = float(np.trace(kernel, dtype=np.float64) / len(kernel))
+        # Where all examples are alike, what is left of the diagonal is rounding: do not blow it up.
+        scale = max(diagonal - mean, 1e-3 * diagonal, 1e-12)
+        return Centring(column_means=means, mean=mean, scale=scale)
 
     def __call__(self, kernel: Matrix) -> Matrix:
         """Return the centred, scaled kernel of the training examples [N, N]."""
@@ -55,7 +61,7 @@ class Centring:
         out *= kernel.dtype.type(1 / self.scale)
         return out
 
-    def fold(self, duals: Matrix) -> tuple[Matrix, Matrix]:
+    def fold(self, duals: Doubles) -> tuple[Doubles, Doubles]:
         """Return [N, K] weights and [K] constants that act on kernel values as they come.
 
         `centred(k(x)) @ duals == k(x) @ weights + constants`.
@@ -64,6 +70,11 @@ class Centring:
         weights = (duals - total / len(duals)) / self.scale
         constants = (self.mean * total - self.column_means @ duals) / self.scale
         return weights, constants
+
+
+def smallest_penalty(num: int) -> float:
+    """Return the smallest penalty that `solve` takes safely for so many examples."""
+    return 0.0 if num <= DOUBLE_UP_TO else MIN_PENALTY_SINGLE
 
 
 def solve(
@@ -79,32 +90,30 @@ def solve(
     Args:
         kernel: centred and scaled, [N, N], symmetric.
         targets: [N, K].
-        penalty: lambda above, > 0. Raised to `MIN_PENALTY_SINGLE` where n is large.
+        penalty: lambda above, > 0. Where the kernel's rounding drowns it, it is raised tenfold.
         folds: positions left out together; they cover every example once. Without them the
             predictions are those in sample.
         weights: of the examples, [N], mean 1; None for all alike.
     """
     double = len(kernel) <= DOUBLE_UP_TO
-    if not double:
-        penalty = max(penalty, MIN_PENALTY_SINGLE)
-    system = kernel.astype(np.float64 if double else np.float32, copy=True)
+    system: Matrix = kernel.astype(np.float64 if double else np.float32, copy=True)
     diagonal = np.full(len(kernel), penalty) if weights is None else penalty / weights
     system.flat[:: len(kernel) + 1] += diagonal.astype(system.dtype)
-    potrf, potri = (
-        (lapack.dpotrf, lapack.dpotri) if double else (lapack.spotrf, lapack.spotri)
-    )
+    potrf, potri, posv, symm = _DOUBLE if double else _SINGLE
     # LAPACK reads by columns: the transpose of a symmetric matrix is itself, and needs no copy.
     factor, failed = potrf(system.T, lower=1, overwrite_a=1)
     if failed:
-        raise np.linalg.LinAlgError(f"kernel matrix with penalty {penalty:g} is not positive")
-    inverse, _ = potri(factor, lower=1, overwrite_c=1)
-    inverse = np.tril(inverse)
-    inverse += np.tril(inverse, -1).T
-    targets = targets.astype(inverse.dtype)
-    duals = inverse @ targets
+        return solve(kernel, targets, 10 * penalty, folds=folds, weights=weights)
+    inverse, _ = potri(factor, lower=1, overwrite_c=1)  # its lower triangle; the rest is stale
+    right = targets.astype(inverse.dtype)
+    duals = np.ascontiguousarray(symm(1.0, inverse, right, lower=1))
     if not folds:
         return duals, kernel @ duals
-    predictions = targets.copy()
+    predictions = right.copy()
     for fold in folds:
-        predictions[fold] -= np.linalg.solve(inverse[np.ix_(fold, fold)], duals[fold])
+        rows = np.sort(fold)  # so that the lower triangle of the part lies in that of the whole
+        _, residuals, failed = posv(inverse[np.ix_(rows, rows)], duals[rows], lower=1)
+        if failed:
+            return solve(kernel, targets, 10 * penalty, folds=folds, weights=weights)
+        predictions[rows] -= residuals
     return duals, predictions

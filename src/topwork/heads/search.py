@@ -19,7 +19,7 @@ from topwork.examples.splits import choose_num_folds, kfold, stratified_sample
 from topwork.features.table import FeatureTable
 from topwork.heads.grams import Grams
 from topwork.heads.kernel import Floats, Kernel, Rows
-from topwork.heads.ridge import Centring, solve
+from topwork.heads.ridge import Centring, smallest_penalty, solve
 from topwork.heads.softmax import best_temperature_loss
 
 SAMPLE = 400
@@ -133,12 +133,13 @@ def search(table: FeatureTable, rows: Rows, labels: Labels) -> Choice:
     sample = _sample(labels, SAMPLE)
     trial = Trial(Grams(table, rows[sample]), labels.take(sample))
     ranked = _by_coordinates(trial, table)
+    finalists = ranked[:FINALISTS]
     full = _sample(labels, FULL)
     if len(full) > len(sample):
-        trial = Trial(Grams(table, rows[full]), labels.take(full))
-    finals = [
-        trial.best(choice.kernel, around(choice.penalty)) for choice in ranked[:FINALISTS]
-    ]
+        grams = Grams(table, rows[full], [choice.kernel for choice in finalists])
+        trial = Trial(grams, labels.take(full))
+    floor = smallest_penalty(len(full))
+    finals = [trial.best(choice.kernel, around(choice.penalty, floor)) for choice in finalists]
     return min(finals, key=lambda choice: choice.loss)
 
 
@@ -173,17 +174,14 @@ class Trial:
 
     def _judge(self, centred: Floats, choice: Choice) -> Choice:
         targets, weights = self._labels.targets, self._labels.weights
-        try:
-            _, scores = solve(
-                centred,
-                targets - np.average(targets, axis=0, weights=weights),
-                choice.penalty,
-                folds=self._folds,
-                weights=weights,
-            )
-            loss = best_temperature_loss(scores.astype(np.float64), targets, weights)
-        except np.linalg.LinAlgError:  # too small a penalty for this kernel's rounding
-            loss = float("inf")
+        _, scores = solve(
+            centred,
+            targets - np.average(targets, axis=0, weights=weights),
+            choice.penalty,
+            folds=self._folds,
+            weights=weights,
+        )
+        loss = best_temperature_loss(scores.astype(np.float64), targets, weights)
         return Choice(kernel=choice.kernel, penalty=choice.penalty, loss=loss)
 
 
@@ -211,10 +209,10 @@ def _by_coordinates(trial: Trial, table: FeatureTable) -> list[Choice]:
     return trial.ranked()
 
 
-def around(penalty: float) -> list[float]:
-    """Return the penalty and its neighbours on the grid."""
-    at = int(np.argmin([abs(np.log(p / penalty)) for p in PENALTIES]))
-    return list(PENALTIES[max(at - 1, 0) : at + 2])
+def around(penalty: float, floor: float = 0.0) -> list[float]:
+    """Return the penalty and its neighbours on the grid, none below the floor."""
+    at = int(np.argmin([abs(np.log(p / max(penalty, floor))) for p in PENALTIES]))
+    return [p for p in PENALTIES[max(at - 1, 0) : at + 2] if p > floor * 0.99]
 
 
 def _sample(labels: Labels, size: int) -> Rows:

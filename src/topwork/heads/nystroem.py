@@ -1,0 +1,101 @@
+"""Ridge regression over landmarks, for more examples than a kernel matrix can hold.
+
+A sample of the examples, the landmarks, stands for all (the Nystroem method, Williams and Seeger
+2001): each example becomes coordinates whose inner products approximate the kernel's values. The
+examples stream past in chunks, so that memory does not grow with their number.
+
+What it does not know: how landmarks are drawn, and which penalty is best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import lapack
+
+from topwork.features.table import FeatureTable
+from topwork.heads.kernel import Floats, Kernel, Rows, Transform
+
+CHUNK = 1024
+"""Rows that are read at a time."""
+
+JITTER = 1e-5
+"""In shares of the kernel's mean diagonal: well above single precision's rounding of its values."""
+
+Doubles = npt.NDArray[np.float64]
+
+
+class Coordinates:
+    """Rows of a table as coordinates [M] over M landmarks."""
+
+    def __init__(
+        self, table: FeatureTable, rows: Rows, transform: Transform, kernel: Kernel, marks: Floats
+    ) -> None:
+        self._table, self._rows, self._kernel = table, rows, kernel
+        self._transform, self._marks = transform, marks
+        values = kernel.apply(marks @ marks.T).astype(np.float64)
+        values.flat[:: len(values) + 1] += JITTER * max(np.trace(values) / len(values), 1e-6)
+        inverse, _ = lapack.dtrtri(np.linalg.cholesky(values), lower=1)
+        self.back: Doubles = inverse.T  # coordinates = kernel values @ back
+        self.size = len(marks)
+        self._back_single = self.back.astype(np.float32)
+
+    def chunks(self) -> Iterator[tuple[Rows, Floats]]:
+        """Yield positions among the rows, and their coordinates [n, M]."""
+        for start in range(0, len(self._rows), CHUNK):
+            positions = np.arange(start, min(start + CHUNK, len(self._rows)))
+            units = self._transform(self._table, self._rows[positions])
+            yield positions, self._kernel.apply(units @ self._marks.T) @ self._back_single
+
+
+class Moments:
+    """Weighted sums over examples, from which a ridge with an intercept is solved."""
+
+    def __init__(self, size: int, num_classes: int) -> None:
+        self.count = 0.0
+        self.z = np.zeros(size)
+        self.y = np.zeros(num_classes)
+        self.zz = np.zeros((size, size))
+        self.zy = np.zeros((size, num_classes))
+
+    def add(self, z: Floats, y: Doubles, w: Doubles) -> None:
+        """Take in examples: coordinates [n, M], targets [n, K], weights [n]."""
+        root = z * np.sqrt(w).astype(np.float32)[:, None]
+        self.count += float(w.sum())
+        self.z += w @ z
+        self.y += w @ y
+        self.zz += root.T @ root  # the product in single precision, their sum in double
+        self.zy += z.T @ (w[:, None] * y)
+
+    def __add__(self, other: Moments) -> Moments:
+        return self._joined(other, 1.0)
+
+    def __sub__(self, other: Moments) -> Moments:
+        return self._joined(other, -1.0)
+
+    def _joined(self, other: Moments, sign: float) -> Moments:
+        out = Moments(0, 0)
+        out.count = self.count + sign * other.count
+        out.z = self.z + sign * other.z
+        out.y = self.y + sign * other.y
+        out.zz = self.zz + sign * other.zz
+        out.zy = self.zy + sign * other.zy
+        return out
+
+    def solve(self, penalty: float) -> tuple[Doubles, Doubles]:
+        """Return coefficients [M, K] and constants [K].
+
+        The penalty is in shares of the mean diagonal; where rounding drowns it, it is raised
+        tenfold.
+        """
+        mean, target = self.z / self.count, self.y / self.count
+        system = self.zz - self.count * np.outer(mean, mean)
+        right = self.zy - self.count * np.outer(mean, target)
+        unit = max(np.trace(system), 1e-3 * np.trace(self.zz), 1e-12) / self.count
+        system.flat[:: len(system) + 1] += penalty * unit
+        _, coefficients, failed = lapack.dposv(system.T, right, lower=1, overwrite_a=1)
+        if failed:
+            return self.solve(10 * penalty)
+        return coefficients, target - mean @ coefficients
