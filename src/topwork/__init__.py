@@ -1,1 +1,104 @@
-"""Transfer learning from few labelled examples, with scores that can be believed."""
+"""Transfer learning from few labelled examples, with scores that can be believed.
+
+    import topwork
+    model = topwork.train("photos/")          # a folder per class, or a table
+    model.predict(["a.jpg", pil_image])       # label names and probabilities, in input order
+    model.save("pets"); topwork.load("pets")
+
+This file lists the public names. They are loaded when they are first used: `import topwork` alone
+loads nothing else.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from topwork.archive import load
+    from topwork.backbones.base import Backbone, Card
+    from topwork.backbones.image import get_backbone
+    from topwork.backbones.modules import from_module
+    from topwork.errors import (
+        BackboneError,
+        ColumnError,
+        DataError,
+        ExampleError,
+        ModalityError,
+        ModelError,
+        SettingError,
+        SourceError,
+        StoreError,
+        TooFewError,
+        TooLargeError,
+        TopworkError,
+        UnknownBackboneError,
+        WeightsError,
+    )
+    from topwork.estimator import TransferClassifier
+    from topwork.evaluation.intervals import Estimate
+    from topwork.evaluation.metrics import Evaluation
+    from topwork.examples.decode import ImageInput
+    from topwork.model import Model, Prediction
+    from topwork.pipeline import train
+    from topwork.recipe import Recipe
+
+_HOMES = {
+    "topwork.archive": ("load",),
+    "topwork.backbones.base": ("Backbone", "Card"),
+    "topwork.backbones.image": ("get_backbone",),
+    "topwork.backbones.modules": ("from_module",),
+    "topwork.errors": (
+        *("BackboneError", "ColumnError", "DataError", "ExampleError", "ModalityError"),
+        *("ModelError", "SettingError", "SourceError", "StoreError", "TooFewError"),
+        *("TooLargeError", "TopworkError", "UnknownBackboneError", "WeightsError"),
+    ),
+    "topwork.estimator": ("TransferClassifier",),
+    "topwork.evaluation.intervals": ("Estimate",),
+    "topwork.evaluation.metrics": ("Evaluation",),
+    "topwork.examples.decode": ("ImageInput",),
+    "topwork.model": ("Model", "Prediction"),
+    "topwork.pipeline": ("train",),
+    "topwork.recipe": ("Recipe",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Backbone",
+    "BackboneError",
+    "Card",
+    "ColumnError",
+    "DataError",
+    "Estimate",
+    "Evaluation",
+    "ExampleError",
+    "ImageInput",
+    "ModalityError",
+    "Model",
+    "ModelError",
+    "Prediction",
+    "Recipe",
+    "SettingError",
+    "SourceError",
+    "StoreError",
+    "TooFewError",
+    "TooLargeError",
+    "TopworkError",
+    "TransferClassifier",
+    "UnknownBackboneError",
+    "WeightsError",
+    "from_module",
+    "get_backbone",
+    "load",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"topwork has no attribute {name!r}; it has: {', '.join(__all__)}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

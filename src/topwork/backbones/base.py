@@ -65,6 +65,7 @@ class Backbone:
         name: what the user calls it, and what finds it again.
         digest: covers all that decides its output: weights, architecture, the blocks' choice.
         input: how an image is brought into the form it takes.
+        architecture: the timm model that it is built as; None for a module of the user's own.
         build: makes the torch module. Called only where no compiled form is at hand.
     """
 
@@ -73,4 +74,5 @@ class Backbone:
     digest: str
     input: ImageInput
     card: Card
+    architecture: str | None = None
     build: Callable[[], Network] = field(repr=False, compare=False)

@@ -48,21 +48,17 @@ def _ask(model: str) -> dict[str, Any]:
     import timm
 
     name, _, tag = model.partition(".")
-    config = (
-        timm.models.get_pretrained_cfg(model, allow_unregistered=False) if _known(name) else None
-    )
-    if config is None or (tag and config.tag != tag):
-        known = timm.list_models() if not _known(name) else timm.list_pretrained(f"{name}.*")
+    known = timm.is_model(name) if name.replace("_", "").isalnum() else False
+    try:
+        config = timm.models.get_pretrained_cfg(model) if known else None
+    except RuntimeError:  # no such tag
+        config = None
+    if config is None:
+        near = timm.list_pretrained(f"{name}.*") if known and tag else timm.list_models()
         raise UnknownBackboneError(
-            f"timm has no model {model!r}; nearest: {nearest_names(model, known)}. "
+            f"timm has no model {model!r}; nearest: {nearest_names(model, near)}. "
             "`timm.list_models()` lists them all."
         )
     values: dict[str, Any] = dataclasses.asdict(config)
     usable = bool(values.get("hf_hub_id"))
     return {key: values.get(key) for key in KEPT} | {"tag": values.get("tag") if usable else None}
-
-
-def _known(name: str) -> bool:
-    import timm
-
-    return bool(timm.is_model(name)) and name.replace("_", "").isalnum()

@@ -97,6 +97,7 @@ def _embedded(spec: Spec, entry: Embedded) -> Backbone:
         digest=_digest(image, weights=entry.sha256, architecture=entry.architecture),
         input=image,
         card=entry.card,
+        architecture=entry.architecture,
         build=lambda: build_embedded(entry, path),
     )
 
@@ -153,6 +154,7 @@ def _from_weights(spec: Spec, weights: WeightsFile, card: Card | None) -> Backbo
             num_pretraining_examples=None,
             source=weights.source,
         ),
+        architecture=architecture,
         build=lambda: build_timm(
             architecture,
             name=str(spec),
@@ -189,6 +191,7 @@ def _random_of(
             num_pretraining_examples=0,
             source=f"timm's {architecture}, initialised with seed {spec.seed}",
         ),
+        architecture=architecture,
         build=lambda: build_timm(
             architecture,
             name=str(spec),

@@ -56,6 +56,11 @@ def resolve_device(device: str) -> str:
     return device
 
 
+def on_cpu(device: str) -> bool:
+    """Whether OpenVINO is what runs on this device; False where PyTorch was asked for."""
+    return resolve_device(device) in ("cpu", "openvino")
+
+
 def precision_of(device: str) -> str:
     """Return the precision of what runs on a resolved device, without opening it."""
     return "bf16" if device.startswith("cuda") else "f32"

@@ -32,7 +32,7 @@ class TorchExecutor(Executor):
     """A network in PyTorch on one device.
 
     The batch is fixed and the last one is filled up with zeros, as in OpenVINO's executor, so that
-    the same kernels run on every input.
+    the same kernels run on every input: a vector's place in the batch moves it by rounding alone.
     """
 
     def __init__(

@@ -119,13 +119,11 @@ class ShardBuffer:
     def add(self, digest: bytes, vector: npt.NDArray[np.float32]) -> None:
         """Put one example's vector into the next row; float16 is clipped at what it can hold."""
         row, start = self.num_rows, 0
+        limit = float(np.finfo(np.float16).max)
+        clipped = np.clip(vector, -limit, limit)
         for matrix in self._blocks:
             end = start + matrix.shape[1]
-            part = vector[start:end]
-            if matrix.dtype == np.float16:
-                limit = float(np.finfo(np.float16).max)
-                part = np.clip(part, -limit, limit)
-            matrix[row] = part
+            matrix[row] = (clipped if matrix.dtype == np.float16 else vector)[start:end]
             start = end
         self._digests[row] = np.frombuffer(digest, np.uint8)
         # Last, so that an interruption half-way leaves a row that does not count.

@@ -1,0 +1,258 @@
+"""A model as a folder: no pickle, everything checked, nothing half written.
+
+    model.json            names of the classes, scores, provenance, digests of the other files
+    head.safetensors      the head's numbers
+    recipe.toml           the settings that make it again
+    compiled/             the backbone with its pools, ready to run on any CPU, without torch
+    backbone.safetensors  the backbone's weights, for a GPU or further training
+
+What it does not know: what a model does.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from topwork import files
+from topwork.backbones.restore import card_from, describe_backbone, restore_backbone
+from topwork.digests import digest_file, digest_settings
+from topwork.errors import ModelError
+from topwork.evaluation.metrics import Evaluation
+from topwork.examples.decode import ImageInput
+from topwork.examples.example import Skipped
+from topwork.executors.base import Executor
+from topwork.executors.choose import on_cpu, open_executor
+from topwork.heads.base import Head
+from topwork.recipe import Recipe
+
+if TYPE_CHECKING:
+    from topwork.model import Model
+
+FORMAT = 1
+DESCRIPTION, HEAD, RECIPE = "model.json", "head.safetensors", "recipe.toml"
+COMPILED, WEIGHTS = "compiled", "backbone.safetensors"
+
+TRAIN_AGAIN = "Copy the whole folder again from where it was made, or train the model again"
+
+
+def check_place(folder: Path, *, overwrite: bool) -> None:
+    """Raise ModelError where a model cannot be put, or only at the cost of something else."""
+    if folder.is_file():
+        raise ModelError(f"{str(folder)!r} is a file. Give the name of a folder to save into.")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    if not (folder / DESCRIPTION).is_file():
+        raise ModelError(
+            f"The folder {str(folder)!r} is not empty, and holds no Topwork model. Nothing in it "
+            "was touched. Give another folder."
+        )
+    if not overwrite:
+        raise ModelError(
+            f"The folder {str(folder)!r} holds a model already. Give another folder, or say "
+            "--overwrite (overwrite=True) to put the new model in its place."
+        )
+
+
+def save(model: Model, folder: Path, *, overwrite: bool = False, weights: bool = True) -> Path:
+    """Write a model into a folder, whole or not at all, and return the folder.
+
+    Args:
+        overwrite: put it in the place of a model that is there (of nothing else).
+        weights: with the backbone, so that it works anywhere, offline; without it the folder is
+            small, and the backbone is found by its name, and its digest checked, at loading.
+
+    Raises:
+        ModelError: the folder is not empty.
+        StoreError: the disk is full, or the place cannot be written to.
+    """
+    from safetensors.numpy import save_file
+
+    check_place(folder, overwrite=overwrite)
+    with (
+        files.disk_errors(f"Saving the model to {str(folder)!r}"),
+        files.replacing_folder(folder.absolute()) as new,
+    ):
+        tensors = {name: _contiguous(t) for name, t in model.head.tensors().items()}
+        save_file(tensors, new / HEAD)
+        (new / RECIPE).write_text(model.recipe.to_toml(), encoding="utf-8")
+        if weights:
+            _copy_backbone(model, new)
+        description = {"format": FORMAT, "made_by": "topwork", **summary(model)}
+        description["files"] = {
+            path.relative_to(new).as_posix(): digest_file(path)
+            for path in sorted(new.rglob("*"))
+            if path.is_file()
+        }
+        description["digest"] = digest_settings(description)
+        text = json.dumps(description, indent=1, ensure_ascii=False)
+        (new / DESCRIPTION).write_text(text, encoding="utf-8")
+    return folder
+
+
+def load(folder: str | Path, *, device: str = "auto") -> Model:
+    """Read a model back. Loads no torch where a compiled form is there and the device is a CPU.
+
+    Raises:
+        ModelError: it is missing, truncated, edited, of another program or a later version.
+        BackboneError: it was saved without its backbone, and that cannot be found here.
+    """
+    from topwork.model import DataCounts, Model
+
+    folder = Path(folder)
+    description = _read_description(folder)
+    _check_files(folder, description["files"])
+    try:
+        head = _read_head(folder, description["head"])
+        record = description["backbone"]
+        backbone = restore_backbone(
+            name=record["name"],
+            digest=record["digest"],
+            image=ImageInput.from_settings(record["input"]),
+            card=card_from(record["card"]),
+            architecture=record["architecture"],
+            weights=folder / WEIGHTS if WEIGHTS in description["files"] else None,
+        )
+        data = description["data"]
+        scores = description["evaluation"], description["test"]
+        evaluation, test = (None if s is None else Evaluation.from_dict(s) for s in scores)
+        pools = tuple(description["pools"])
+        compiled = folder / COMPILED if f"{COMPILED}/layout.json" in description["files"] else None
+        return Model(
+            head=head,
+            classes=description["classes"],
+            backbone=backbone,
+            pools=pools,
+            evaluation=evaluation,
+            test=test,
+            data=DataCounts(
+                per_class=data["per_class"],
+                num_test=data["num_test"],
+                num_duplicates=data["num_duplicates"],
+                skipped=tuple(Skipped(name=n, reason=r) for n, r in data["skipped"]),
+                ignored=data["ignored"],
+            ),
+            recipe=Recipe.from_dict(description["recipe"]),
+            notes=description["notes"],
+            open_executor=lambda: _open(backbone, pools, compiled, device),
+            device=device,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"The model in {str(folder)!r} cannot be read: {type(error).__name__}: {error}. "
+            f"{TRAIN_AGAIN}."
+        ) from error
+
+
+def _open(backbone: Any, pools: tuple[str, ...], compiled: Path | None, device: str) -> Executor:
+    if compiled is not None and on_cpu(device):
+        from topwork.executors.openvino import OpenVINOExecutor
+
+        return OpenVINOExecutor(compiled)
+    return open_executor(backbone, pools=pools, device=device)
+
+
+def _contiguous(array: Any) -> Any:
+    import numpy as np
+
+    return np.ascontiguousarray(array)  # safetensors writes the memory as it lies
+
+
+def _copy_backbone(model: Model, folder: Path) -> None:
+    from topwork.executors.openvino import WEIGHTS as COMPILED_WEIGHTS
+    from topwork.executors.openvino import ConversionError, ensure_compiled
+
+    try:
+        compiled = ensure_compiled(model.backbone, model.pools)
+    except ConversionError:
+        compiled = None
+    if compiled is not None:
+        shutil.copytree(compiled, folder / COMPILED)
+        (folder / COMPILED / COMPILED_WEIGHTS).rename(folder / WEIGHTS)
+        return
+    from safetensors.torch import save_file
+
+    save_file(model.backbone.build().module.state_dict(), folder / WEIGHTS)
+
+
+def summary(model: Model) -> dict[str, Any]:
+    """Return what a model is and how good it is, as plain data: what `model.json` begins with."""
+    scores = [model.evaluation, model.test]
+    evaluation, test = (None if s is None else s.to_dict() for s in scores)
+    data = model.data
+    return {
+        "versions": {name: version(name) for name in ("topwork", "openvino", "numpy")},
+        "classes": list(model.classes),
+        "backbone": describe_backbone(model.backbone),
+        "pools": list(model.pools),
+        "head": model.head.settings(),
+        "evaluation": evaluation,
+        "test": test,
+        "data": {
+            "per_class": data.per_class,
+            "num_test": data.num_test,
+            "num_duplicates": data.num_duplicates,
+            "skipped": [[one.name, one.reason] for one in data.skipped],
+            "ignored": data.ignored,
+        },
+        "notes": list(model.notes),
+        "recipe": model.recipe.to_dict(),
+    }
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        what = "no such folder" if not folder.exists() else f"it has no {DESCRIPTION}"
+        raise ModelError(
+            f"There is no Topwork model in {str(folder)!r}: {what}. Give the folder that "
+            "`topwork train DATA --out FOLDER` wrote."
+        )
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{str(path)!r} is damaged: {error}. {TRAIN_AGAIN}.") from error
+    if not isinstance(description, dict) or description.get("made_by") != "topwork":
+        raise ModelError(f"{str(path)!r} was not written by Topwork. Give the folder of a model.")
+    if description.get("format") != FORMAT:
+        raise ModelError(
+            f"The model in {str(folder)!r} is of format {description.get('format')!r}; this "
+            f"version of Topwork reads {FORMAT}. Upgrade Topwork, or train the model again."
+        )
+    claimed = description.pop("digest", None)
+    if claimed != digest_settings(description):
+        raise ModelError(
+            f"{str(path)!r} was changed after it was written: its digest does not fit. "
+            f"{TRAIN_AGAIN}."
+        )
+    return description
+
+
+def _check_files(folder: Path, expected: Mapping[str, str]) -> None:
+    for name, digest in expected.items():
+        path = folder / name
+        if not path.is_file():
+            raise ModelError(f"The model in {str(folder)!r} lacks its {name}. {TRAIN_AGAIN}.")
+        if name == WEIGHTS:
+            continue  # checked when used: a CPU needs the compiled form alone
+        if digest_file(path) != digest:
+            raise ModelError(
+                f"{str(path)!r} is damaged or was changed: its digest is not the one in "
+                f"{DESCRIPTION}. {TRAIN_AGAIN}."
+            )
+
+
+def _read_head(folder: Path, settings: Mapping[str, Any]) -> Head:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return Head.restore(settings, load_file(folder / HEAD))
+    except SafetensorError as error:
+        raise ModelError(
+            f"{str(folder / HEAD)!r} is not a safetensors file: {error}. {TRAIN_AGAIN}."
+        ) from error

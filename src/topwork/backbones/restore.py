@@ -1,0 +1,91 @@
+"""Brings back a backbone from what a model folder says of it, with the weights that lie there.
+
+What it does not know: the rest of the folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from topwork.backbones.base import Backbone, Card, Network
+from topwork.backbones.image import get_backbone
+from topwork.backbones.weights import load_tensors
+from topwork.errors import WeightsError
+from topwork.examples.decode import ImageInput
+
+
+def describe_backbone(backbone: Backbone) -> dict[str, Any]:
+    """Return all of it but its weights, as plain data."""
+    return {
+        "name": backbone.name,
+        "digest": backbone.digest,
+        "architecture": backbone.architecture,
+        "input": backbone.input.settings(),
+        "card": asdict(backbone.card),
+    }
+
+
+def card_from(data: Mapping[str, Any]) -> Card:
+    """Read a card back. Raises TypeError on other data."""
+    return Card(**data)
+
+
+def restore_backbone(
+    *,
+    name: str,
+    digest: str,
+    image: ImageInput,
+    card: Card,
+    architecture: str | None,
+    weights: Path | None,
+) -> Backbone:
+    """Return a backbone that is built from `weights`, or found by its name where that is None."""
+
+    def build() -> Network:
+        if weights is None:
+            return _by_name(name, digest)
+        if architecture is None:
+            raise WeightsError(
+                f"The backbone {name!r} is a module of somebody's own: only its compiled form can "
+                "be run, on a CPU. Say --device cpu."
+            )
+        return _rebuilt(architecture, image, weights)
+
+    return Backbone(
+        name=name,
+        modality="image",
+        digest=digest,
+        input=image,
+        card=card,
+        architecture=architecture,
+        build=build,
+    )
+
+
+def _by_name(name: str, digest: str) -> Network:
+    backbone = get_backbone(name)
+    if backbone.digest != digest:
+        raise WeightsError(
+            f"The backbone {name!r} that is here (digest {backbone.digest[:12]}...) is not the one "
+            f"that the model was trained on ({digest[:12]}...). Train the model again, or save it "
+            "with its weights where it was made."
+        )
+    return backbone.build()
+
+
+def _rebuilt(architecture: str, image: ImageInput, weights: Path) -> Network:
+    random = get_backbone(
+        f"timm/{architecture}?pretrained=false", input_size=image.size, resize=image.resize
+    )
+    network = random.build()
+    try:
+        network.module.load_state_dict(load_tensors(weights))
+    except RuntimeError as error:
+        raise WeightsError(
+            f"The weights in {str(weights)!r} do not fit {architecture!r} of this timm version: "
+            f"{str(error).splitlines()[0]}. Run the compiled form instead: --device cpu."
+        ) from error
+    return network

@@ -1,0 +1,358 @@
+"""The commands. Each one parses its options, calls what does the work, and shows the result.
+
+What it does not know: how anything is done. Exit codes: 0 all went well, 2 a wrong option, and
+those of `errors.py`; 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from topwork.errors import ExampleError, SettingError, TopworkError
+
+if TYPE_CHECKING:
+    from topwork.model import Prediction
+
+app = typer.Typer(
+    name="topwork",
+    help="Transfer learning from few labelled examples, with scores that can be believed.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+cache_app = typer.Typer(help="See and clean what was computed once and kept.")
+app.add_typer(cache_app, name="cache")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, openvino or torch.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first unreadable input.")]
+LabelColumn = Annotated[str | None, typer.Option(help="A table's column of labels.")]
+ModelFolder = Annotated[Path, typer.Argument(help="A folder that `topwork train` wrote.")]
+
+
+@app.command()
+def train(
+    data: Annotated[
+        Path | None, typer.Argument(help="A folder per class, or a .csv/.jsonl/.parquet table.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder to save the model in.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="What to transfer from; see `topwork backbones`.")
+    ] = None,
+    label_column: LabelColumn = None,
+    group_column: Annotated[
+        str | None, typer.Option(help="A table's column of groups that are never split.")
+    ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="A recipe.toml: every run writes one into its model.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of folds and samples.")] = None,
+    device: Device = "auto",
+    strict: Strict = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace the model that is in OUT.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model on a folder or table of labelled images, and say how good it is."""
+    from topwork import console, pipeline
+
+    with console.progress_bars(quiet=quiet or as_json) as on_progress:
+        model = pipeline.train(
+            data,
+            backbone=backbone,
+            out=out,
+            overwrite=overwrite,
+            device=device,
+            recipe=recipe,
+            on_progress=on_progress,
+            label_column=label_column,
+            group_column=group_column,
+            seed=seed,
+            strict=strict or None,
+        )
+    if as_json:
+        from topwork.archive import summary
+
+        _print_json({"model": None if out is None else str(out), **summary(model)})
+        return
+    console.show_training(model, None if out is None else str(out))
+    if not quiet:
+        console.show_skipped(model.data)
+
+
+@app.command()
+def predict(
+    model: ModelFolder,
+    inputs: Annotated[list[Path], typer.Argument(help="Images, or folders of them.")],
+    form: Annotated[str, typer.Option("--format", help="lines, csv, jsonl or table.")] = "lines",
+    device: Device = "auto",
+    strict: Strict = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what is on each image: file, label and probability, a line each."""
+    from topwork.archive import load
+    from topwork.examples.sources import read_inputs
+
+    if form not in _WRITERS:
+        raise SettingError(f"--format is {form!r}; accepted: {', '.join(_WRITERS)}.")
+    loaded = load(model, device=device)
+    examples = read_inputs(list(inputs))
+    write = _WRITERS[form](loaded.classes)
+    failed: list[Prediction] = []
+    num = 0
+    for prediction in loaded.stream(examples):
+        num += 1
+        if prediction.error is not None:
+            if strict:
+                raise ExampleError(f"{prediction.name}: {prediction.error}")
+            failed.append(prediction)
+        write(prediction)
+    write(None)
+    if failed and not quiet:
+        print(f"{len(failed)} of {num} inputs could not be read:", file=sys.stderr)
+        for one in failed:
+            print(f"  {one.name}: {one.error}", file=sys.stderr)
+    if num and len(failed) == num:
+        raise typer.Exit(ExampleError.exit_code)
+
+
+@app.command()
+def evaluate(
+    model: ModelFolder,
+    data: Annotated[Path, typer.Argument(help="Labelled images that it was not trained on.")],
+    label_column: LabelColumn = None,
+    group_column: Annotated[str | None, typer.Option(help="A table's column of groups.")] = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Score a model on labelled images: accuracy with its interval, by class, confusion."""
+    from topwork import console
+    from topwork.archive import load
+
+    loaded = load(model, device=device)
+    with console.progress_bars(quiet=quiet or as_json) as on_progress:
+        evaluation = loaded.evaluate(
+            data, label_column=label_column, group_column=group_column, on_progress=on_progress
+        )
+    if as_json:
+        _print_json(evaluation.to_dict())
+        return
+    console.show_evaluation(evaluation)
+    if not quiet:
+        console.name_skipped(evaluation.skipped)
+
+
+@app.command()
+def embed(
+    data: Annotated[Path, typer.Argument(help="Labelled images, as for `train`.")],
+    out: Annotated[Path, typer.Option(help="The folder to write features.parquet into.")],
+    backbone: Annotated[str, typer.Option(help="See `topwork backbones`.")] = "efficientnet-lite0",
+    pools: Annotated[
+        str, typer.Option(help="Any of mean, std, max, grid3, prefix; or all.")
+    ] = "mean,prefix",
+    device: Device = "auto",
+    strict: Strict = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace the table that is in OUT.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write the features alone, a row an image, as a Parquet table that other tools read."""
+    from topwork import console
+    from topwork.embedding import embed as run
+
+    with console.progress_bars(quiet=quiet) as on_progress:
+        written = run(
+            data,
+            out,
+            backbone=backbone,
+            pools=pools.split(","),
+            device=device,
+            strict=strict,
+            overwrite=overwrite,
+            on_progress=on_progress,
+        )
+    if not quiet:
+        console.name_skipped(written.skipped)
+        print(
+            f"{written.path}: {written.num_rows:,} rows, {written.num_numbers:,} numbers each "
+            f"({written.num_computed:,} computed, {written.num_found:,} found on disk)"
+        )
+
+
+@app.command()
+def backbones(as_json: AsJson = False) -> None:
+    """List what can be transferred from, its licence, and what it was trained on."""
+    from dataclasses import asdict
+
+    from topwork.backbones.catalog import list_backbones
+
+    rows = list_backbones()
+    if as_json:
+        _print_json([asdict(row) for row in rows])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "takes", "licence", "trained on", "examples", "note")
+    for row in rows:
+        card = row.card
+        count = card.num_pretraining_examples
+        table.add_row(
+            row.name,
+            row.modality,
+            card.licence,
+            card.pretrained_on,
+            "?" if count is None else f"{count:,}",
+            row.note,
+        )
+    Console().print(table)
+    print(
+        "Any other timm model: timm/<model>.<tag>. With random weights: <name>?pretrained=false. "
+        "Other options: ?size=160, ?resize=squash."
+    )
+
+
+@cache_app.callback(invoke_without_command=True)
+def cache(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show what was computed once and kept: features, and compiled networks."""
+    if context.invoked_subcommand is not None:
+        return
+    from topwork.cache import show_cache, summarise
+
+    if as_json:
+        _print_json(summarise())
+    else:
+        show_cache()
+
+
+@cache_app.command()
+def clean(
+    max_size: Annotated[
+        str, typer.Option(help="How much may stay (0, 500MB, 2GB): the last used stays.")
+    ] = "0",
+) -> None:
+    """Remove features, those longest unused first, until at most this much is left."""
+    from topwork.cache import clean_to, parse_size, readable
+
+    print(f"Freed {readable(clean_to(parse_size(max_size)))}.")
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder to write the pictures to.")] = Path("demo"),
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Learn handwritten digits from 50 and from 1,000 examples, beside random weights."""
+    from topwork import console
+    from topwork.demo import run_demo, show_demo
+
+    with console.progress_bars(quiet=quiet or as_json) as on_progress:
+        rows = run_demo(out, on_progress=on_progress)
+    if as_json:
+        _print_json([row.to_dict() for row in rows])
+    else:
+        show_demo(rows)
+
+
+def main() -> None:
+    """Run the command line, and turn errors into messages and exit codes."""
+    try:
+        app()
+    except TopworkError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print(
+            "\nStopped. What was computed is kept: run the same command again to go on from here.",
+            file=sys.stderr,
+        )
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _print_json(data: Any) -> None:
+    print(json.dumps(data, indent=1, ensure_ascii=False))
+
+
+def _lines(classes: tuple[str, ...]) -> Any:
+    def write(prediction: Prediction | None) -> None:
+        if prediction is not None and prediction.error is None:
+            print(f"{prediction.name}\t{prediction.label}\t{prediction.probability:.4f}")
+
+    return write
+
+
+def _csv(classes: tuple[str, ...]) -> Any:
+    import csv
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["file", "label", "probability", *classes, "error"])
+
+    def write(prediction: Prediction | None) -> None:
+        if prediction is None:
+            return
+        if prediction.error is not None:
+            writer.writerow([prediction.name, "", "", *("" for _ in classes), prediction.error])
+            return
+        values = [f"{prediction.probabilities[name]:.6f}" for name in classes]
+        row = [prediction.name, prediction.label, f"{prediction.probability:.6f}", *values, ""]
+        writer.writerow(row)
+
+    return write
+
+
+def _jsonl(classes: tuple[str, ...]) -> Any:
+    def write(prediction: Prediction | None) -> None:
+        if prediction is not None:
+            row = {
+                "file": prediction.name,
+                "label": prediction.label,
+                "probability": prediction.probability,
+                "probabilities": prediction.probabilities,
+                "error": prediction.error,
+            }
+            print(json.dumps(row, ensure_ascii=False))
+
+    return write
+
+
+def _table(classes: tuple[str, ...]) -> Any:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("file", "label", "probability", "next")
+
+    def write(prediction: Prediction | None) -> None:
+        if prediction is None:
+            Console().print(table)
+        elif prediction.error is not None:
+            table.add_row(escape(prediction.name), "", "", escape(prediction.error))
+        else:
+            others = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[1:3]
+            rest = ", ".join(f"{name} {value:.2f}" for name, value in others)
+            table.add_row(
+                escape(prediction.name),
+                escape(prediction.label or ""),
+                f"{prediction.probability:.3f}",
+                escape(rest),
+            )
+
+    return write
+
+
+_WRITERS = {"lines": _lines, "csv": _csv, "jsonl": _jsonl, "table": _table}
+
+
+if __name__ == "__main__":
+    main()

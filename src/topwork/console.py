@@ -1,0 +1,187 @@
+"""What a person sees in a terminal: progress, tables of scores, what was passed over.
+
+Progress and remarks go to standard error, results to standard output, so that the results can be
+piped. What it does not know: how anything is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from topwork.evaluation.intervals import Estimate
+from topwork.evaluation.metrics import Evaluation
+from topwork.examples.example import Skipped
+from topwork.model import DataCounts, Model
+from topwork.model import Progress as OnProgress
+
+STAGES = {
+    "read": "Reading",
+    "features": "Features",
+    "fit": "Head",
+    "cross-validate": "Cross-validation",
+    "predict": "Predicting",
+    "write": "Writing",
+}
+MAX_NAMED = 20
+"""Skipped inputs, classes and the like that are named before "... and 37 more"."""
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None or speed < 2 else f"{speed:,.0f}/s", style="dim")
+
+
+@contextmanager
+def progress_bars(*, quiet: bool) -> Iterator[OnProgress]:
+    """Yield a callable that shows a bar a stage: nothing where quiet, or not in a terminal."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda stage, done, total: None
+        return
+    bars = Progress(
+        TextColumn("{task.description:<16}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    tasks: dict[str, object] = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(STAGES.get(stage, stage), total=total)
+        bars.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
+
+    with bars:
+        yield show
+
+
+def say(text: str, *, style: str | None = None) -> None:
+    """Print a remark to standard error."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(text, style=style, markup=False)
+
+
+def show_training(model: Model, out: str | None) -> None:
+    """Print what was learned, from what, and how well."""
+    console = Console(highlight=False)
+    data = model.data
+    console.print(
+        f"[bold]{data.num_train:,}[/] examples of [bold]{len(model.classes)}[/] classes, "
+        f"on [bold]{escape(model.backbone.name)}[/] (trained on "
+        f"{escape(model.backbone.card.pretrained_on)}; licence {escape(model.backbone.card.licence)})"
+    )
+    columns = {}
+    if model.evaluation is not None:
+        columns[f"{model.evaluation.method}"] = model.evaluation
+    if model.test is not None:
+        columns[f"{model.test.method}"] = model.test
+    if columns:
+        console.print(_scores(columns))
+    kernel = model.head.kernel
+    form = "linear" if kernel.gamma is None else f"RBF (gamma {kernel.gamma:g})"
+    console.print(
+        f"Head: {form}, on {len(kernel.blocks)} of {len(model.blocks)} blocks "
+        f"({escape(kernel.blocks[0])} to {escape(kernel.blocks[-1])}), pools "
+        f"{', '.join(kernel.pools)}; chosen by cross-validation inside the training data.",
+        style="dim",
+    )
+    for note in model.notes:
+        console.print(f"Note: {escape(note)}")
+    if out is not None:
+        console.print(f"Saved to [bold]{escape(out)}[/]. Next: topwork predict {escape(out)} FILES")
+
+
+def show_evaluation(evaluation: Evaluation) -> None:
+    """Print scores, the table of classes, and the confusion matrix where it fits."""
+    console = Console(highlight=False)
+    console.print(_scores({evaluation.method: evaluation}))
+    table = Table("class", title="By class", title_justify="left")
+    for name in ("examples", "recall", "precision", "F1"):
+        table.add_column(name, justify="right")
+    for one in evaluation.per_class:
+        table.add_row(
+            escape(one.label),
+            str(one.num_examples),
+            _with_interval(one.recall),
+            _with_interval(one.precision),
+            f"{one.f1:.3f}",
+        )
+    console.print(table)
+    if len(evaluation.classes) <= MAX_NAMED:
+        console.print(_confusion(evaluation))
+    else:
+        console.print("The confusion matrix is in the output of --json.", style="dim")
+
+
+def show_skipped(data: DataCounts) -> None:
+    """Name what was passed over, on standard error."""
+    if data.num_duplicates:
+        say(f"{data.num_duplicates} inputs repeat another's content; each content counts once.")
+    if data.ignored:
+        kinds = ", ".join(f"{count} {reason}" for reason, count in sorted(data.ignored.items()))
+        say(f"Passed over: {kinds}.")
+    name_skipped(data.skipped)
+
+
+def name_skipped(skipped: Sequence[Skipped]) -> None:
+    """Name inputs that were not used, and why, on standard error."""
+    if not skipped:
+        return
+    say(f"{len(skipped)} inputs were not used:", style="yellow")
+    for one in skipped[:MAX_NAMED]:
+        say(f"  {one.name}: {one.reason}")
+    if len(skipped) > MAX_NAMED:
+        say(f"  ... and {len(skipped) - MAX_NAMED} more (all of them: --json)")
+
+
+def _scores(columns: dict[str, Evaluation]) -> Table:
+    table = Table("", title="Scores, with 95% intervals", title_justify="left")
+    for method in columns:
+        table.add_column(escape(method), justify="right")
+    rows = {
+        "accuracy": "accuracy",
+        "balanced accuracy": "balanced_accuracy",
+        "macro F1": "macro_f1",
+        "log loss": "log_loss",
+        "calibration error": "calibration_error",
+        "baseline: commonest class": "baseline",
+    }
+    for title, name in rows.items():
+        style = "bold" if name == "accuracy" else None
+        scores = [_with_interval(getattr(evaluation, name)) for evaluation in columns.values()]
+        table.add_row(title, *scores, style=style)
+    return table
+
+
+def _with_interval(score: Estimate) -> str:
+    return f"{score.value:.3f}  ({score.low:.3f} to {score.high:.3f})"
+
+
+def _confusion(evaluation: Evaluation) -> Table:
+    table = Table("true \\ answer", title="Confusion", title_justify="left")
+    for name in evaluation.classes:
+        table.add_column(escape(name), justify="right")
+    for i, row in enumerate(evaluation.confusion):
+        cells = [
+            Text("." if not value else f"{value:g}", style="bold" if i == j else "")
+            for j, value in enumerate(row)
+        ]
+        table.add_row(escape(evaluation.classes[i]), *cells)
+    return table

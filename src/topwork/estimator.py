@@ -1,0 +1,106 @@
+"""The same training as a scikit-learn estimator: for pipelines, grid searches, cross_val_score.
+
+What it does not know: folders and tables; scikit-learn hands over lists of inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from topwork.backbones.base import Backbone
+from topwork.backbones.image import get_backbone
+from topwork.errors import SettingError, TooFewError
+from topwork.examples.sources import examples_from
+from topwork.model import Model
+from topwork.pipeline import train_examples
+from topwork.recipe import DEFAULT_BACKBONE, ClassWeight, Recipe
+
+
+@final
+class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Classifies images with a frozen pre-trained network and a new head.
+
+    Inputs `X` are lists (or object arrays) of paths, PIL images, arrays [H, W, 3] or encoded
+    bytes; labels `y` are text, whole numbers or truths. Features are kept on disk, so that a grid
+    search or a cross-validation computes them once.
+
+    Args:
+        backbone: a name, or a `Backbone`.
+        class_weight: `none`, or `balanced`.
+        pools: how blocks become numbers; None: by the number of examples.
+        seed: of the folds inside.
+        device: where features are computed.
+
+    Attributes:
+        classes_: the labels, sorted; the columns of `predict_proba`.
+        model_: the fitted `topwork.Model`, of which everything but `evaluation` is there.
+    """
+
+    def __init__(
+        self,
+        backbone: str | Backbone = DEFAULT_BACKBONE,
+        *,
+        class_weight: ClassWeight = "none",
+        pools: Sequence[str] | None = None,
+        seed: int = 0,
+        device: str = "auto",
+    ) -> None:
+        self.backbone = backbone
+        self.class_weight = class_weight
+        self.pools = pools
+        self.seed = seed
+        self.device = device
+
+    def fit(
+        self, X: Sequence[object], y: Sequence[object], groups: Sequence[object] | None = None
+    ) -> TransferClassifier:
+        """Train on inputs and their labels; `groups` keep together in the folds inside.
+
+        Raises:
+            TooFewError: there is one class only.
+            SettingError: the numbers of inputs and labels differ, or a setting is not accepted.
+        """
+        inputs, labels = list(X), np.asarray(y)
+        if len(inputs) != len(labels):
+            raise SettingError(
+                f"{len(inputs)} inputs came with {len(labels)} labels; accepted: one for each."
+            )
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise TooFewError(
+                f"There is only one class, {self.classes_.tolist()}; accepted: 2 or more."
+            )
+        own = isinstance(self.backbone, Backbone)
+        recipe = Recipe(
+            backbone=self.backbone.name if own else self.backbone,
+            pools=None if self.pools is None else tuple(self.pools),
+            class_weight=self.class_weight,
+            seed=self.seed,
+        )
+        self.model_: Model = train_examples(
+            examples_from(inputs, codes.tolist(), groups),
+            recipe,
+            backbone=get_backbone(self.backbone),
+            device=self.device,
+            scored=False,
+        )
+        return self
+
+    def predict_proba(self, X: Sequence[object]) -> npt.NDArray[np.float64]:
+        """Return probabilities [len(X), number of classes], in the order of `classes_`."""
+        check_is_fitted(self)
+        known = self.model_.predict_proba(list(X))
+        out = np.zeros((len(known), len(self.classes_)))
+        out[:, [int(name) for name in self.model_.classes]] = known
+        return out
+
+    def predict(self, X: Sequence[object]) -> npt.NDArray[Any]:
+        """Return the most probable label of each input."""
+        labels: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(1)]
+        return labels

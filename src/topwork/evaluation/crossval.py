@@ -1,0 +1,91 @@
+"""Cross-validation of the whole procedure: search, ridge and softmax anew in every fold.
+
+What it does not know: how the features were computed; they are frozen, and learn nothing from the
+examples, so they are shared by the folds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from topwork.evaluation.metrics import Evaluation, evaluate
+from topwork.examples.splits import choose_num_folds, kfold
+from topwork.features.table import FeatureTable
+from topwork.heads.fit import fit_head
+from topwork.heads.search import Labels
+
+NUM_FOLDS = 5
+STEADY = 500
+"""Predictions to gather: below this many examples the folds are drawn anew, up to
+`MAX_REPEATS` times, since with 100 examples the luck of one draw moves the score by points."""
+MAX_REPEATS = 10
+
+
+def choose_num_repeats(num_examples: int) -> int:
+    """Return how often to draw the folds."""
+    return int(np.clip(-(-STEADY // max(num_examples, 1)), 1, MAX_REPEATS))
+
+
+def cross_validate(
+    table: FeatureTable,
+    labels: Labels,
+    classes: Sequence[str],
+    *,
+    rows: npt.NDArray[np.intp] | None = None,
+    num_folds: int = NUM_FOLDS,
+    num_repeats: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Return the scores of heads that never saw the examples they are scored on.
+
+    Args:
+        table: their features; `rows` says which of its rows the labels belong to, all by default.
+        num_folds: fewer where there are not as many examples or groups.
+        num_repeats: how often the folds are drawn; None: more where there are fewer examples.
+        on_progress: called with the number of folds that are done, and of all.
+
+    Raises:
+        TooFewError: no fold could teach anything about its test examples.
+    """
+    num = len(labels.classes)
+    rows = np.arange(num) if rows is None else rows
+    groups = None if labels.groups is None else labels.groups.tolist()
+    folds = choose_num_folds(labels.classes, wanted=num_folds, groups=groups)
+    # Leaving out one at a time has only one way to be drawn.
+    repeats = 1 if folds == num else num_repeats or choose_num_repeats(num)
+    parts = [
+        (repeat, fold)
+        for repeat in range(repeats)
+        for fold in kfold(labels.classes, num_folds=folds, seed=labels.seed + repeat, groups=groups)
+    ]
+    out = np.empty((repeats, num, labels.num_classes))
+
+    def run(repeat: int, fold: npt.NDArray[np.intp]) -> None:
+        kept = np.setdiff1d(np.arange(num), fold)
+        head = fit_head(table, rows[kept], replace(labels.take(kept), seed=labels.seed + repeat))
+        out[repeat, fold] = head.predict(table, rows[fold])
+
+    # One fold a core, each with one thread: small matrices gain little from several threads.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = [pool.submit(run, repeat, fold) for repeat, fold in parts]
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                if on_progress is not None:
+                    on_progress(done, len(parts))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    method = f"{folds}-fold cross-validation" if folds < num else "leave-one-out cross-validation"
+    if groups is not None:
+        method += ", groups kept together"
+    if repeats > 1:
+        method += f", drawn {repeats} times"
+    return evaluate(out, labels.classes, classes, method=method, groups=groups, seed=labels.seed)

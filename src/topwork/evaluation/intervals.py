@@ -1,0 +1,81 @@
+"""95% intervals for shares of right answers, by closed form.
+
+What it does not know: who answered, and how the examples were split.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Z = 1.959963984540054
+"""The normal distribution's 97.5% point."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A value and its 95% interval, `low <= value <= high`."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+    @staticmethod
+    def around(value: float, low: float, high: float) -> Estimate:
+        """Make one whose bounds are widened, where need be, to hold the value."""
+        return Estimate(value=value, low=min(low, value), high=max(high, value))
+
+
+def wilson(share: float, count: float) -> Estimate:
+    """Return the score interval of a share of `count` trials (Wilson 1927).
+
+    It holds its level for small counts and does not collapse at 0 or 1, where the textbook
+    interval claims certainty. With no trials it is 0 to 1.
+    """
+    if count <= 0:
+        return Estimate.around(share, 0.0, 1.0)
+    spread = Z * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
+    centre = share + Z * Z / (2 * count)
+    scale = 1 + Z * Z / count
+    low, high = (centre - spread) / scale, (centre + spread) / scale
+    return Estimate.around(share, max(low, 0.0), min(high, 1.0))
+
+
+def mean_of(parts: list[Estimate]) -> Estimate:
+    """Return the interval of the mean of independent shares from their own intervals.
+
+    The method of variance estimates recovery (Zou and Donner 2008).
+    """
+    value = float(np.mean([part.value for part in parts]))
+    down = math.sqrt(sum((part.value - part.low) ** 2 for part in parts)) / len(parts)
+    up = math.sqrt(sum((part.high - part.value) ** 2 for part in parts)) / len(parts)
+    return Estimate.around(value, max(value - down, 0.0), min(value + up, 1.0))
+
+
+def effective_share(right: npt.NDArray[np.float64], groups: npt.NDArray[np.intp] | None) -> float:
+    """Return how many independent examples each example is worth, in (0, 1].
+
+    Twenty recordings of one speaker are not twenty pieces of evidence: the variance of the mean
+    is measured between groups, and set against what independent examples would give (the design
+    effect, Kish 1965). Where nothing varies, each group counts once.
+
+    Args:
+        right: share of right answers of each example, [N].
+        groups: number of each example's group, [N]; None where all are independent.
+    """
+    if groups is None:
+        return 1.0
+    num, num_groups = len(right), int(groups.max()) + 1
+    share = float(right.mean())
+    sums = np.bincount(groups, right - share, minlength=num_groups)
+    between = float(sums @ sums) / num**2 * num_groups / max(num_groups - 1, 1)
+    independent = share * (1 - share) / num
+    if independent <= 0 or between <= 0:
+        return num_groups / num
+    return float(np.clip(independent / between, 1 / num, 1.0))

@@ -1,0 +1,270 @@
+"""Scores of predictions, each with its 95% interval, as one value: `Evaluation`.
+
+Shares of right answers have closed-form intervals; the rest are bootstrapped over what is
+independent (examples, or groups where there are any). The intervals say how far the score may be
+off because these examples and no others were drawn to test on.
+
+What it does not know: whether the predictions come from cross-validation or from a test set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.evaluation.intervals import Estimate, effective_share, mean_of, wilson
+from topwork.examples.example import Skipped
+
+Doubles = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.intp]
+
+NUM_RESAMPLES = 1000
+NUM_BINS = 15
+"""Bins of equal count for the calibration error, fewer where there are few examples."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScore:
+    """How a class fares: `recall` of its own examples, `precision` of the answers naming it."""
+
+    label: str
+    num_examples: int
+    recall: Estimate
+    precision: Estimate
+    f1: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Scores of a model on labelled examples that it was not trained on.
+
+    Attributes:
+        method: how the predictions were come by, in words.
+        accuracy: share of right answers.
+        balanced_accuracy: mean of the classes' recalls, over the classes that occur.
+        macro_f1: mean of the classes' F1, over the classes that occur.
+        log_loss: mean of -ln p(true class); 0 is perfect, ln K is guessing.
+        calibration_error: mean distance between confidence and accuracy, over bins of confidence.
+        baseline: the accuracy of always naming the commonest class.
+        num_examples: how many were tested, and in how many groups, where there are any.
+        per_class: in the order of `classes`.
+        confusion: [true class][answer], in the order of `classes`; with repeated
+            cross-validation, means over the repeats.
+        skipped: inputs that were to be tested on and could not be used.
+    """
+
+    method: str
+    accuracy: Estimate
+    balanced_accuracy: Estimate
+    macro_f1: Estimate
+    log_loss: Estimate
+    calibration_error: Estimate
+    baseline: Estimate
+    num_examples: int
+    num_groups: int | None
+    classes: tuple[str, ...]
+    per_class: tuple[ClassScore, ...]
+    confusion: tuple[tuple[float, ...], ...]
+    skipped: tuple[Skipped, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data under the same names."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Evaluation:
+        """Undo `to_dict`. Raises KeyError or TypeError on other data."""
+        parts = dict(data)
+        for name in SCORES:
+            parts[name] = Estimate(**parts[name])
+        parts["classes"] = tuple(parts["classes"])
+        parts["confusion"] = tuple(tuple(row) for row in parts["confusion"])
+        parts["skipped"] = tuple(Skipped(**one) for one in parts["skipped"])
+        parts["per_class"] = tuple(
+            ClassScore(
+                label=one["label"],
+                num_examples=one["num_examples"],
+                recall=Estimate(**one["recall"]),
+                precision=Estimate(**one["precision"]),
+                f1=one["f1"],
+            )
+            for one in parts["per_class"]
+        )
+        return Evaluation(**parts)
+
+
+SCORES = (
+    "accuracy", "balanced_accuracy", "macro_f1", "log_loss", "calibration_error", "baseline",
+)  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Estimate | ClassScore | Skipped):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def evaluate(
+    probabilities: Doubles,
+    truth: Integers,
+    classes: Sequence[str],
+    *,
+    method: str,
+    groups: Sequence[str | None] | None = None,
+    skipped: Sequence[Skipped] = (),
+    seed: int = 0,
+) -> Evaluation:
+    """Score predictions.
+
+    Args:
+        probabilities: [N, K], or [R, N, K] where the same N were predicted R times.
+        truth: positions in `classes`, [N], N >= 1.
+        groups: [N]; intervals then treat each group as one draw. None within: its own group.
+        skipped: inputs to name beside the scores.
+        seed: of the resampling.
+    """
+    runs = probabilities[None] if probabilities.ndim == 2 else probabilities
+    num, num_classes = len(truth), len(classes)
+    answers = runs.argmax(2)
+    right = (answers == truth).mean(0)
+    codes = _group_codes(groups)
+    share = effective_share(right, codes)
+    there = np.bincount(truth, minlength=num_classes)
+    present = np.flatnonzero(there)
+
+    confusion = np.zeros((num_classes, num_classes))
+    for run in answers:
+        np.add.at(confusion, (truth, run), 1 / len(runs))
+    named = confusion.sum(0)
+    hits = np.diagonal(confusion)
+    recalls = [wilson(hits[k] / max(there[k], 1), there[k] * share) for k in range(num_classes)]
+    precisions = [
+        wilson(hits[k] / max(named[k], 1e-9), named[k] * share) for k in range(num_classes)
+    ]
+    f1 = 2 * hits / np.maximum(there + named, 1e-9)
+    accuracy = wilson(float(right.mean()), num * share)
+    balanced = mean_of([recalls[k] for k in present])
+    resampled = _Resampled(runs, truth, present, codes, seed)
+    # Without a single error there is nothing to resample: the closed form still knows better.
+    floor = balanced.low if right.min() == 1 else 1.0
+    macro = resampled.macro_f1()
+    common = float(there.max() / num)
+    return Evaluation(
+        method=method,
+        accuracy=accuracy,
+        balanced_accuracy=balanced,
+        macro_f1=Estimate.around(macro.value, min(macro.low, floor), macro.high),
+        log_loss=resampled.log_loss(),
+        calibration_error=resampled.calibration_error(),
+        baseline=wilson(common, num * share),
+        num_examples=num,
+        num_groups=None if codes is None else int(codes.max()) + 1,
+        classes=tuple(classes),
+        per_class=tuple(
+            ClassScore(
+                label=classes[k],
+                num_examples=int(there[k]),
+                recall=recalls[k],
+                precision=precisions[k],
+                f1=float(f1[k]),
+            )
+            for k in range(num_classes)
+        ),
+        confusion=tuple(tuple(round(float(v), 3) for v in row) for row in confusion),
+        skipped=tuple(skipped),
+    )
+
+
+def _group_codes(groups: Sequence[str | None] | None) -> Integers | None:
+    if groups is None or all(group is None for group in groups):
+        return None
+    names = [f"own {i}" if group is None else f"group {group}" for i, group in enumerate(groups)]
+    return np.unique(names, return_inverse=True)[1].astype(np.intp)
+
+
+class _Resampled:
+    """Scores that are sums over examples, under many draws of the examples (or groups) anew."""
+
+    def __init__(
+        self,
+        runs: Doubles,
+        truth: Integers,
+        present: Integers,
+        codes: Integers | None,
+        seed: int,
+    ) -> None:
+        num = len(truth)
+        self._num_runs = len(runs)
+        self._codes = np.arange(num) if codes is None else codes
+        answers = runs.argmax(2)
+        confidence = np.take_along_axis(runs, answers[..., None], axis=2)[..., 0]
+        self._losses = -np.log(np.maximum(runs[:, np.arange(num), truth], 1e-15)).mean(0)
+        is_true = truth[:, None] == present
+        is_named = (answers[..., None] == present).mean(0)
+        is_hit = ((answers == truth)[..., None] & is_true).mean(0)
+        self._present = len(present)
+        self._gaps = self._binned(confidence, (answers == truth) - confidence)
+        columns = [np.ones((num, 1)), self._losses[:, None], is_true, is_named, is_hit, self._gaps]
+        contributions = np.concatenate(columns, axis=1)
+        units = int(self._codes.max()) + 1
+        sums = np.zeros((units, contributions.shape[1]))
+        np.add.at(sums, self._codes, contributions)
+        self._whole = sums.sum(0, keepdims=True)
+        rng = np.random.default_rng(seed)
+        draws = max(1, min(NUM_RESAMPLES, 2 * 10**8 // max(units, 1)))
+        self._draws = np.concatenate(
+            [rng.multinomial(units, np.full(units, 1 / units), size=10) @ sums
+             for _ in range(-(-draws // 10))]
+        )  # fmt: skip
+
+    def _binned(self, confidence: Doubles, gaps: Doubles) -> Doubles:
+        """Each example's gap in the column of its bin of confidence, mean over the runs."""
+        num_runs, num = confidence.shape
+        num_bins = min(NUM_BINS, max(num // 10, 1))
+        order = np.argsort(confidence, axis=None, kind="stable")
+        bins = np.empty(confidence.size, np.intp)
+        bins[order] = np.arange(confidence.size) * num_bins // confidence.size
+        out = np.zeros((num, num_bins))
+        np.add.at(out, (np.tile(np.arange(num), num_runs), bins), gaps.ravel() / num_runs)
+        return out
+
+    def log_loss(self) -> Estimate:
+        def score(sums: Doubles) -> Doubles:
+            return sums[:, 1] / sums[:, 0]
+
+        return self._percentiles(score(self._whole), score(self._draws))
+
+    def macro_f1(self) -> Estimate:
+        k = self._present
+
+        def score(sums: Doubles) -> Doubles:
+            true, named, hit = (sums[:, 2 + i * k : 2 + (i + 1) * k] for i in range(3))
+            f1 = 2 * hit / np.maximum(true + named, 1e-9)
+            occurs = true > 0
+            mean: Doubles = (f1 * occurs).sum(1) / np.maximum(occurs.sum(1), 1)
+            return mean
+
+        return self._percentiles(score(self._whole), score(self._draws))
+
+    def calibration_error(self) -> Estimate:
+        """The basic bootstrap: resampling adds noise, which always raises this score."""
+        start = 2 + 3 * self._present
+
+        def score(sums: Doubles) -> Doubles:
+            total: Doubles = np.abs(sums[:, start:]).sum(1) / sums[:, 0]
+            return total
+
+        value, draws = float(score(self._whole)[0]), score(self._draws)
+        low, high = 2 * value - np.quantile(draws, [0.975, 0.025])
+        return Estimate.around(value, max(float(low), 0.0), min(float(high), 1.0))
+
+    @staticmethod
+    def _percentiles(whole: Doubles, draws: Doubles) -> Estimate:
+        low, high = np.quantile(draws, [0.025, 0.975])
+        return Estimate.around(float(whole[0]), float(low), float(high))

@@ -1,0 +1,296 @@
+"""A backbone, a head and the names of the classes: ready to predict, to be judged, to be saved.
+
+What it does not know: how it was trained (pipeline.py), and how it lies on disk (archive.py).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.backbones.base import Backbone
+from topwork.errors import DataError, ExampleError, ModelError
+from topwork.evaluation.metrics import Evaluation, evaluate
+from topwork.examples.example import Example, ExampleSet, Skipped
+from topwork.examples.sources import examples_from, read_examples, read_inputs
+from topwork.executors.base import Executor
+from topwork.features.extract import extract, stream_features
+from topwork.features.table import ArrayTable
+from topwork.heads.base import Head
+from topwork.recipe import Recipe
+
+
+Progress = Callable[[str, int, int], None]
+"""Called with the name of a stage, how much of it is done, and how much there is."""
+
+CHUNK = 256
+"""Inputs whose features are held at a time while predicting."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What the model says of one input.
+
+    Attributes:
+        name: of the input: its path, or `input 3`.
+        label: the most probable class; None where the input cannot be read.
+        probability: of that class, 0 to 1.
+        probabilities: of every class, in the order of the model's `classes`.
+        error: why the input cannot be read; None where it can.
+    """
+
+    name: str
+    label: str | None
+    probability: float
+    probabilities: dict[str, float]
+    error: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataCounts:
+    """What a model was trained on, in numbers.
+
+    Attributes:
+        per_class: examples of each class that were trained on.
+        num_test: examples of the source's own test part.
+        num_duplicates: inputs that repeat another's content and label.
+        skipped: inputs that could not be used, with the reasons.
+        ignored: files or rows that are not inputs, by reason.
+    """
+
+    per_class: dict[str, int]
+    num_test: int
+    num_duplicates: int
+    skipped: tuple[Skipped, ...]
+    ignored: dict[str, int]
+
+    @property
+    def num_train(self) -> int:
+        """Examples of all classes."""
+        return sum(self.per_class.values())
+
+
+@final
+class Model:
+    """A trained model. Made by `topwork.train` and `topwork.load`.
+
+    Attributes:
+        classes: names of the labels, in the order of all probabilities.
+        backbone: what was transferred.
+        evaluation: cross-validated scores; None where there were too few examples for any.
+        test: scores on the source's own test part; None where it has none.
+        data: what it was trained on, in numbers.
+        recipe: the settings that make it again.
+        notes: what a person should know of this run, in sentences.
+    """
+
+    def __init__(
+        self,
+        *,
+        head: Head,
+        classes: Sequence[str],
+        backbone: Backbone,
+        pools: Sequence[str],
+        evaluation: Evaluation | None,
+        test: Evaluation | None,
+        data: DataCounts,
+        recipe: Recipe,
+        notes: Sequence[str] = (),
+        open_executor: Callable[[], Executor],
+        device: str = "auto",
+    ) -> None:
+        self.head = head
+        self.classes = tuple(classes)
+        self.backbone = backbone
+        self.pools = tuple(pools)
+        self.evaluation = evaluation
+        self.test = test
+        self.data = data
+        self.recipe = recipe
+        self.notes = tuple(notes)
+        self.device = device
+        self._open_executor = open_executor
+        self._executor: Executor | None = None
+        self._lock = threading.Lock()  # an executor runs one stream of inputs at a time
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """All blocks of the backbone, in order; the head uses `head.kernel.blocks` of them."""
+        return tuple(dict.fromkeys(segment.block for segment in self.head.segments))
+
+    def predict(
+        self,
+        inputs: object,
+        *,
+        on_progress: Progress | None = None,
+    ) -> Prediction | list[Prediction]:
+        """Return label and probabilities of every input, in their order.
+
+        Args:
+            inputs: paths, PIL images, arrays [H, W, 3], encoded bytes; one alone gives one
+                `Prediction`, many a list. A folder stands for all images below it, sorted.
+                One that cannot be read has an `error` in place of a label.
+
+        Raises:
+            SettingError: an input is of another type.
+            SourceError: a path is not there.
+        """
+        predictions = list(self.stream(read_inputs(inputs), on_progress=on_progress))
+        return predictions[0] if _is_single(inputs) else predictions
+
+    def predict_proba(self, inputs: object) -> npt.NDArray[np.float64]:
+        """Return probabilities [N, K] in the order of `classes`.
+
+        Raises:
+            ExampleError: an input cannot be read.
+        """
+        rows = []
+        for prediction in self.stream(read_inputs(inputs)):
+            if prediction.error is not None:
+                raise ExampleError(f"{prediction.name}: {prediction.error}")
+            rows.append([prediction.probabilities[name] for name in self.classes])
+        return np.array(rows, np.float64).reshape(len(rows), len(self.classes))
+
+    def stream(
+        self, examples: Sequence[Example], *, on_progress: Progress | None = None
+    ) -> Iterator[Prediction]:
+        """Yield predictions as they are made, in order; memory does not grow with the inputs."""
+        with self._lock:
+            executor = self._opened()
+            waiting: list[tuple[str, npt.NDArray[np.float32] | Skipped]] = []
+            done = 0
+            for position, result in stream_features(examples, executor, self.backbone.input):
+                waiting.append((examples[position].name, result))
+                if len(waiting) == CHUNK:
+                    yield from self._flush(waiting)
+                    done += len(waiting)
+                    waiting.clear()
+                    if on_progress is not None:
+                        on_progress("predict", done, len(examples))
+            yield from self._flush(waiting)
+        if on_progress is not None:
+            on_progress("predict", len(examples), len(examples))
+
+    def evaluate(
+        self,
+        data: object,
+        labels: Sequence[object] | None = None,
+        *,
+        file_column: str | None = None,
+        label_column: str | None = None,
+        group_column: str | None = None,
+        on_progress: Progress | None = None,
+    ) -> Evaluation:
+        """Return the scores on labelled examples that the model was not trained on.
+
+        Args:
+            data: a folder or table as for `train` (of one with a test part, that part alone), or
+                a list of inputs together with their `labels`.
+
+        Raises:
+            DataError: nothing in it can be used, or it has classes that the model does not know.
+        """
+        if labels is not None:
+            found = examples_from(data, labels)  # type: ignore[arg-type]
+        else:
+            found = read_examples(
+                data,  # type: ignore[arg-type]
+                file_column=file_column,
+                label_column=label_column,
+                group_column=group_column,
+            )
+        return self.evaluate_examples(found, on_progress=on_progress)
+
+    def evaluate_examples(
+        self, found: ExampleSet, *, on_progress: Progress | None = None
+    ) -> Evaluation:
+        """Return the scores on examples that were read already."""
+        examples = found.of_split("test") or tuple(found.examples)
+        unknown = sorted({e.label or "" for e in examples} - set(self.classes))
+        if unknown:
+            raise DataError(
+                f"{found.origin!r} has {len(unknown)} classes that the model does not know: "
+                f"{', '.join(unknown[:10])}. It knows: {', '.join(self.classes[:20])}. Rename "
+                "or remove these, or train a model that has them."
+            )
+        extraction = extract(
+            examples,
+            self.backbone,
+            pools=self.pools,
+            device=self.device,
+            on_progress=staged(on_progress, "features"),
+        )
+        if not extraction.examples:
+            raise DataError(
+                f"None of the {len(examples)} images of {found.origin!r} can be read; the first: "
+                f"{extraction.skipped[0].name}: {extraction.skipped[0].reason}."
+            )
+        truth = np.array([self.classes.index(e.label or "") for e in extraction.examples], np.intp)
+        groups = [e.group for e in extraction.examples]
+        return evaluate(
+            self.head.predict(extraction.table),
+            truth,
+            self.classes,
+            method=f"{len(truth)} examples of {found.origin}",
+            groups=groups,
+            skipped=(*found.skipped, *extraction.skipped),
+        )
+
+    def save(self, out: str | Path, *, overwrite: bool = False, weights: bool = True) -> Path:
+        """Write the model to a folder, whole or not at all; see `archive.save`."""
+        from topwork.archive import save
+
+        return save(self, Path(out), overwrite=overwrite, weights=weights)
+
+    def _opened(self) -> Executor:
+        if self._executor is None:
+            executor = self._open_executor()
+            if tuple(executor.segments) != self.head.segments:
+                raise ModelError(
+                    f"The backbone {self.backbone.name!r} gives other features than those that "
+                    "this model was trained on. Train it anew with this version of Topwork."
+                )
+            self._executor = executor
+        return self._executor
+
+    def _flush(
+        self, waiting: Sequence[tuple[str, npt.NDArray[np.float32] | Skipped]]
+    ) -> Iterator[Prediction]:
+        vectors = [result for _, result in waiting if not isinstance(result, Skipped)]
+        rows: Iterator[Any] = iter(())
+        if vectors:
+            rows = iter(self.head.predict(ArrayTable(np.stack(vectors), self.head.segments)))
+        for name, result in waiting:
+            if isinstance(result, Skipped):
+                yield Prediction(
+                    name=name, label=None, probability=0.0, probabilities={}, error=result.reason
+                )
+            else:
+                row = next(rows)
+                best = int(row.argmax())
+                yield Prediction(
+                    name=name,
+                    label=self.classes[best],
+                    probability=float(row[best]),
+                    probabilities=dict(zip(self.classes, map(float, row), strict=True)),
+                )
+
+
+def staged(progress: Progress | None, stage: str) -> Callable[[int, int], None]:
+    """Return a callable that reports the progress of one stage."""
+    return lambda done, total: None if progress is None else progress(stage, done, total)
+
+
+def _is_single(inputs: object) -> bool:
+    """Whether the user gave one input rather than a list of them (or a folder of them)."""
+    if isinstance(inputs, str | Path):
+        return not Path(inputs).is_dir()
+    if isinstance(inputs, np.ndarray):
+        return inputs.ndim < 4 and inputs.dtype != object
+    return isinstance(inputs, bytes | bytearray | memoryview) or hasattr(inputs, "getbands")

@@ -1,0 +1,313 @@
+"""One run from end to end: read this first.
+
+    examples -> backbone -> features on disk -> cross-validation, head -> model
+
+What it does not know: how any of these is done, and who asked for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.backbones.base import Backbone
+from topwork.backbones.image import get_backbone
+from topwork.errors import DataError, SettingError, TooFewError
+from topwork.evaluation.crossval import cross_validate
+from topwork.evaluation.metrics import Evaluation, evaluate
+from topwork.examples.example import Example, ExampleSet, sort_labels
+from topwork.examples.sources import examples_from, read_examples
+from topwork.executors.choose import open_executor
+from topwork.features.extract import Extraction, default_pools, extract
+from topwork.heads.fit import fit_head
+from topwork.heads.search import Labels
+from topwork.model import DataCounts, Model, Progress, staged
+from topwork.recipe import Recipe
+
+
+def train(
+    data: str | Path | Sequence[object] | None = None,
+    labels: Sequence[object] | None = None,
+    *,
+    groups: Sequence[object] | None = None,
+    backbone: str | Path | Backbone | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    weights: bool = True,
+    device: str = "auto",
+    recipe: Recipe | str | Path | None = None,
+    on_progress: Progress | None = None,
+    **settings: Any,
+) -> Model:
+    """Train a classifier from labelled images.
+
+    Args:
+        data: a folder per class, or a table (see `read_examples`); or a list of inputs (paths,
+            PIL images, arrays, bytes) that come with `labels`.
+        labels: one for each input of the list.
+        groups: one for each input of the list: those of one group are never split.
+        backbone: a name, a folder of weights, or a `Backbone` of your own.
+        out: where to save the model; None keeps it in memory.
+        overwrite: put it in place of a model that is there.
+        weights: save the backbone too, so that the folder works anywhere, offline.
+        device: `auto`, `cpu`, `cuda`, `mps`, `openvino` or `torch`.
+        recipe: settings to begin with; what else is given here goes before it.
+        on_progress: called with a stage's name, how much is done, and how much there is.
+        settings: any field of `Recipe`: label_column, group_column, class_weight, seed, ...
+
+    Raises:
+        DataError: the data cannot be used, or is too little to learn from.
+        BackboneError: the backbone cannot be found or run.
+        SettingError: a setting has a value that is not accepted.
+    """
+    if out is not None:
+        from topwork.archive import check_place
+
+        check_place(Path(out), overwrite=overwrite)  # before the work, not after it
+    base = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe) if recipe else Recipe()
+    own = backbone if isinstance(backbone, Backbone) else None
+    plan = _plan(base, data, labels, backbone, settings)
+    chosen = own or get_backbone(plan.backbone)
+    found = _read(plan, data, labels, groups, on_progress)
+    model = train_examples(found, plan, backbone=chosen, device=device, on_progress=on_progress)
+    if out is not None:
+        model.save(out, overwrite=overwrite, weights=weights)
+    return model
+
+
+def train_examples(
+    found: ExampleSet,
+    recipe: Recipe,
+    *,
+    backbone: Backbone,
+    device: str = "auto",
+    on_progress: Progress | None = None,
+    scored: bool = True,
+) -> Model:
+    """Train on examples that were read already; `scored=False` leaves the cross-validation out."""
+    wanted = _parts(found)
+    _check_classes(wanted.train, wanted.test, found)
+    everything = (*wanted.train, *wanted.test)
+    pools = recipe.pools or default_pools(len(everything))
+    extraction = extract(
+        everything,
+        backbone,
+        pools=pools,
+        device=device,
+        strict=recipe.strict,
+        on_progress=staged(on_progress, "features"),
+    )
+    parts = _Rows.of(extraction, wanted)
+    _check_readable(wanted.train, parts.train_examples, extraction)
+    classes = sort_labels({e.label or "" for e in parts.train_examples})
+    table = extraction.table.in_memory()
+    labels = _labels(parts.train_examples, classes, recipe)
+    notes = [] if wanted.note is None else [wanted.note]
+
+    fitting = staged(on_progress, "fit")
+    fitting(0, 1)
+    head = fit_head(table, parts.train, labels)
+    fitting(1, 1)
+    evaluation = None
+    if scored:
+        try:
+            evaluation = cross_validate(
+                table,
+                labels,
+                classes,
+                rows=parts.train,
+                num_folds=recipe.num_folds,
+                num_repeats=recipe.num_repeats,
+                on_progress=staged(on_progress, "cross-validate"),
+            )
+        except TooFewError as error:
+            notes.append(f"There is no cross-validated score: {error}")
+    return Model(
+        head=head,
+        classes=classes,
+        backbone=backbone,
+        pools=pools,
+        evaluation=evaluation,
+        test=_score_test(head.predict(table, parts.test), parts.test_examples, classes, found),
+        data=DataCounts(
+            per_class=dict(Counter(classes[k] for k in labels.classes)),
+            num_test=len(parts.test),
+            num_duplicates=found.num_duplicates,
+            skipped=(*found.skipped, *extraction.skipped),
+            ignored=dict(found.ignored),
+        ),
+        recipe=recipe,
+        notes=notes,
+        open_executor=lambda: open_executor(backbone, pools=pools, device=device),
+        device=device,
+    )
+
+
+def _plan(
+    base: Recipe,
+    data: object,
+    labels: object,
+    backbone: str | Path | Backbone | None,
+    settings: dict[str, Any],
+) -> Recipe:
+    """Return the recipe with what the call says put in place of what it had."""
+    known = set(Recipe.__dataclass_fields__)
+    unknown = sorted(set(settings) - known)
+    if unknown:
+        raise SettingError(
+            f"train() got {', '.join(unknown)}; accepted beside its arguments: "
+            f"{', '.join(sorted(known))}."
+        )
+    if data is None and base.data is None:
+        raise SettingError("No data was given. Give a folder, a table, or a recipe that names one.")
+    named = isinstance(data, str | Path)
+    if labels is None and data is not None and not named:
+        raise SettingError(
+            f"The data is a {type(data).__name__} without labels. Give a folder or table by its "
+            "path, or the labels of these inputs as well: train(inputs, labels)."
+        )
+    name = backbone.name if isinstance(backbone, Backbone) else backbone
+    return base.changed(
+        **settings,
+        data=str(data) if named else None,
+        backbone=None if name is None else str(name),
+    )
+
+
+def _read(
+    plan: Recipe, data: object, labels: object, groups: object, on_progress: Progress | None
+) -> ExampleSet:
+    reading = staged(on_progress, "read")
+    if labels is not None:
+        return examples_from(data, labels, groups, on_progress=reading)  # type: ignore[arg-type]
+    return read_examples(
+        plan.data or "",
+        file_column=plan.file_column,
+        label_column=plan.label_column,
+        group_column=plan.group_column,
+        on_progress=reading,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    train: tuple[Example, ...]
+    test: tuple[Example, ...]
+    note: str | None = None
+
+
+def _parts(found: ExampleSet) -> _Parts:
+    """Say what is trained on and what is tested on.
+
+    Everything is chosen by cross-validation, so a validation part has no job of its own: it joins
+    the training, unless it is all that there is to test on.
+    """
+    train, test = found.of_split("train", None), found.of_split("test")
+    validation = found.of_split("validation")
+    if not validation:
+        return _Parts(train=train, test=test)
+    if test:
+        note = (
+            f"The validation part ({len(validation)} examples) was trained on too: all choices "
+            "are made by cross-validation, and the test part was kept for testing."
+        )
+        return _Parts(train=(*train, *validation), test=test, note=note)
+    note = "There is no test part: the validation part was kept for testing."
+    return _Parts(train=train, test=validation, note=note)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Rows:
+    """Rows of the extraction's table, by part, with their examples."""
+
+    train: npt.NDArray[np.intp]
+    test: npt.NDArray[np.intp]
+    train_examples: tuple[Example, ...]
+    test_examples: tuple[Example, ...]
+
+    @staticmethod
+    def of(extraction: Extraction, parts: _Parts) -> _Rows:
+        in_test = {id(example) for example in parts.test}
+        is_test = np.array([id(e) in in_test for e in extraction.examples], bool)
+        train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
+        return _Rows(
+            train=train,
+            test=test,
+            train_examples=tuple(extraction.examples[i] for i in train),
+            test_examples=tuple(extraction.examples[i] for i in test),
+        )
+
+
+def _check_classes(train: Sequence[Example], test: Sequence[Example], found: ExampleSet) -> None:
+    classes = sort_labels({e.label or "" for e in train})
+    if len(classes) < 2:
+        what = f"only one class, {classes[0]!r}" if classes else "no labelled examples to train on"
+        raise TooFewError(
+            f"{found.origin!r} has {what}; accepted: 2 classes or more. Bring examples of "
+            "something else too, if only of 'other'."
+        )
+    unknown = sorted({e.label or "" for e in test} - set(classes))
+    if unknown:
+        raise DataError(
+            f"The test part of {found.origin!r} has classes that the training part lacks: "
+            f"{', '.join(unknown[:10])}. Bring training examples of them, or take them out."
+        )
+
+
+def _check_readable(
+    wanted: Sequence[Example], readable: Sequence[Example], extraction: Extraction
+) -> None:
+    lost = {e.label or "" for e in wanted} - {e.label or "" for e in readable}
+    if lost:
+        first = next(iter(extraction.skipped))
+        raise TooFewError(
+            f"No image can be read of {len(lost)} of the classes: {', '.join(sorted(lost)[:10])}. "
+            f"The first: {first.name}: {first.reason}. Bring readable images of every class, or "
+            "take the class out."
+        )
+
+
+def _labels(examples: Sequence[Example], classes: Sequence[str], recipe: Recipe) -> Labels:
+    position = {name: k for k, name in enumerate(classes)}
+    codes = np.array([position[e.label or ""] for e in examples], np.intp)
+    counts = np.bincount(codes, minlength=len(classes))
+    groups = None
+    if any(e.group is not None for e in examples):
+        # a name of its own for each that has none; "\0" cannot stand in a table's group
+        groups = np.array(
+            [f"\0{i}" if e.group is None else e.group for i, e in enumerate(examples)]
+        )
+    weights = None
+    if recipe.class_weight == "balanced":
+        weights = len(codes) / (len(classes) * counts[codes])
+    return Labels(
+        classes=codes,
+        num_classes=len(classes),
+        groups=groups,
+        weights=weights,
+        seed=recipe.seed,
+    )
+
+
+def _score_test(
+    probabilities: npt.NDArray[np.float64],
+    examples: Sequence[Example],
+    classes: Sequence[str],
+    found: ExampleSet,
+) -> Evaluation | None:
+    if not examples:
+        return None
+    position = {name: k for k, name in enumerate(classes)}
+    return evaluate(
+        probabilities,
+        np.array([position[e.label or ""] for e in examples], np.intp),
+        classes,
+        method=f"the {len(examples)} test examples of {found.origin}",
+        groups=[e.group for e in examples],
+    )

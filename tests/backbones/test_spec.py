@@ -1,0 +1,51 @@
+"""What users call backbones, and what they are told when it cannot be read."""
+
+import pytest
+
+from topwork.backbones.spec import Spec, nearest_names, parse_spec
+from topwork.errors import SettingError
+
+
+def test_a_name_alone_has_no_options() -> None:
+    assert parse_spec("timm/resnet18.a1_in1k") == Spec(base="timm/resnet18.a1_in1k")
+
+
+def test_options_are_read() -> None:
+    spec = parse_spec("a?pretrained=false&seed=3&size=160&resize=crop")
+    assert spec == Spec(base="a", pretrained=False, seed=3, size=160, resize="crop")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a", "a"),
+        ("a?pretrained=true", "a"),
+        ("a?resize=pad&pretrained=FALSE&seed=0", "a?pretrained=false&resize=pad"),
+        ("a?seed=7&pretrained=false&size=96", "a?pretrained=false&seed=7&size=96"),
+    ],
+)
+def test_it_is_written_in_one_way_that_reads_back(text: str, written: str) -> None:
+    assert str(parse_spec(text)) == written
+    assert parse_spec(written) == parse_spec(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a?sise=3", r"has an option 'sise'; accepted: pretrained= true or false; seed="),
+        ("a?pretrained=maybe", r"has pretrained='maybe'; accepted: true or false"),
+        ("a?size=big", r"has size='big'; accepted: pixels on each side"),
+        ("a?pretrained=false&seed=-1", r"has seed='-1'; accepted: a whole number"),
+        ("a?seed=1", r"has a seed, but its weights are not random. Add pretrained=false"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(text: str, message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        parse_spec(text)
+
+
+def test_near_names_come_first_and_there_are_always_some() -> None:
+    known = ["resnet18", "resnet34", "vit_tiny"]
+    assert nearest_names("resnt18", known).startswith("'resnet18'")
+    assert nearest_names("???", known) == "'resnet18', 'resnet34', 'vit_tiny'"
+    assert nearest_names("a", []) == "none"

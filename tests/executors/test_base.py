@@ -1,0 +1,26 @@
+"""What all executors share."""
+
+import numpy as np
+import pytest
+
+from topwork.errors import BackboneError, SettingError
+from topwork.executors.base import POOLS, check_pixels, order_pools
+
+
+def test_pools_are_put_in_the_order_of_storage() -> None:
+    assert order_pools(["grid2", "mean", "grid2"]) == ("mean", "grid2")
+    assert order_pools(POOLS) == POOLS
+
+
+@pytest.mark.parametrize(("pools", "message"), [(["median"], "Remove 'median'"), ([], "at least")])
+def test_other_pools_are_refused(pools: list[str], message: str) -> None:
+    with pytest.raises(SettingError, match=f"accepted: one or more of mean, std, max.*{message}"):
+        order_pools(pools)
+
+
+def test_pixels_of_another_form_are_refused() -> None:
+    check_pixels(np.zeros((4, 4, 3), np.uint8), (4, 4, 3))
+    with pytest.raises(BackboneError, match=r"takes uint8 \[4, 4, 3\], and got uint8 \[5, 4, 3\]"):
+        check_pixels(np.zeros((5, 4, 3), np.uint8), (4, 4, 3))
+    with pytest.raises(BackboneError, match=r"and got float64 \[4, 4, 3\]"):
+        check_pixels(np.zeros((4, 4, 3)), (4, 4, 3))  # type: ignore[arg-type]

@@ -1,0 +1,240 @@
+"""OpenVINO: it agrees with PyTorch, keeps order, and needs no torch once compiled."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from topwork.backbones.base import Backbone
+from topwork.backbones.image import get_backbone
+from topwork.backbones.modules import from_module
+from topwork.errors import BackboneError
+from topwork.examples.decode import ImageInput
+from topwork.executors import openvino as module
+from topwork.executors.base import POOLS, Executor
+from topwork.executors.openvino import (
+    ConversionError,
+    OpenVINOExecutor,
+    compiled_folder,
+    open_compiled,
+)
+from topwork.executors.torch import TorchExecutor
+
+from .conftest import Pictures
+
+
+def vectors(executor: Executor, images: list[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
+    return np.stack(list(executor.run(images)))
+
+
+def assert_agree(backbone: Backbone, images: list[npt.NDArray[np.uint8]], bound: float) -> None:
+    """Compare every pool of every block, in units of the largest number in it."""
+    fast = open_compiled(backbone, POOLS)
+    slow = TorchExecutor(backbone, pools=POOLS, device="cpu")
+    assert tuple(fast.segments) == tuple(slow.segments)
+    found, expected = vectors(fast, images), vectors(slow, images)
+    assert found.shape == (len(images), fast.width)
+    start = 0
+    for segment in fast.segments:
+        part = slice(start, start + segment.size)
+        start += segment.size
+        scale = np.abs(expected[:, part]).max() or 1
+        assert np.abs(found[:, part] - expected[:, part]).max() / scale <= bound, segment
+
+
+def test_it_agrees_with_torch_on_the_embedded_backbone(pictures: Pictures) -> None:
+    assert_agree(get_backbone("efficientnet-lite0"), pictures(3, 224), 1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "size"),
+    [
+        ("mobilenetv3_small_050", 64),
+        ("resnet18", 64),
+        ("regnety_002", 64),
+        ("convnext_atto", 64),
+        ("vit_tiny_patch16_224", 64),
+        ("vit_small_patch14_dinov2", 56),
+        ("vit_small_patch16_dinov3", 64),
+        ("swin_tiny_patch4_window7_224", 64),
+        ("swinv2_tiny_window8_256", 64),
+    ],
+)
+def test_it_agrees_with_torch_on_every_family(model: str, size: int, pictures: Pictures) -> None:
+    backbone = get_backbone(f"timm/{model}?pretrained=false&size={size}")
+    assert_agree(backbone, pictures(3, size), 1e-3)
+
+
+def test_a_vector_does_not_depend_on_its_neighbours(pictures: Pictures) -> None:
+    executor = open_compiled(get_backbone("efficientnet-lite0"), POOLS)
+    images = pictures(5, 224)
+    together = vectors(executor, images)
+    for image, vector in zip(images, together, strict=True):
+        assert np.array_equal(vectors(executor, [image])[0], vector)
+
+
+def test_order_is_kept(tiny: Backbone, pictures: Pictures) -> None:
+    executor = open_compiled(tiny, POOLS)
+    images = pictures(50, 20)
+    found = vectors(executor, images)
+    assert np.array_equal(found[::-1], vectors(executor, images[::-1]))
+    assert list(executor.run([])) == []
+
+
+def test_inputs_are_pulled_only_as_fast_as_they_are_used(
+    tiny: Backbone, pictures: Pictures
+) -> None:
+    executor = open_compiled(tiny, POOLS)
+    image, pulled = pictures(1, 20)[0], 0
+
+    def endless() -> Iterator[npt.NDArray[np.uint8]]:
+        nonlocal pulled
+        while True:
+            pulled += 1
+            yield image
+
+    run = executor.run(endless())
+    for _ in range(3):
+        next(run)
+    assert pulled <= executor._num_waiting + 3
+    run.close()  # type: ignore[attr-defined]
+    assert len(list(executor.run([image]))) == 1
+
+
+def test_two_runs_at_once_do_not_mix(tiny: Backbone, pictures: Pictures) -> None:
+    executor = open_compiled(tiny, POOLS)
+    images = pictures(40, 20)
+    pairs = list(zip(executor.run(images), executor.run(images[::-1]), strict=True))
+    assert np.array_equal(np.stack([a for a, _ in pairs]), np.stack([b for _, b in pairs])[::-1])
+
+
+def test_an_error_of_the_source_comes_through_and_the_executor_lives(
+    tiny: Backbone, pictures: Pictures
+) -> None:
+    executor = open_compiled(tiny, POOLS)
+    images = pictures(40, 20)
+
+    def failing() -> Iterator[npt.NDArray[np.uint8]]:
+        yield from images[:30]
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(executor.run(failing()))
+    assert len(list(executor.run(images))) == 40
+    with pytest.raises(BackboneError, match="takes uint8"):
+        list(executor.run([np.zeros((3, 3, 3), np.uint8)]))
+
+
+def test_a_second_process_needs_no_torch(tiny: Backbone) -> None:
+    backbone = get_backbone("efficientnet-lite0")
+    open_compiled(backbone, POOLS)
+    code = (
+        "import sys, numpy\n"
+        "from topwork.backbones.image import get_backbone\n"
+        "from topwork.executors.choose import open_executor\n"
+        "from topwork.executors.base import POOLS\n"
+        "executor = open_executor(get_backbone('efficientnet-lite0'), pools=POOLS, device='cpu')\n"
+        "print(len(list(executor.run([numpy.zeros((224, 224, 3), 'uint8')]))))\n"
+        "print([m for m in ('torch', 'timm') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["1", "[]"]
+
+
+def test_it_is_compiled_once_and_again_where_it_is_damaged(
+    tiny: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = open_compiled(tiny, POOLS).folder
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "compile_network", lambda *_a: pytest.fail("compiled again"))
+        open_compiled(tiny, POOLS)
+    (folder / "network.xml").write_text("<net")
+    assert open_compiled(tiny, POOLS).width == OpenVINOExecutor(folder).width
+
+
+def test_what_it_depends_on_names_its_folder(tiny: Backbone) -> None:
+    folders = {
+        compiled_folder(tiny, POOLS),
+        compiled_folder(tiny, ["mean"]),
+        compiled_folder(get_backbone("efficientnet-lite0"), POOLS),
+    }
+    assert len(folders) == 3
+    assert compiled_folder(tiny, ["max", "mean"]) == compiled_folder(tiny, ["mean", "max"])
+
+
+def test_it_opens_from_any_folder(tiny: Backbone, tmp_path: Path, pictures: Pictures) -> None:
+    module.compile_network(tiny, POOLS, tmp_path / "compiled")
+    assert sorted(p.name for p in (tmp_path / "compiled").iterdir()) == [
+        "layout.json",
+        "network.bin",
+        "network.xml",
+    ]
+    images = pictures(2, 20)
+    found = vectors(OpenVINOExecutor(tmp_path / "compiled"), images)
+    assert np.array_equal(found, vectors(open_compiled(tiny, POOLS), images))
+
+
+def test_a_compiled_form_that_cannot_be_read_is_refused(tiny: Backbone, tmp_path: Path) -> None:
+    with pytest.raises(BackboneError, match="cannot be read: FileNotFoundError"):
+        OpenVINOExecutor(tmp_path)
+    folder = tmp_path / "a"
+    module.compile_network(tiny, ["mean"], folder)
+    layout: dict[str, Any] = json.loads((folder / "layout.json").read_text())
+    (folder / "layout.json").write_text(json.dumps(layout | {"format": 99}))
+    with pytest.raises(BackboneError, match="is of format 99; this version of Topwork reads 1"):
+        OpenVINOExecutor(folder)
+    (folder / "layout.json").write_text(json.dumps(layout))
+    (folder / "network.xml").write_text("<net")
+    with pytest.raises(BackboneError, match="cannot be loaded"):
+        OpenVINOExecutor(folder)
+
+
+def test_a_cache_that_cannot_be_written_costs_only_time(
+    tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = open_compiled(tiny, POOLS).folder
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("TOPWORK_CACHE", str(tmp_path / "file"))
+    assert OpenVINOExecutor(folder).width
+
+
+class Odd(torch.nn.Module):
+    """Runs in PyTorch, but uses an operation that no converter knows."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.special.bessel_j0(x)
+
+
+def odd() -> Backbone:
+    image = ImageInput(size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    return from_module(torch.nn.Sequential(Odd()), blocks=["0"], input=image, name="odd")
+
+
+def test_a_network_that_cannot_be_converted_says_what_to_do() -> None:
+    level = logging.getLogger().level
+    with pytest.raises(ConversionError, match=r"'odd' cannot be converted.*--device torch"):
+        open_compiled(odd(), POOLS)
+    assert logging.getLogger().level == level
+
+
+def test_the_converter_reports_to_nobody(
+    tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telemetry = pytest.importorskip("openvino_telemetry")
+    monkeypatch.delenv("CI", raising=False)
+    module.compile_network(tiny, ["std"], tmp_path / "a")
+    assert telemetry.Telemetry().consent is False
+    assert "CI" not in os.environ
+    monkeypatch.setenv("CI", "1")
+    module.compile_network(tiny, ["std"], tmp_path / "b")
+    assert os.environ["CI"] == "1"
