@@ -1,0 +1,114 @@
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from tests.features.fake import INPUT, FakeExecutor, example, examples, png, vector_of
+from topwork.errors import ExampleError, TooLargeError
+from topwork.examples.decode import decode_image
+from topwork.examples.example import Example, Skipped
+from topwork.features import stream
+from topwork.features.stream import decode_ahead, stream_features
+
+BROKEN = example("broken.png", b"not an image")
+
+
+def test_every_example_gets_its_own_vector_in_order() -> None:
+    given = examples(11)
+    results = list(stream_features(given, FakeExecutor(), INPUT))
+    assert [position for position, _ in results] == list(range(11))
+    for one, (_, vector) in zip(given, results, strict=True):
+        expected = vector_of(decode_image(one.read(), INPUT))
+        np.testing.assert_array_equal(vector, expected)
+
+
+@pytest.mark.parametrize("places", [(0,), (5,), (10,), (0, 1, 4, 9, 10), tuple(range(11))])
+def test_broken_ones_keep_their_place(places: tuple[int, ...]) -> None:
+    given = [BROKEN if i in places else one for i, one in enumerate(examples(11))]
+    results = list(stream_features(iter(given), FakeExecutor(), INPUT))
+    assert [position for position, _ in results] == list(range(11))
+    assert tuple(p for p, result in results if isinstance(result, Skipped)) == places
+    skipped = results[places[0]][1]
+    assert isinstance(skipped, Skipped)
+    assert skipped.name == "broken.png"
+    assert skipped.reason.startswith("it is not an image")
+
+
+def test_strict_raises_at_its_turn_with_the_name() -> None:
+    results = []
+    with pytest.raises(ExampleError, match=r"^broken\.png: it is not an image"):
+        for result in stream_features(
+            [*examples(6), BROKEN, *examples(3)], FakeExecutor(), INPUT, strict=True
+        ):
+            results.append(result)
+    assert [position for position, _ in results] == list(range(6))
+
+
+def test_strict_keeps_the_kind_of_the_error() -> None:
+    def too_large() -> object:
+        raise TooLargeError("it is too large")
+
+    huge = Example(name="huge.png", digest="0" * 64, read=too_large)
+    with pytest.raises(TooLargeError, match=r"^huge\.png: it is too large"):
+        list(stream_features([huge], FakeExecutor(), INPUT, strict=True))
+
+
+class GivingNaN(FakeExecutor):
+    def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.float32]]:
+        for number, vector in enumerate(super().run(inputs)):
+            yield vector * np.float32(np.nan if number == 1 else 1)
+
+
+def test_numbers_that_are_none_are_a_reason_to_skip() -> None:
+    results = list(stream_features(examples(3), GivingNaN(), INPUT))
+    skipped = results[1][1]
+    assert isinstance(skipped, Skipped)
+    assert "infinite or not numbers" in skipped.reason
+    with pytest.raises(ExampleError, match=r"^1\.png: .* infinite or not numbers"):
+        list(stream_features(examples(3), GivingNaN(), INPUT, strict=True))
+
+
+def test_reading_goes_no_further_ahead_than_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "WINDOW", 6)
+    num_read = 0
+
+    def endless() -> Iterator[Example]:
+        nonlocal num_read
+        content = png(0)
+        while True:
+            num_read += 1
+            yield example("again.png", content)
+
+    with closing(decode_ahead(endless(), INPUT)) as decoded:
+        for _ in range(20):
+            next(decoded)
+        assert num_read <= 20 + max(6, 2 * stream.num_cores())
+
+
+def test_decoding_goes_on_in_several_threads_and_ends_with_the_stream() -> None:
+    if stream.num_cores() < 2:
+        pytest.skip("one core")
+    together = threading.Barrier(2, timeout=10)
+
+    def read() -> object:
+        together.wait()
+        return png(0)
+
+    given = [Example(name=str(i), digest="0" * 64, read=read) for i in range(8)]
+    results = stream_features(given, FakeExecutor(), INPUT)
+    assert isinstance(next(results)[1], np.ndarray)
+    list(results)
+    assert not [t for t in threading.enumerate() if t.name.startswith("topwork-decode")]
+
+
+def test_an_error_that_is_no_examples_goes_through() -> None:
+    def read() -> object:
+        raise ZeroDivisionError("a user's own reader")
+
+    given = [*examples(2), Example(name="x", digest="0" * 64, read=read)]
+    with pytest.raises(ZeroDivisionError, match="own reader"):
+        list(stream_features(given, FakeExecutor(), INPUT))
+    assert not [t for t in threading.enumerate() if t.name.startswith("topwork-decode")]
