@@ -45,9 +45,7 @@ def test_numbers_that_do_not_vary_say_nothing(value: float) -> None:
 
 
 def test_a_block_without_variance_is_all_zeros() -> None:
-    table = ArrayTable(
-        np.full((6, 3), 0.3, np.float16), [Segment(block="b", pool="mean", size=3)]
-    )
+    table = ArrayTable(np.full((6, 3), 0.3, np.float16), [Segment(block="b", pool="mean", size=3)])
     _, units = Transform.fit(table, np.arange(6), Kernel(blocks=("b",), pools=("mean",)))
     np.testing.assert_array_equal(units, np.zeros((6, 3)))
 

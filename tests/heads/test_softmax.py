@@ -20,12 +20,8 @@ def test_softmax_is_of_scores_mixed_and_moved() -> None:
 def test_log_loss_is_weighted_and_bounded() -> None:
     probabilities, targets = np.array([[0.5, 0.5], [1.0, 0.0]]), np.eye(2)
     sure_and_wrong = -np.log(1e-15)
-    np.testing.assert_allclose(
-        log_loss(probabilities, targets), (np.log(2) + sure_and_wrong) / 2
-    )
-    np.testing.assert_allclose(
-        log_loss(probabilities, targets, np.array([2.0, 0.0])), np.log(2)
-    )
+    np.testing.assert_allclose(log_loss(probabilities, targets), (np.log(2) + sure_and_wrong) / 2)
+    np.testing.assert_allclose(log_loss(probabilities, targets, np.array([2.0, 0.0])), np.log(2))
 
 
 def test_best_temperature_loss_is_that_of_the_grid() -> None:

@@ -44,6 +44,10 @@ def fit_softmax(
 ) -> Softmax:
     """Choose the variance by cross-validation over the folds, then fit on all.
 
+    Where the best temperature is below 1, the scores tell nothing, or are worse than chance: to
+    leave out an example of a class makes the rest speak for the others, and a free matrix would
+    learn to say the opposite. The classes' shares are then all there is to say.
+
     Args:
         scores: out-of-fold, [N, K].
         targets: one-hot, [N, K].
@@ -62,12 +66,15 @@ def fit_softmax(
     fold_of = np.zeros(num, np.intp)
     for number, fold in enumerate(folds):
         fold_of[fold] = number
-    variance = 0.0
-    if len(folds) > 1:
-        variance = _choose(scores[kept], smooth[kept], fold_of[kept], weights[kept])
-    return _unpack(
-        _fit(scores[kept], smooth[kept], variance, weights[kept], np.array([START])), num_classes
-    )
+    scores, smooth, fold_of, weights = (a[kept] for a in (scores, smooth, fold_of, weights))
+    plain = _fit(scores, smooth, 0.0, weights, np.array([START]))
+    if len(folds) < 2:
+        return _unpack(plain, num_classes)
+    if plain[0] < 0:
+        shares = np.average(smooth, axis=0, weights=weights)
+        return Softmax(matrix=np.exp(plain[0]) * np.eye(num_classes), bias=np.log(shares))
+    variance = _choose(scores, smooth, fold_of, weights)
+    return _unpack(_fit(scores, smooth, variance, weights, plain), num_classes)
 
 
 def _choose(scores: Doubles, targets: Doubles, fold_of: Fold, weights: Doubles) -> float:

@@ -97,10 +97,17 @@ class Labels:
     def folds(self, num_folds: int = 5) -> list[Rows]:
         """Return the parts to leave out in turn; none where there is too little to leave out."""
         groups = None if self.groups is None else self.groups.tolist()
-        if len(self.classes) < 4 or (groups is not None and len(set(groups)) < 2):
+        if len(self.classes) < 4 or not self._could_be_tested():
             return []
         num = choose_num_folds(self.classes, wanted=num_folds, groups=groups)
         return kfold(self.classes, num_folds=num, seed=self.seed, groups=groups)
+
+    def _could_be_tested(self) -> bool:
+        """Say whether any class stands in more than one group, so that it can be left out."""
+        if self.groups is None:
+            return int(np.bincount(self.classes).max()) > 1
+        pairs = set(zip(self.classes.tolist(), self.groups.tolist(), strict=True))
+        return len(pairs) > len(set(self.classes.tolist()))
 
 
 def windows(blocks: Sequence[str]) -> list[tuple[str, ...]]:

@@ -1,0 +1,124 @@
+"""What the search may choose from, and that it chooses well."""
+
+import numpy as np
+import pytest
+
+from topwork.executors.base import Segment
+from topwork.features.table import ArrayTable
+from topwork.heads import search as module
+from topwork.heads.grams import Grams
+from topwork.heads.kernel import Kernel
+from topwork.heads.search import (
+    GAMMAS,
+    PENALTIES,
+    Labels,
+    Trial,
+    around,
+    default_choice,
+    pool_sets,
+    search,
+    windows,
+)
+
+from .data import labels_of, make
+
+
+def test_windows_are_runs_once_each() -> None:
+    assert windows(("a",)) == [("a",)]
+    runs = windows(tuple("abcdefghi"))
+    assert tuple("abcdefghi") in runs
+    assert ("i",) in runs
+    assert len(runs) == len(set(runs))
+    assert all("".join(run) in "abcdefghi" for run in runs)
+
+
+def test_pool_sets_hold_what_the_table_has() -> None:
+    assert pool_sets(make(5, 2)[0]) == [("mean", "grid2"), ("grid2",), ("mean",)]
+
+
+def test_around_is_the_grid_near_by_and_above_the_floor() -> None:
+    np.testing.assert_allclose(around(1e-2), [10**-2.5, 1e-2, 10**-1.5])
+    np.testing.assert_allclose(around(1e-5), [1e-5, 10**-4.5])
+    np.testing.assert_allclose(around(1e-5, 1e-4), [1e-4, 10**-3.5])
+    np.testing.assert_allclose(around(100.0), [10**0.5, 10])
+
+
+def test_search_is_near_the_best_of_the_whole_grid() -> None:
+    table, classes = make(120, 4, noise=2.5)
+    labels = labels_of(classes)
+    found = search(table, np.arange(120), labels)
+    trial = Trial(Grams(table, np.arange(120)), labels)
+    best = min(
+        trial.best(Kernel(blocks=run, pools=pools, gamma=gamma), PENALTIES).loss
+        for run in windows(table.blocks)
+        for pools in pool_sets(table)
+        for gamma in (None, *GAMMAS)
+    )
+    assert found.loss <= best + 0.02
+    assert "late" in found.kernel.blocks
+
+
+def test_the_last_round_sees_more_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    table, classes = make(120, 4, noise=2.5)
+    monkeypatch.setattr(module, "SAMPLE", 60)
+    monkeypatch.setattr(module, "FULL", 100)
+    sizes = []
+
+    class Spied(Trial):
+        def __init__(self, grams: Grams, labels: Labels) -> None:
+            sizes.append(len(labels.classes))
+            super().__init__(grams, labels)
+
+    monkeypatch.setattr(module, "Trial", Spied)
+    search(table, np.arange(120), labels_of(classes))
+    assert sizes == [60, 100]
+
+
+def test_too_few_to_compare_take_the_default() -> None:
+    table, classes = make(3, 2)
+    assert search(table, np.arange(3), labels_of(classes)) == default_choice(table)
+    assert default_choice(table).kernel.blocks == ("middle", "late")
+
+
+def test_folds_keep_groups_whole() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.array([f"g{i}" for i in rng.integers(9, size=60)])
+    labels = Labels(classes=rng.integers(3, size=60), num_classes=3, groups=groups)
+    for part in (labels, labels.take(np.arange(0, 60, 2))):
+        assert part.groups is not None
+        folds = part.folds()
+        assert sum(map(len, folds)) == len(part.classes)
+        seen = [set(part.groups[fold]) for fold in folds]
+        assert sum(map(len, seen)) == len(set(part.groups))
+
+
+def test_one_group_cannot_be_split() -> None:
+    labels = Labels(
+        classes=np.arange(10) % 2, num_classes=2, groups=np.array(["a"] * 10, dtype=np.str_)
+    )
+    assert labels.folds() == []
+
+
+def test_take_keeps_the_classes_numbers() -> None:
+    weights = np.linspace(0.5, 1.5, 6)
+    labels = Labels(classes=np.array([0, 1, 2, 0, 1, 2]), num_classes=3, weights=weights, seed=7)
+    taken = labels.take(np.array([2, 5]))
+    assert taken.num_classes == 3
+    assert taken.seed == 7
+    np.testing.assert_array_equal(taken.targets, [[0, 0, 1], [0, 0, 1]])
+    np.testing.assert_array_equal(taken.weights, weights[[2, 5]])
+
+
+def test_a_block_that_tells_nothing_is_not_taken_alone() -> None:
+    rng = np.random.default_rng(0)
+    classes = np.arange(80) % 2
+    signal = classes[:, None] + 0.8 * rng.normal(size=(80, 6))
+    noise = rng.normal(size=(80, 300))
+    table = ArrayTable(
+        np.concatenate([signal, noise], axis=1).astype(np.float32),
+        [
+            Segment(block="signal", pool="mean", size=6),
+            Segment(block="noise", pool="mean", size=300),
+        ],
+    )
+    assert "signal" in search(table, np.arange(80), labels_of(classes)).kernel.blocks
