@@ -3,6 +3,7 @@ import hashlib
 import logging
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -208,17 +209,17 @@ def test_a_full_disk(
     store: FeatureStore, opened: list[FakeExecutor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "SHARD_EXAMPLES", 4)
-    write_bytes, num_written = files.write_bytes, 0
+    replacing, num_written = files.replacing, 0
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path) -> AbstractContextManager[Path]:
         nonlocal num_written
         num_written += path.suffix == ".safetensors"
         if num_written > 2:
             raise OSError(errno.ENOSPC, "No space left on device")
-        write_bytes(path, data)
+        return replacing(path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "write_bytes", full)
+        patch.setattr(files, "replacing", full)
         with pytest.raises(StoreError, match=r"Saving features failed: No space left.* run the"):
             extract(examples(40), backbone(), pools=POOLS, store=store)
     assert len(stored_digests(store)) == 8
@@ -229,15 +230,15 @@ def test_a_full_disk(
 def test_a_full_disk_at_the_description_and_at_the_last_shard(
     store: FeatureStore, opened: list[FakeExecutor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "write_bytes", full)
+        patch.setattr(files, "replacing", full)
         with pytest.raises(StoreError, match="Saving features failed: No space left"):
             extract(examples(4), backbone(), pools=POOLS, store=store)
     extract(examples(1), backbone(), pools=POOLS, store=store)
-    monkeypatch.setattr(files, "write_bytes", full)
+    monkeypatch.setattr(files, "replacing", full)
     with pytest.raises(StoreError, match="Saving features failed: No space left"):
         extract(examples(4), backbone(), pools=POOLS, store=store)
 
@@ -250,10 +251,10 @@ def test_an_error_is_not_hidden_by_a_full_disk(
 ) -> None:
     extract(examples(1), backbone(), pools=POOLS, store=store)
 
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(files, "write_bytes", full)
+    monkeypatch.setattr(files, "replacing", full)
     with pytest.raises(ExampleError, match=r"broken\.png"):
         extract([*examples(3), BROKEN], backbone(), pools=POOLS, store=store, strict=True)
     assert "The features computed last are lost" in caplog.text

@@ -38,13 +38,11 @@ def test_broken_ones_keep_their_place(places: tuple[int, ...]) -> None:
 
 
 def test_strict_raises_at_its_turn_with_the_name() -> None:
-    results = []
+    given = [*examples(6), BROKEN, *examples(3)]
+    results = stream_features(given, FakeExecutor(), INPUT, strict=True)
+    assert [next(results)[0] for _ in range(6)] == list(range(6))
     with pytest.raises(ExampleError, match=r"^broken\.png: it is not an image"):
-        for result in stream_features(
-            [*examples(6), BROKEN, *examples(3)], FakeExecutor(), INPUT, strict=True
-        ):
-            results.append(result)
-    assert [position for position, _ in results] == list(range(6))
+        next(results)
 
 
 def test_strict_keeps_the_kind_of_the_error() -> None:

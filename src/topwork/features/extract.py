@@ -53,6 +53,7 @@ class Extraction:
 
     Attributes:
         table: its rows are parallel to `examples`.
+        space: key of all that the features depend on but the examples.
         examples: those that could be read, in the order given.
         skipped: the others, with the reason.
         num_computed: how many went through the network now; of equal ones, the first.
@@ -62,6 +63,7 @@ class Extraction:
     """
 
     table: StoredTable = field(repr=False)
+    space: str
     examples: tuple[Example, ...] = field(repr=False)
     skipped: tuple[Skipped, ...]
     num_computed: int
@@ -130,6 +132,7 @@ def extract(
     table, kept, skipped = _assemble(examples, space, wanted, found, reasons)
     return Extraction(
         table=table,
+        space=space.folder.name,
         examples=kept,
         skipped=skipped,
         num_computed=len(missing) - len(reasons),

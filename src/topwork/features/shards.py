@@ -31,8 +31,9 @@ DIGEST_BYTES = 32
 MAX_HEADER_BYTES = 100 * 2**20
 """What safetensors itself accepts."""
 
-_CODES = {"float16": "F16", "float32": "F32"}
-_SIZES = {"float16": 2, "float32": 4}
+_CODES = {"float16": "F16", "float32": "F32", "uint8": "U8"}
+_BYTES = {"F16": 2, "F32": 4, "U8": 1}
+FLOATS = ("float16", "float32")
 
 Stored = npt.NDArray[np.floating[Any]]
 
@@ -85,7 +86,9 @@ class Layout:
     @property
     def row_bytes(self) -> int:
         """What one example takes on disk."""
-        return DIGEST_BYTES + sum(block.width * _SIZES[block.dtype] for block in self.blocks)
+        return DIGEST_BYTES + sum(
+            block.width * _BYTES[_CODES[block.dtype]] for block in self.blocks
+        )
 
     def settings(self) -> list[dict[str, Any]]:
         """The same as plain data, for JSON."""
@@ -100,8 +103,8 @@ class Layout:
         blocks = []
         for entry in settings:
             pools = tuple((str(pool), int(size)) for pool, size in entry["pools"])
-            if entry["dtype"] not in _CODES:
-                raise ValueError(f"type {entry['dtype']!r}; accepted: {', '.join(_CODES)}")
+            if entry["dtype"] not in FLOATS:
+                raise ValueError(f"type {entry['dtype']!r}; accepted: {', '.join(FLOATS)}")
             blocks.append(BlockLayout(name=str(entry["name"]), dtype=entry["dtype"], pools=pools))
         return Layout(blocks=tuple(blocks))
 
@@ -129,18 +132,38 @@ class ShardBuffer:
         # Last, so that an interruption half-way leaves a row that does not count.
         self.num_rows = row + 1
 
+    def clear(self) -> None:
+        """Begin anew: memory that is used again need not be cleared by the system first."""
+        self.num_rows = 0
+
     def write(self, folder: Path) -> None:
         """Write the rows as a new shard. Raises StoreError where the disk refuses."""
-        # save, not save_file: its errors would not say that the disk is full
-        from safetensors.numpy import save
-
         count = self.num_rows
-        tensors: dict[str, npt.NDArray[Any]] = {EXAMPLES: self._digests[:count]}
-        for block, matrix in zip(self.layout.blocks, self._blocks, strict=True):
-            tensors[BLOCK_PREFIX + block.name] = matrix[:count]
+        # As safetensors lays them out: the widest type first, so that all are aligned. Written
+        # here because its own writer copies everything twice, and hides that the disk is full.
+        tensors = {EXAMPLES: self._digests[:count]}
+        tensors |= {
+            BLOCK_PREFIX + block.name: matrix[:count]
+            for block, matrix in zip(self.layout.blocks, self._blocks, strict=True)
+        }
+        ordered = sorted(tensors.items(), key=lambda item: -item[1].itemsize)
+        header, end = {}, 0
+        for name, tensor in ordered:
+            begin, end = end, end + tensor.nbytes
+            code = _CODES[tensor.dtype.name]
+            shape = list(tensor.shape)
+            header[name] = {"dtype": code, "shape": shape, "data_offsets": [begin, end]}
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
         path = folder / (shard_name(self._digests[:count]) + SUFFIX)
-        with files.disk_errors("Saving features"):
-            files.write_bytes(path, save(tensors))
+        with (
+            files.disk_errors("Saving features"),
+            files.replacing(path) as temporary,
+            temporary.open("wb") as file,
+        ):
+            file.write(len(text).to_bytes(8, "little") + text)
+            for _, tensor in ordered:
+                file.write(tensor.data)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +225,7 @@ def read_shard(path: Path, layout: Layout) -> tuple[Shard, bytes]:
         for name, (code, width) in expected.items():
             entry = header[name]
             begin, end = entry["data_offsets"]
-            length = num_rows * width * {"U8": 1, "F16": 2, "F32": 4}[code]
+            length = num_rows * width * _BYTES[code]
             shape = [num_rows, width]
             wrong = entry["dtype"] != code or entry["shape"] != shape
             if wrong or begin < 0 or end - begin != length:

@@ -21,7 +21,7 @@ SHARD_EXAMPLES = 256
 """What a kill can cost at most: a second or so of work."""
 
 SHARD_BYTES = 32 * 2**20
-"""Bounds memory for networks with many numbers: three shards are in memory at once."""
+"""Bounds memory for networks with many numbers: two shards are in memory at once."""
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +32,9 @@ class ShardWriter:
 
     def __init__(self, folder: Path, layout: Layout) -> None:
         self._folder = folder
-        self._layout = layout
         self._capacity = max(1, min(SHARD_EXAMPLES, SHARD_BYTES // layout.row_bytes))
         self._buffer = ShardBuffer(layout, self._capacity)
+        self._other = ShardBuffer(layout, self._capacity)  # takes no memory until it is used
         self._writing: Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="topwork-write")
 
@@ -46,10 +46,11 @@ class ShardWriter:
 
     def _hand_over(self) -> None:
         """Let the thread write the buffer, after it has written the one before."""
-        full, self._buffer = self._buffer, ShardBuffer(self._layout, self._capacity)
         if self._writing is not None:
             self._writing.result()
-        self._writing = self._thread.submit(full.write, self._folder)
+        self._writing = self._thread.submit(self._buffer.write, self._folder)
+        self._buffer, self._other = self._other, self._buffer
+        self._buffer.clear()
 
     def __enter__(self) -> Self:
         return self
