@@ -1,0 +1,94 @@
+"""Keeps what each fold of a cross-validation gave, so that no fold is computed twice.
+
+A fold's key covers all that its probabilities depend on: the features, the labels, groups,
+weights and seed, which examples are left out, and the code itself (the bytes of its source, and
+the versions of numpy and scipy). So a run that was stopped goes on with the next fold, and the
+same run again only reads. What it does not know: what is done in a fold.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork import files
+from topwork.digests import digest_bytes, digest_settings
+from topwork.errors import StoreError
+
+log = logging.getLogger(__name__)
+
+Doubles = npt.NDArray[np.float64]
+
+
+def folds_folder() -> Path:
+    """Return where they are kept."""
+    return files.cache_folder() / "folds"
+
+
+class KeptFolds:
+    """The folds of one cross-validation; `features` None keeps nothing."""
+
+    def __init__(self, features: str | None, *arrays: npt.NDArray[np.generic] | None) -> None:
+        """Begin a cross-validation.
+
+        Args:
+            features: digest of the features that the rows hold, in their order.
+            arrays: all else that every fold depends on.
+        """
+        self._base: bytes | None = None
+        if features is not None:
+            parts = [
+                b"-" if a is None else f"{a.dtype.str}{a.shape}".encode() + a.tobytes()
+                for a in arrays
+            ]
+            start = (procedure_digest() + features).encode()
+            self._base = digest_bytes(start, *parts).encode()
+
+    def get(self, seed: int, fold: npt.NDArray[np.intp], shape: tuple[int, int]) -> Doubles | None:
+        """Return the probabilities of the examples left out, if they are kept."""
+        path = self._path(seed, fold)
+        if path is None or not path.is_file():
+            return None
+        try:
+            found: Doubles = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            log.warning("%s is damaged (%s): the fold is computed anew.", path, error)
+            return None
+        return found if found.shape == shape and found.dtype == np.float64 else None
+
+    def put(self, seed: int, fold: npt.NDArray[np.intp], probabilities: Doubles) -> None:
+        """Keep them. A disk that refuses costs time later, and stops nothing now."""
+        path = self._path(seed, fold)
+        if path is None:
+            return
+        try:
+            with (
+                files.disk_errors("Keeping a fold"),
+                files.replacing(path) as temporary,
+                temporary.open("wb") as out,
+            ):
+                np.save(out, probabilities, allow_pickle=False)
+        except StoreError as error:
+            log.warning("%s", error)
+
+    def _path(self, seed: int, fold: npt.NDArray[np.intp]) -> Path | None:
+        if self._base is None:
+            return None
+        key = digest_bytes(self._base, str(seed).encode(), fold.astype("<i8").tobytes())
+        return folds_folder() / f"{key}.npy"
+
+
+@cache
+def procedure_digest() -> str:
+    """Return the digest of all code that decides what a fold gives."""
+    package = Path(__file__).parent.parent
+    sources = sorted((package / "heads").glob("*.py"))
+    sources += [package / "features" / "table.py", package / "examples" / "splits.py"]
+    parts = [path.read_bytes() for path in sources if path.is_file()]
+    versions = {name: version(name) for name in ("topwork", "numpy", "scipy")}
+    return digest_bytes(digest_settings(versions).encode(), *parts)
