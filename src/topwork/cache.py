@@ -11,6 +11,7 @@ from typing import Any
 
 from topwork import files
 from topwork.errors import SettingError
+from topwork.evaluation.kept import folds_folder
 from topwork.features.store import FeatureStore
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -28,11 +29,12 @@ def summarise() -> dict[str, Any]:
         }
         for space in FeatureStore().spaces()
     ]
-    compiled = files.cache_folder() / "compiled"
+    root = files.cache_folder()
     return {
-        "folder": str(files.cache_folder()),
+        "folder": str(root),
         "features": spaces,
-        "compiled_bytes": files.folder_bytes(compiled) if compiled.is_dir() else 0,
+        "compiled_bytes": files.folder_bytes(root / "compiled"),
+        "folds_bytes": files.folder_bytes(folds_folder()),
     }
 
 
@@ -57,20 +59,23 @@ def show_cache() -> None:
         console.print(table)
     else:
         console.print("No features are kept.")
-    console.print(f"Compiled networks: {readable(found['compiled_bytes'])}.")
+    console.print(
+        f"Compiled networks: {readable(found['compiled_bytes'])}; "
+        f"outcomes of folds: {readable(found['folds_bytes'])}."
+    )
     console.print("To make room: topwork cache clean --max-size 2GB", style="dim")
 
 
 def clean_to(max_bytes: int) -> int:
     """Remove what was longest unused until at most this much is left; return the bytes freed.
 
-    With 0, the compiled networks go as well.
+    With 0, the compiled networks and the outcomes of folds go as well.
     """
     with files.disk_errors("Cleaning the cache"):
         freed = FeatureStore().clean(max_bytes)
         if max_bytes == 0:
-            for name in ("compiled", "backbones"):
-                folder = files.cache_folder() / name
+            root = files.cache_folder()
+            for folder in (root / "compiled", root / "backbones", folds_folder()):
                 if folder.is_dir():
                     freed += files.folder_bytes(folder)
                     shutil.rmtree(folder, ignore_errors=True)
@@ -83,8 +88,8 @@ def parse_size(text: str) -> int:
     unit = match[2].upper() if match else None
     if match is None or unit not in UNITS:
         raise SettingError(
-            f"The size is {text!r}; accepted: a number and one of {', '.join(filter(None, UNITS))}, "
-            "such as 500MB."
+            f"The size is {text!r}; accepted: a number and one of B, KB, MB, GB, TB, such as "
+            "500MB. Correct --max-size."
         )
     return int(float(match[1]) * UNITS[unit])
 

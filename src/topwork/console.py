@@ -32,7 +32,6 @@ from topwork.model import Progress as OnProgress
 STAGES = {
     "read": "Reading",
     "features": "Features",
-    "fit": "Head",
     "cross-validate": "Cross-validation",
     "predict": "Predicting",
     "write": "Writing",
@@ -81,11 +80,11 @@ def say(text: str, *, style: str | None = None) -> None:
 def show_training(model: Model, out: str | None) -> None:
     """Print what was learned, from what, and how well."""
     console = Console(highlight=False)
-    data = model.data
+    data, card = model.data, model.backbone.card
     console.print(
         f"[bold]{data.num_train:,}[/] examples of [bold]{len(model.classes)}[/] classes, "
-        f"on [bold]{escape(model.backbone.name)}[/] (trained on "
-        f"{escape(model.backbone.card.pretrained_on)}; licence {escape(model.backbone.card.licence)})"
+        f"on [bold]{escape(model.backbone.name)}[/] (trained on {escape(card.pretrained_on)}; "
+        f"licence {escape(card.licence)})"
     )
     columns = {}
     if model.evaluation is not None:

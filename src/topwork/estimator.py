@@ -76,9 +76,9 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise TooFewError(
                 f"There is only one class, {self.classes_.tolist()}; accepted: 2 or more."
             )
-        own = isinstance(self.backbone, Backbone)
+        backbone = get_backbone(self.backbone)
         recipe = Recipe(
-            backbone=self.backbone.name if own else self.backbone,
+            backbone=backbone.name,
             pools=None if self.pools is None else tuple(self.pools),
             class_weight=self.class_weight,
             seed=self.seed,
@@ -86,7 +86,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.model_: Model = train_examples(
             examples_from(inputs, codes.tolist(), groups),
             recipe,
-            backbone=get_backbone(self.backbone),
+            backbone=backbone,
             device=self.device,
             scored=False,
         )

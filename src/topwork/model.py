@@ -25,7 +25,6 @@ from topwork.features.table import ArrayTable
 from topwork.heads.base import Head
 from topwork.recipe import Recipe
 
-
 Progress = Callable[[str, int, int], None]
 """Called with the name of a stage, how much of it is done, and how much there is."""
 

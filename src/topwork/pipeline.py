@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,15 @@ import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.image import get_backbone
+from topwork.digests import digest_settings
 from topwork.errors import DataError, SettingError, TooFewError
-from topwork.evaluation.crossval import cross_validate
+from topwork.evaluation.crossval import cross_validate, few_threads
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, ExampleSet, sort_labels
 from topwork.examples.sources import examples_from, read_examples
 from topwork.executors.choose import open_executor
 from topwork.features.extract import Extraction, default_pools, extract
-from topwork.heads.fit import fit_head
+from topwork.heads.fit import MAX_LANDMARKS, fit_head
 from topwork.heads.search import Labels
 from topwork.model import DataCounts, Model, Progress, staged
 from topwork.recipe import Recipe
@@ -110,24 +112,24 @@ def train_examples(
     labels = _labels(parts.train_examples, classes, recipe)
     notes = [] if wanted.note is None else [wanted.note]
 
-    fitting = staged(on_progress, "fit")
-    fitting(0, 1)
-    head = fit_head(table, parts.train, labels)
-    fitting(1, 1)
     evaluation = None
-    if scored:
+    with few_threads(len(parts.train) <= MAX_LANDMARKS), ThreadPoolExecutor(1) as pool:
+        fitted = pool.submit(fit_head, table, parts.train, labels)
         try:
-            evaluation = cross_validate(
-                table,
-                labels,
-                classes,
-                rows=parts.train,
-                num_folds=recipe.num_folds,
-                num_repeats=recipe.num_repeats,
-                on_progress=staged(on_progress, "cross-validate"),
-            )
+            if scored:
+                evaluation = cross_validate(
+                    table,
+                    labels,
+                    classes,
+                    rows=parts.train,
+                    features=_features_digest(extraction, parts.train_examples),
+                    num_folds=recipe.num_folds,
+                    num_repeats=recipe.num_repeats,
+                    on_progress=staged(on_progress, "cross-validate"),
+                )
         except TooFewError as error:
             notes.append(f"There is no cross-validated score: {error}")
+        head = fitted.result()
     return Model(
         head=head,
         classes=classes,
@@ -242,6 +244,10 @@ class _Rows:
             train_examples=tuple(extraction.examples[i] for i in train),
             test_examples=tuple(extraction.examples[i] for i in test),
         )
+
+
+def _features_digest(extraction: Extraction, examples: Sequence[Example]) -> str:
+    return digest_settings([extraction.space, *(example.digest for example in examples)])
 
 
 def _check_classes(train: Sequence[Example], test: Sequence[Example], found: ExampleSet) -> None:

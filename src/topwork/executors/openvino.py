@@ -176,7 +176,8 @@ def compile_network(backbone: Backbone, pools: Sequence[str], folder: Path) -> N
         openvino.save_model(model, new / NETWORK, compress_to_fp16=False)
         (new / LAYOUT).write_text(json.dumps(layout, indent=1), encoding="utf-8")
         # copies: tied weights share memory, which safetensors refuses
-        tensors = {k: v.clone().contiguous() for k, v in module.network.state_dict().items()}
+        state = module.get_submodule("network").state_dict()
+        tensors = {name: tensor.clone().contiguous() for name, tensor in state.items()}
         save_file(tensors, new / WEIGHTS)
 
 

@@ -49,14 +49,15 @@ def write_parquet(
     )
     with pq.ParquetWriter(path, schema, use_dictionary=False) as out:
         for start in range(0, len(examples), CHUNK):
-            rows = np.arange(start, min(start + CHUNK, len(examples)))
+            part = examples[start : start + CHUNK]
+            rows = np.arange(start, start + len(part))
             columns = [
-                pa.array([getattr(examples[i], name) for i in rows], pa.string()) for name in texts
+                pa.array([getattr(one, name) for one in part], pa.string()) for name in texts
             ]
             for i, segment in zip(chosen, segments, strict=True):
                 values = pa.array(table.read(rows, [i]).ravel())
                 columns.append(pa.FixedSizeListArray.from_arrays(values, segment.size))
             out.write_table(pa.table(columns, schema=schema))
             if on_progress is not None:
-                on_progress(int(rows[-1]) + 1, len(examples))
+                on_progress(start + len(part), len(examples))
     return sum(segment.size for segment in segments)
