@@ -99,12 +99,13 @@ def predict(
     """Say what is on each image: file, label and probability, a line each."""
     from topwork.archive import load
     from topwork.examples.sources import read_inputs
+    from topwork.output import WRITERS
 
-    if form not in _WRITERS:
-        raise SettingError(f"--format is {form!r}; accepted: {', '.join(_WRITERS)}.")
+    if form not in WRITERS:
+        raise SettingError(f"--format is {form!r}; accepted: {', '.join(WRITERS)}.")
     loaded = load(model, device=device)
     examples = read_inputs(list(inputs))
-    write = _WRITERS[form](loaded.classes)
+    write = WRITERS[form](loaded.classes)
     failed: list[Prediction] = []
     num = 0
     for prediction in loaded.stream(examples):
@@ -282,76 +283,6 @@ def main() -> None:
 
 def _print_json(data: Any) -> None:
     print(json.dumps(data, indent=1, ensure_ascii=False))
-
-
-def _lines(classes: tuple[str, ...]) -> Any:
-    def write(prediction: Prediction | None) -> None:
-        if prediction is not None and prediction.error is None:
-            print(f"{prediction.name}\t{prediction.label}\t{prediction.probability:.4f}")
-
-    return write
-
-
-def _csv(classes: tuple[str, ...]) -> Any:
-    import csv
-
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["file", "label", "probability", *classes, "error"])
-
-    def write(prediction: Prediction | None) -> None:
-        if prediction is None:
-            return
-        if prediction.error is not None:
-            writer.writerow([prediction.name, "", "", *("" for _ in classes), prediction.error])
-            return
-        values = [f"{prediction.probabilities[name]:.6f}" for name in classes]
-        row = [prediction.name, prediction.label, f"{prediction.probability:.6f}", *values, ""]
-        writer.writerow(row)
-
-    return write
-
-
-def _jsonl(classes: tuple[str, ...]) -> Any:
-    def write(prediction: Prediction | None) -> None:
-        if prediction is not None:
-            row = {
-                "file": prediction.name,
-                "label": prediction.label,
-                "probability": prediction.probability,
-                "probabilities": prediction.probabilities,
-                "error": prediction.error,
-            }
-            print(json.dumps(row, ensure_ascii=False))
-
-    return write
-
-
-def _table(classes: tuple[str, ...]) -> Any:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table("file", "label", "probability", "next")
-
-    def write(prediction: Prediction | None) -> None:
-        if prediction is None:
-            Console().print(table)
-        elif prediction.error is not None:
-            table.add_row(escape(prediction.name), "", "", escape(prediction.error))
-        else:
-            others = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[1:3]
-            rest = ", ".join(f"{name} {value:.2f}" for name, value in others)
-            table.add_row(
-                escape(prediction.name),
-                escape(prediction.label or ""),
-                f"{prediction.probability:.3f}",
-                escape(rest),
-            )
-
-    return write
-
-
-_WRITERS = {"lines": _lines, "csv": _csv, "jsonl": _jsonl, "table": _table}
 
 
 if __name__ == "__main__":

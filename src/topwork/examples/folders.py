@@ -8,7 +8,6 @@ from __future__ import annotations
 import stat
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -36,20 +35,17 @@ _SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
 _SYSTEM_FOLDERS = frozenset({"__macosx", "$recycle.bin", "system volume information"})
 
 
-@dataclass(kw_only=True)
 class Walk:
     """One walk over a folder: what it has seen, so that it enters each real folder once."""
 
-    root: Path
-    ignored: Counter[str] = field(default_factory=Counter)
-    skipped: list[Skipped] = field(default_factory=list)
-    other_suffixes: Counter[str] = field(default_factory=Counter)
-    _entered: set[tuple[int, int]] = field(default_factory=set)
-    _real_root: Path = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._real_root = self.root.resolve()
-        self._enter(self.root)
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.ignored: Counter[str] = Counter()
+        self.skipped: list[Skipped] = []
+        self.other_suffixes: Counter[str] = Counter()
+        self._entered: set[tuple[int, int]] = set()
+        self._real_root = root.resolve()
+        self._enter(root)
 
     def children(self, folder: Path) -> tuple[list[Path], list[Path]]:
         """Return its subfolders and its files, each sorted, without those passed over."""
@@ -169,8 +165,8 @@ def read_class_folders(root: Path) -> tuple[list[Found], Walk]:
         SourceError: there are no images, or they are in no class's folder.
         ModalityError: there are none, but sounds or texts.
     """
-    splits = split_folders(Walk(root=root))
-    walk = Walk(root=root)
+    splits = split_folders(Walk(root))
+    walk = Walk(root)
     found: list[Found] = []
     tops: Sequence[tuple[Path, Split | None]] = list(splits.items()) or [(root, None)]
     loose: list[Path] = []
@@ -197,7 +193,7 @@ def read_class_folders(root: Path) -> tuple[list[Found], Walk]:
 
 def images_below(root: Path) -> list[Path]:
     """Return every image in and below a folder, sorted. Raises SourceError if there is none."""
-    walk = Walk(root=root)
+    walk = Walk(root)
     folders, files = walk.children(root)
     paths = [path for path in files if walk.is_image(path)]
     for folder in folders:

@@ -82,7 +82,7 @@ def _tables_within(root: Path) -> tuple[dict[Path, Split | None], Counter[str]]:
         if (root / name).is_file():
             return {root / name: None}, Counter()
     in_splits: dict[Path, Split | None] = {}
-    for folder, split in split_folders(Walk(root=root)).items():
+    for folder, split in split_folders(Walk(root)).items():
         tables = [folder / name for name in _METADATA if (folder / name).is_file()]
         in_splits.update(dict.fromkeys(tables[:1], split))
     if in_splits:
@@ -106,7 +106,7 @@ def _hub_parquet(root: Path) -> tuple[dict[Path, Split | None], Counter[str]]:
         known = {path: split for path, split in splits.items() if split is not None}
         ignored = Counter({"Parquet file of no known split": len(splits) - len(known)})
         return dict(known), +ignored
-    folders, _ = Walk(root=root).children(root)
+    folders, _ = Walk(root).children(root)
     if all(folder.name == "data" for folder in folders):
         return dict(splits), Counter()
     return {}, Counter()
