@@ -69,6 +69,15 @@ def test_certainty_is_bounded_by_the_number_of_examples() -> None:
     assert 0.2 / 32 < worst < 2 / 32
 
 
+def test_scores_worse_than_chance_are_not_turned_round() -> None:
+    # what leaving out does to the scores of random labels: the rest speak for the other class
+    rng = np.random.default_rng(0)
+    classes = np.arange(80) % 4 // 3  # 3 to 1
+    scores = 0.5 - 0.3 * np.eye(2)[classes] + 0.1 * rng.normal(size=(80, 2))
+    top = fit_softmax(scores, np.eye(2)[classes], kfold(classes, num_folds=5, seed=0))
+    np.testing.assert_allclose(top(scores), np.tile([0.75, 0.25], (80, 1)), atol=0.1)
+
+
 def test_probabilities_are_calibrated() -> None:
     scores, classes = overlapping(400, 0)
     targets = np.eye(3)[classes]

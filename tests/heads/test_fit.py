@@ -70,10 +70,11 @@ def test_few_landmarks_are_enough_for_data_of_low_rank(
     assert np.abs(few.predict(table, new) - exact).mean() < 0.03
 
 
-def test_the_fit_sees_what_prediction_sees(monkeypatch: pytest.MonkeyPatch) -> None:
-    choose(monkeypatch, RBF, 1e-5)
+def test_the_fit_sees_what_prediction_sees() -> None:
+    choice = Choice(kernel=RBF, penalty=1e-5)
     table, classes = make(40, 2)
-    head = fit_head(table, np.arange(40), labels_of(classes))
+    head = fit_head(table, np.arange(40), labels_of(classes), choice=choice)
+    assert head.kernel == RBF
     units = head.transform(table, np.arange(40)).astype(np.float16)
     np.testing.assert_array_equal(head.landmarks, units)
 

@@ -56,9 +56,6 @@ def fit_softmax(
     """
     num, num_classes = targets.shape
     weights = np.ones(num) if weights is None else weights
-    kept = np.ones(num, bool)
-    if num > MAX_EXAMPLES:
-        kept[np.random.default_rng(0).permutation(num)[MAX_EXAMPLES:]] = False
     # Where all are right, the likelihood asks for certainty. The rule of succession (Laplace; its
     # use for calibration: Platt 1999) says that one in n + 2 is still to be expected wrong.
     doubt = 1 / (num + 2)
@@ -66,7 +63,9 @@ def fit_softmax(
     fold_of = np.zeros(num, np.intp)
     for number, fold in enumerate(folds):
         fold_of[fold] = number
-    scores, smooth, fold_of, weights = (a[kept] for a in (scores, smooth, fold_of, weights))
+    if num > MAX_EXAMPLES:
+        kept = np.random.default_rng(0).permutation(num)[:MAX_EXAMPLES]
+        scores, smooth, fold_of, weights = scores[kept], smooth[kept], fold_of[kept], weights[kept]
     plain = _fit(scores, smooth, 0.0, weights, np.array([START]))
     if len(folds) < 2:
         return _unpack(plain, num_classes)

@@ -34,10 +34,18 @@ Doubles = npt.NDArray[np.float64]
 
 
 def fit_head(
-    table: FeatureTable, rows: Rows, labels: Labels, *, max_landmarks: int = MAX_LANDMARKS
+    table: FeatureTable,
+    rows: Rows,
+    labels: Labels,
+    *,
+    max_landmarks: int = MAX_LANDMARKS,
+    choice: Choice | None = None,
 ) -> Head:
-    """Fit a head on some rows of a table; `labels` holds theirs, in the same order."""
-    choice = search(table, rows, labels)
+    """Fit a head on some rows of a table; `labels` holds theirs, in the same order.
+
+    A `choice` of kernel and penalty takes the place of the search.
+    """
+    choice = search(table, rows, labels) if choice is None else choice
     fit = _fit_exact
     marks = rows
     if len(rows) > max_landmarks:

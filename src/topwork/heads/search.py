@@ -25,10 +25,12 @@ from topwork.heads.softmax import best_temperature_loss
 SAMPLE = 400
 """Examples of the first round: a candidate costs about 3 ms."""
 
-FULL = 1500
-"""Examples of the last round, at most: a candidate costs about 50 ms."""
+FULL = 1000
+"""Examples of the last round, at most: a candidate costs about 15 ms. With 1,500, the accuracy was
+the same to 0.1 points on each of five image sets."""
 
 FINALISTS = 4
+"""With 2, hand signs from 1,000 examples fell from 98.45% to 98.02%."""
 
 PENALTIES = tuple(10.0 ** np.arange(-5, 1.01, 0.5))
 """In shares of the kernel's mean diagonal. The smallest all but interpolates: with few examples
