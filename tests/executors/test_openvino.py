@@ -22,6 +22,7 @@ from topwork.examples.decode import ImageInput
 from topwork.executors import openvino as module
 from topwork.executors.base import POOLS, Executor
 from topwork.executors.openvino import (
+    FORMAT,
     ConversionError,
     OpenVINOExecutor,
     compiled_folder,
@@ -178,6 +179,7 @@ def test_it_opens_from_any_folder(tiny: Backbone, tmp_path: Path, pictures: Pict
         "layout.json",
         "network.bin",
         "network.xml",
+        "weights.safetensors",
     ]
     images = pictures(2, 20)
     found = vectors(OpenVINOExecutor(tmp_path / "compiled"), images)
@@ -191,7 +193,9 @@ def test_a_compiled_form_that_cannot_be_read_is_refused(tiny: Backbone, tmp_path
     module.compile_network(tiny, ["mean"], folder)
     layout: dict[str, Any] = json.loads((folder / "layout.json").read_text())
     (folder / "layout.json").write_text(json.dumps(layout | {"format": 99}))
-    with pytest.raises(BackboneError, match="is of format 99; this version of Topwork reads 1"):
+    with pytest.raises(
+        BackboneError, match=f"is of format 99; this version of Topwork reads {FORMAT}"
+    ):
         OpenVINOExecutor(folder)
     (folder / "layout.json").write_text(json.dumps(layout))
     (folder / "network.xml").write_text("<net")
