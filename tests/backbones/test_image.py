@@ -37,7 +37,7 @@ def test_the_embedded_backbone_says_what_it_is() -> None:
     backbone = get_backbone("efficientnet-lite0")
     assert backbone.name == "efficientnet-lite0"
     assert backbone.input.size == 224
-    assert backbone.input.resize == "squash"
+    assert backbone.input.resize == "crop"
     assert backbone.input.mean == (0.5, 0.5, 0.5)
     assert backbone.card.licence == "Apache-2.0"
     assert backbone.digest == get_backbone("efficientnet-lite0").digest
@@ -47,7 +47,7 @@ def test_everything_that_decides_the_output_is_in_the_digest(folder: Path) -> No
     specs = [
         "efficientnet-lite0",
         "efficientnet-lite0?size=160",
-        "efficientnet-lite0?resize=crop",
+        "efficientnet-lite0?resize=squash",
         "efficientnet-lite0?pretrained=false",
         "efficientnet-lite0?pretrained=false&seed=1",
         "timm/resnet18?pretrained=false",
@@ -57,15 +57,15 @@ def test_everything_that_decides_the_output_is_in_the_digest(folder: Path) -> No
 
 
 def test_arguments_and_options_are_the_same_thing() -> None:
-    by_argument = get_backbone("efficientnet-lite0", input_size=160, resize="crop")
-    by_option = get_backbone("efficientnet-lite0?size=160&resize=crop")
+    by_argument = get_backbone("efficientnet-lite0", input_size=160, resize="squash")
+    by_option = get_backbone("efficientnet-lite0?size=160&resize=squash")
     assert (by_argument.name, by_argument.digest) == (by_option.name, by_option.digest)
     assert by_option.input.size == 160
     assert get_backbone(by_argument.name).digest == by_argument.digest
 
 
-def test_a_crop_takes_the_published_fraction() -> None:
-    assert get_backbone("timm/resnet18?pretrained=false&resize=crop").input.crop_fraction == 0.95
+def test_a_crop_cuts_no_more_than_makes_it_square() -> None:
+    assert get_backbone("timm/resnet18?pretrained=false").input.crop_fraction == 1.0
 
 
 def test_a_backbone_is_given_back_as_it_is() -> None:
