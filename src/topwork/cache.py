@@ -40,10 +40,11 @@ def summarise() -> dict[str, Any]:
 
 def show_cache() -> None:
     """Print the same for a person."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    from topwork.console import results
+
+    console = results()
     found = summarise()
     console.print(f"Cache: {found['folder']}", markup=False)
     table = Table("features of", "examples", "size", "last used", "key")

@@ -198,8 +198,9 @@ def backbones(as_json: AsJson = False) -> None:
     if as_json:
         _print_json([asdict(row) for row in rows])
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from topwork.console import results
 
     table = Table("name", "takes", "licence", "trained on", "examples", "note")
     for row in rows:
@@ -213,7 +214,7 @@ def backbones(as_json: AsJson = False) -> None:
             "?" if count is None else f"{count:,}",
             row.note,
         )
-    Console().print(table)
+    results().print(table)
     print(
         "Any other timm model: timm/<model>.<tag>. With random weights: <name>?pretrained=false. "
         "Other options: ?size=160, ?resize=squash."

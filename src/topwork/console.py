@@ -36,6 +36,7 @@ STAGES = {
     "predict": "Predicting",
     "write": "Writing",
 }
+PIPE_WIDTH = 120
 MAX_NAMED = 20
 """Skipped inputs, classes and the like that are named before "... and 37 more"."""
 
@@ -77,9 +78,15 @@ def say(text: str, *, style: str | None = None) -> None:
     Console(stderr=True, soft_wrap=True, highlight=False).print(text, style=style, markup=False)
 
 
+def results() -> Console:
+    """Return what results are printed with; into a file or pipe, lines may be wider."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+
+
 def show_training(model: Model, out: str | None) -> None:
     """Print what was learned, from what, and how well."""
-    console = Console(highlight=False)
+    console = results()
     data, card = model.data, model.backbone.card
     console.print(
         f"[bold]{data.num_train:,}[/] examples of [bold]{len(model.classes)}[/] classes, "
@@ -109,7 +116,7 @@ def show_training(model: Model, out: str | None) -> None:
 
 def show_evaluation(evaluation: Evaluation) -> None:
     """Print scores, the table of classes, and the confusion matrix where it fits."""
-    console = Console(highlight=False)
+    console = results()
     console.print(_scores({evaluation.method: evaluation}))
     table = Table("class", title="By class", title_justify="left")
     for name in ("examples", "recall", "precision", "F1"):

@@ -1,9 +1,9 @@
 """Shows what transferred knowledge is worth, on handwritten digits that need no download.
 
-scikit-learn's 1,797 digits are written as folders of pictures, and the very same `train` learns
-from 50 and from 1,000 of them, tested on the rest: once from the pre-trained network, once from a
-network of the same architecture with random weights, under the same head. What it does not know:
-what a network trained in full from scratch would do; it is the frozen part that is compared.
+scikit-learn's 1,797 digits, 8 x 8 pixels each, are written as folders of pictures, and the very
+same `train` learns from 50 and from 1,000 of them, tested on the rest: once from the pre-trained
+network, once from a network of the same architecture with random weights, under the same kind of
+head. What it does not know: what a network trained in full from scratch would do.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from topwork.console import results
 from topwork.errors import SettingError
+from topwork.evaluation.intervals import difference
 from topwork.evaluation.metrics import Evaluation
 from topwork.examples.splits import stratified_sample
 from topwork.model import Progress
@@ -25,9 +27,6 @@ from topwork.pipeline import train
 from topwork.recipe import DEFAULT_BACKBONE
 
 SIZES = (50, 1000)
-PIXELS = 64
-"""Side of the pictures; the digits come as 8 x 8, too small for a person to look at."""
-
 RANDOM = f"{DEFAULT_BACKBONE}?pretrained=false"
 MARK = ".topwork-demo"
 """A file that says: this folder was made by the demo, and may be made anew by it."""
@@ -41,12 +40,18 @@ class DemoRow:
     pretrained: Evaluation
     random: Evaluation
 
+    @property
+    def worth(self) -> tuple[float, float, float]:
+        """How much higher the accuracy is with the pre-trained network: value, low, high."""
+        return difference(self.pretrained.accuracy, self.random.accuracy)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
         return {
             "num_examples": self.num_examples,
             "pretrained": self.pretrained.to_dict(),
             "random": self.random.to_dict(),
+            "worth": dict(zip(("value", "low", "high"), self.worth, strict=True)),
         }
 
 
@@ -92,17 +97,15 @@ def write_digits(folder: Path, *, num_train: int, seed: int = 0) -> None:
     for i, (pixels, label) in enumerate(zip(digits.images, digits.target, strict=True)):
         home = folder / ("train" if i in chosen else "test") / str(label)
         home.mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray(np.round(pixels * (255 / 16)).astype(np.uint8))
-        picture = picture.resize((PIXELS, PIXELS), Image.Resampling.BICUBIC)
-        picture.save(home / f"{i:04}.png")
+        grey = np.round(pixels * (255 / 16)).astype(np.uint8)
+        Image.fromarray(grey).save(home / f"{i:04}.png")
 
 
 def show_demo(rows: Sequence[DemoRow]) -> None:
     """Print the scores side by side, and what they mean."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = results()
     table = Table(
         "learned from", title="Accuracy on handwritten digits, with 95% intervals",
         title_justify="left",
@@ -115,13 +118,13 @@ def show_demo(rows: Sequence[DemoRow]) -> None:
             f"{row.num_examples:,} examples",
             f"{row.pretrained.num_examples:,}",
             *(f"{s.value:.3f} ({s.low:.3f} to {s.high:.3f})" for s in (mine, control)),
-            f"{100 * (mine.value - control.value):+.1f} points",
+            "{:+.1f} points ({:+.1f} to {:+.1f})".format(*(100 * v for v in row.worth)),
         )
     console.print(table)
     console.print(
-        "Both networks are frozen and have the same architecture and the same head; the first "
-        "learned to see from 1.28 million photos, none of them of a digit. Next: "
-        "topwork train YOUR_FOLDER --out MODEL"
+        "Both networks are frozen, of the same architecture, under the same kind of head, fitted "
+        "with the same care. The first learned to see from 1.28 million photos, none of a digit.\n"
+        "Next: topwork train YOUR_FOLDER --out MODEL"
     )
 
 

@@ -61,15 +61,16 @@ def _as_jsonl(classes: tuple[str, ...]) -> Write:
 
 
 def _as_table(classes: tuple[str, ...]) -> Write:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
+
+    from topwork.console import results
 
     table = Table("file", "label", "probability", "next")
 
     def write(prediction: Prediction | None) -> None:
         if prediction is None:
-            Console().print(table)
+            results().print(table)
         elif prediction.error is not None:
             table.add_row(escape(prediction.name), "", "", escape(prediction.error))
         else:

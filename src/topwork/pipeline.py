@@ -136,7 +136,7 @@ def train_examples(
         backbone=backbone,
         pools=pools,
         evaluation=evaluation,
-        test=_score_test(head.predict(table, parts.test), parts.test_examples, classes, found),
+        test=_score_test(head.predict(table, parts.test), parts.test_examples, classes),
         data=DataCounts(
             per_class=dict(Counter(classes[k] for k in labels.classes)),
             num_test=len(parts.test),
@@ -305,7 +305,6 @@ def _score_test(
     probabilities: npt.NDArray[np.float64],
     examples: Sequence[Example],
     classes: Sequence[str],
-    found: ExampleSet,
 ) -> Evaluation | None:
     if not examples:
         return None
@@ -314,6 +313,6 @@ def _score_test(
         probabilities,
         np.array([position[e.label or ""] for e in examples], np.intp),
         classes,
-        method=f"the {len(examples)} test examples of {found.origin}",
+        method=f"test part, {len(examples):,} examples",
         groups=[e.group for e in examples],
     )

@@ -113,16 +113,15 @@ def _fit_exact(task: _Task) -> _Fitted:
     values = kernel.apply(task.units @ task.units.T)
     centring = Centring.fit(values)
     centred = centring(values)
-    mean = np.average(targets, axis=0, weights=labels.weights)
     tried = []
     for candidate in around(penalty, smallest_penalty(len(values))) if folds else [penalty]:
-        duals, scores = solve(
-            centred, targets - mean, candidate, folds=folds, weights=labels.weights
+        duals, intercepts, scores = solve(
+            centred, targets, candidate, folds=folds, weights=labels.weights
         )
         weights, constants = centring.fold(duals.astype(np.float64))
         tried.append(
-            _Fitted(penalty=candidate, weights=weights, constants=constants + mean,
-                    scores=scores + mean)
+            _Fitted(penalty=candidate, weights=weights, constants=constants + intercepts,
+                    scores=scores.astype(np.float64))
         )  # fmt: skip
     return _best(tried, labels)
 

@@ -1,9 +1,13 @@
 """Kernel ridge regression in closed form, and its exact k-fold predictions without refitting.
 
-For a ridge solution `A = G^-1 Y` with `G = K + lambda W^-1`, the residuals that the examples of
-fold F would have, had they been left out, are `(G^-1)_FF^-1 A_F`: the block form of the well-known
-leave-one-out identity (An, Liu and Venkatesh 2007, "Fast cross-validation algorithms for least
-squares support vector machine and kernel ridge regression", theorem 1).
+With an intercept b that is not penalised, the solution is `A = M Y`, where `G = K + lambda W^-1`,
+`g = G^-1 1` and `M = G^-1 - g g' / (1' g)`. The residuals that the examples of fold F would have,
+had they been left out, are `(M_FF)^-1 A_F` (An, Liu and Venkatesh 2007, "Fast cross-validation
+algorithms for least squares support vector machine and kernel ridge regression", theorem 1).
+
+The intercept must be left out with the fold. Were the targets centred beforehand, then a ridge
+that all but interpolates would read a fold's labels off the rest: both the centred kernel and the
+centred targets sum to zero.
 
 What it does not know: what the targets mean.
 """
@@ -84,8 +88,8 @@ def solve(
     *,
     folds: Sequence[npt.NDArray[np.intp]] = (),
     weights: npt.NDArray[np.float64] | None = None,
-) -> tuple[Matrix, Matrix]:
-    """Return the dual coefficients [N, K] and, with folds, the out-of-fold predictions [N, K].
+) -> tuple[Matrix, Matrix, Matrix]:
+    """Return dual coefficients [N, K], intercepts [K] and out-of-fold predictions [N, K].
 
     Args:
         kernel: centred and scaled, [N, N], symmetric.
@@ -98,6 +102,7 @@ def solve(
     double = len(kernel) <= DOUBLE_UP_TO
     system: Matrix = kernel.astype(np.float64 if double else np.float32, copy=True)
     diagonal = np.full(len(kernel), penalty) if weights is None else penalty / weights
+    system += 1  # M does not notice, and 1' g is not lost in rounding
     system.flat[:: len(kernel) + 1] += diagonal.astype(system.dtype)
     potrf, potri, posv, symm = _DOUBLE if double else _SINGLE
     # LAPACK reads by columns: the transpose of a symmetric matrix is itself, and needs no copy.
@@ -105,15 +110,19 @@ def solve(
     if failed:
         return solve(kernel, targets, 10 * penalty, folds=folds, weights=weights)
     inverse, _ = potri(factor, lower=1, overwrite_c=1)  # its lower triangle; the rest is stale
-    right = targets.astype(inverse.dtype)
-    duals = np.ascontiguousarray(symm(1.0, inverse, right, lower=1))
+    right = np.column_stack([targets, np.ones(len(kernel))]).astype(inverse.dtype)
+    solved = np.ascontiguousarray(symm(1.0, inverse, right, lower=1))
+    right, g = right[:, :-1], solved[:, -1]
+    intercepts = g @ right / g.sum()
+    duals = solved[:, :-1] - g[:, None] * intercepts
     if not folds:
-        return duals, kernel @ duals
+        return duals, intercepts, kernel @ duals + intercepts
     predictions = right.copy()
     for fold in folds:
         rows = np.sort(fold)  # so that the lower triangle of the part lies in that of the whole
-        _, residuals, failed = posv(inverse[np.ix_(rows, rows)], duals[rows], lower=1)
+        part = inverse[np.ix_(rows, rows)] - np.outer(g[rows], g[rows] / g.sum())
+        _, residuals, failed = posv(part, duals[rows], lower=1)
         if failed:
             return solve(kernel, targets, 10 * penalty, folds=folds, weights=weights)
         predictions[rows] -= residuals
-    return duals, predictions
+    return duals, intercepts, predictions

@@ -183,13 +183,7 @@ class Trial:
 
     def _judge(self, centred: Floats, choice: Choice) -> Choice:
         targets, weights = self._labels.targets, self._labels.weights
-        _, scores = solve(
-            centred,
-            targets - np.average(targets, axis=0, weights=weights),
-            choice.penalty,
-            folds=self._folds,
-            weights=weights,
-        )
+        _, _, scores = solve(centred, targets, choice.penalty, folds=self._folds, weights=weights)
         loss = best_temperature_loss(scores.astype(np.float64), targets, weights)
         return Choice(kernel=choice.kernel, penalty=choice.penalty, loss=loss)
 
