@@ -38,7 +38,7 @@ def test_a_linear_head_is_its_kernel_folded(monkeypatch: pytest.MonkeyPatch) -> 
     centre, targets = train.mean(0), np.eye(3)[classes[:40]]
     kernel = (train - centre) @ (train - centre).T
     scale = np.trace(kernel) / 40
-    duals, _ = solve(kernel / scale, targets - targets.mean(0), head.penalty)
+    duals, _, _ = solve(kernel / scale, targets - targets.mean(0), head.penalty)
     expected = (new - centre) @ (train - centre).T / scale @ duals + targets.mean(0)
     np.testing.assert_allclose(new @ head.weights + head.constants, expected, atol=1e-4)
     np.testing.assert_allclose(

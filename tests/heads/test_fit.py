@@ -36,7 +36,7 @@ def test_landmarks_that_are_all_examples_change_nothing(
     kernel: Kernel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     choose(monkeypatch, kernel)
-    # one penalty, as the two differ in what they leave out: only one refits the intercept
+    # one penalty, as the choice could differ: a penalty is a share of what is left in
     monkeypatch.setattr(module, "around", lambda *_: [1e-2])
     table, classes = make(80, 3, noise=2)
     rows, labels = np.arange(80), labels_of(classes)

@@ -28,8 +28,12 @@ def refitted(
     kernel: Doubles, targets: Doubles, penalty: float, fold: npt.NDArray[np.intp], weights: Doubles
 ) -> Doubles:
     kept = np.setdiff1d(np.arange(len(kernel)), fold)
-    system = kernel[np.ix_(kept, kept)] + penalty * np.diag(1 / weights[kept])
-    predictions: Doubles = kernel[np.ix_(fold, kept)] @ np.linalg.solve(system, targets[kept])
+    num = len(kept)
+    system = np.ones((num + 1, num + 1))
+    system[:num, :num] = kernel[np.ix_(kept, kept)] + penalty * np.diag(1 / weights[kept])
+    system[num, num] = 0
+    solved = np.linalg.solve(system, np.concatenate([targets[kept], np.zeros((1, 3))]))
+    predictions: Doubles = kernel[np.ix_(fold, kept)] @ solved[:num] + solved[num]
     return predictions
 
 
@@ -46,7 +50,7 @@ def test_kfold_predictions_are_those_of_refits(
     weights = rng.uniform(0.3, 2, num) if weighted else np.ones(num)
     weights /= weights.mean()
     folds = [rng.permutation(fold) for fold in kfold(targets.argmax(1), num_folds=5, seed=0)]
-    _, predictions = solve(
+    _, _, predictions = solve(
         kernel, targets, penalty, folds=folds, weights=weights if weighted else None
     )
     for fold in folds:
@@ -58,10 +62,25 @@ def test_duals_are_those_of_scikit_learn() -> None:
     kernel, targets = kernel_and_targets(50)
     weights = np.random.default_rng(0).uniform(0.5, 1.5, 50)
     reference = KernelRidge(alpha=0.3, kernel="precomputed")
-    reference.fit(kernel, targets, sample_weight=weights)
-    duals, fitted = solve(kernel, targets, 0.3, weights=weights)
+    duals, intercepts, fitted = solve(kernel, targets, 0.3, weights=weights)
+    reference.fit(kernel, targets - intercepts, sample_weight=weights)
+    np.testing.assert_allclose(duals.sum(0), 0, atol=1e-9)
     np.testing.assert_allclose(duals, reference.dual_coef_, atol=1e-8)
-    np.testing.assert_allclose(fitted, reference.predict(kernel), atol=1e-8)
+    np.testing.assert_allclose(fitted, reference.predict(kernel) + intercepts, atol=1e-8)
+
+
+def test_left_out_labels_cannot_be_read_off_the_rest() -> None:
+    # random labels, nearly interpolated: no better than chance, though all sums are zero
+    rng = np.random.default_rng(0)
+    right = []
+    for _ in range(20):
+        features, classes = rng.normal(size=(30, 400)), rng.integers(3, size=30)
+        features -= features.mean(0)
+        kernel = features @ features.T / 400
+        folds = [np.array([i]) for i in range(30)]
+        _, _, predictions = solve(kernel, np.eye(3)[classes], 1e-5, folds=folds)
+        right.append((predictions.argmax(1) == classes).mean())
+    assert np.mean(right) < 0.4
 
 
 def test_solve_leaves_its_arguments_alone() -> None:
@@ -76,7 +95,7 @@ def test_solve_leaves_its_arguments_alone() -> None:
 def test_a_penalty_below_the_rounding_is_raised(with_folds: bool) -> None:
     kernel = np.ones((40, 40)) - 1e-9 * np.eye(40)  # no sum of a few 1e-12 mends its negative part
     folds = kfold(np.arange(40) % 2, num_folds=4, seed=0) if with_folds else []
-    duals, predictions = solve(kernel, np.eye(40)[:, :2], 1e-12, folds=folds)
+    duals, _, predictions = solve(kernel, np.eye(40)[:, :2], 1e-12, folds=folds)
     assert np.isfinite(duals).all()
     assert np.isfinite(predictions).all()
 

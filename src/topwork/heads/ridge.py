@@ -102,7 +102,8 @@ def solve(
     double = len(kernel) <= DOUBLE_UP_TO
     system: Matrix = kernel.astype(np.float64 if double else np.float32, copy=True)
     diagonal = np.full(len(kernel), penalty) if weights is None else penalty / weights
-    system += 1  # M does not notice, and 1' g is not lost in rounding
+    # A constant changes nothing in M, and keeps G^-1 from being large along it.
+    system += system.dtype.type(1 / len(kernel))
     system.flat[:: len(kernel) + 1] += diagonal.astype(system.dtype)
     potrf, potri, posv, symm = _DOUBLE if double else _SINGLE
     # LAPACK reads by columns: the transpose of a symmetric matrix is itself, and needs no copy.
