@@ -1,0 +1,156 @@
+"""How much of a GPU's bare forward pass is left when images are decoded, pooled and stored too.
+
+Extraction with ViT-S is `extract` into an empty store. Beside it, in every round: the bare bf16
+forward pass of the same batches (pixels on the device already, no pools, nothing read back); the
+executor fed with decoded images; decoding alone. Where extraction is below the bound, the slowest
+of these says what holds it back.
+
+Random weights: speed does not depend on them. `--device cpu` only shows that the script runs.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from common import Figure, make_parser, own_cache, report, say
+
+
+def main() -> None:
+    """Measure and print, where there is something to measure."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--set", default="clothing", help="the data set's folder or table")
+    parser.add_argument("--backbone", default="timm/vit_small_patch16_224?pretrained=false")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=0, help="0: all")
+    arguments = parser.parse_args()
+    if arguments.device.startswith("cuda"):
+        import torch
+
+        if not torch.cuda.is_available():
+            say("no CUDA device here")
+            report("Extraction on a GPU: no CUDA device here", [], as_json=arguments.json)
+            return
+    with own_cache():
+        bench = Bench(
+            arguments.data / arguments.set, arguments.backbone, arguments.device, arguments.images
+        )
+        bench.round()  # warms up
+        rounds = []
+        for number in range(arguments.rounds):
+            rounds.append(bench.round())
+            rates = ", ".join(f"{name} {rate:,.0f}" for name, rate in rounds[-1].items())
+            say(f"round {number + 1}, images/s: {rates}")
+    title = f"Extraction of {len(bench.examples)} images on {bench.executor.device}"
+    report(title, figures(rounds), as_json=arguments.json)
+
+
+def figures(rounds: Sequence[dict[str, float]]) -> list[Figure]:
+    """The medians over the rounds."""
+    ratio = statistics.median(rates["extraction"] / rates["bare forward"] for rates in rounds)
+    middle = {name: statistics.median(rates[name] for rates in rounds) for name in rounds[0]}
+    parts = [name for name in middle if name != "extraction"]
+    slowest = min(parts, key=lambda name: middle[name])
+    return [
+        Figure(
+            name="extraction over the bare forward pass",
+            measured=ratio,
+            bound=0.8,
+            note=f"slowest part: {slowest}",
+        ),
+        *(
+            Figure(name=f"images/s: {name}", measured=rate, form=",.0f")
+            for name, rate in middle.items()
+        ),
+    ]
+
+
+class Bench:
+    """Everything that is built once."""
+
+    def __init__(self, source: Path, backbone: str, device: str, num_images: int) -> None:
+        from topwork.backbones.image import get_backbone
+        from topwork.examples.sources import read_examples
+        from topwork.executors.torch import BATCH, TorchExecutor
+        from topwork.features.extract import default_pools
+
+        found = read_examples(source)
+        self.examples = list(found.examples)[: num_images or None]
+        self.backbone = get_backbone(backbone)
+        self.pools = default_pools(len(found))
+        self.device = device
+        self.executor = TorchExecutor(self.backbone, pools=self.pools, device=device)
+        self.network = self.backbone.build().module.to(device)
+        self.pixels = self.decode()
+        self.batches = self._batches(BATCH[device.split(":")[0]])
+
+    def round(self) -> dict[str, float]:
+        """Return images/s of everything."""
+        return {
+            "bare forward": self._rate(self.forward),
+            "executor": self._rate(lambda: sum(1 for _ in self.executor.run(self.pixels))),
+            "decode": self._rate(self.decode),
+            "extraction": self._rate(self.extract),
+        }
+
+    def decode(self) -> list[Any]:
+        """Decode all examples in as many threads as extraction uses."""
+        from topwork.examples.decode import decode_image
+        from topwork.executors.openvino import num_cores
+
+        with ThreadPoolExecutor(num_cores()) as pool:
+            read = pool.map(lambda e: decode_image(e.read(), self.backbone.input), self.examples)
+            return list(read)
+
+    def forward(self) -> None:
+        """Run the network alone, in bf16, as a person would write it."""
+        import torch
+
+        kind = self.device.split(":")[0]
+        with torch.inference_mode(), torch.autocast(kind, dtype=torch.bfloat16):
+            for batch in self.batches:
+                self.network(batch)
+        if kind == "cuda":
+            torch.cuda.synchronize()
+
+    def extract(self) -> None:
+        """Extract into an empty store. Opening the network is counted, as a user waits for it."""
+        from topwork.features.extract import extract
+        from topwork.features.store import FeatureStore
+
+        with tempfile.TemporaryDirectory() as folder:
+            extract(
+                self.examples,
+                self.backbone,
+                pools=self.pools,
+                device=self.device,
+                store=FeatureStore(Path(folder)),
+            )
+
+    def _batches(self, size: int) -> list[Any]:
+        import numpy as np
+        import torch
+
+        image = self.backbone.input
+        mean, std = (torch.tensor(v)[:, None, None] for v in (image.mean, image.std))
+        batches = []
+        for start in range(0, len(self.pixels), size):
+            stacked = torch.from_numpy(np.stack(self.pixels[start : start + size]))
+            batch = (stacked.permute(0, 3, 1, 2).float() / 255 - mean) / std
+            batches.append(batch.to(self.device, memory_format=torch.channels_last))
+        return batches
+
+    def _rate(self, call: Callable[[], Any]) -> float:
+        started = time.perf_counter()
+        call()
+        return len(self.examples) / (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main()
