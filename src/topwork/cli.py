@@ -33,6 +33,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing el
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, openvino or torch.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first unreadable input.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in OUT.")]
+FileColumn = Annotated[str | None, typer.Option(help="A table's column of files or images.")]
 LabelColumn = Annotated[str | None, typer.Option(help="A table's column of labels.")]
 ModelFolder = Annotated[Path, typer.Argument(help="A folder that `topwork train` wrote.")]
 
@@ -46,6 +48,8 @@ def train(
     backbone: Annotated[
         str | None, typer.Option(help="What to transfer from; see `topwork backbones`.")
     ] = None,
+    file_column: Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in OUT.")]
+FileColumn = None,
     label_column: LabelColumn = None,
     group_column: Annotated[
         str | None, typer.Option(help="A table's column of groups that are never split.")
@@ -53,10 +57,11 @@ def train(
     recipe: Annotated[
         Path | None, typer.Option(help="A recipe.toml: every run writes one into its model.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of folds and samples.")] = None,
     device: Device = "auto",
     strict: Strict = False,
-    overwrite: Annotated[bool, typer.Option(help="Replace the model that is in OUT.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the model in OUT.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -72,9 +77,9 @@ def train(
             device=device,
             recipe=recipe,
             on_progress=on_progress,
+            file_column=file_column,
             label_column=label_column,
             group_column=group_column,
-            seed=seed,
             strict=strict or None,
         )
     if as_json:
@@ -128,6 +133,8 @@ def predict(
 def evaluate(
     model: ModelFolder,
     data: Annotated[Path, typer.Argument(help="Labelled images that it was not trained on.")],
+    file_column: Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in OUT.")]
+FileColumn = None,
     label_column: LabelColumn = None,
     group_column: Annotated[str | None, typer.Option(help="A table's column of groups.")] = None,
     device: Device = "auto",
@@ -141,7 +148,11 @@ def evaluate(
     loaded = load(model, device=device)
     with console.progress_bars(quiet=quiet or as_json) as on_progress:
         evaluation = loaded.evaluate(
-            data, label_column=label_column, group_column=group_column, on_progress=on_progress
+            data,
+            file_column=file_column,
+            label_column=label_column,
+            group_column=group_column,
+            on_progress=on_progress,
         )
     if as_json:
         _print_json(evaluation.to_dict())
@@ -159,9 +170,13 @@ def embed(
     pools: Annotated[
         str, typer.Option(help="Any of mean, std, max, grid3, prefix; or all.")
     ] = "mean,prefix",
+    file_column: FileColumn = None,
+    label_column: LabelColumn = None,
     device: Device = "auto",
     strict: Strict = False,
-    overwrite: Annotated[bool, typer.Option(help="Replace the table that is in OUT.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the table in OUT.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Write the features alone, a row an image, as a Parquet table that other tools read."""
@@ -174,6 +189,8 @@ def embed(
             out,
             backbone=backbone,
             pools=pools.split(","),
+            file_column=file_column,
+            label_column=label_column,
             device=device,
             strict=strict,
             overwrite=overwrite,
@@ -202,13 +219,15 @@ def backbones(as_json: AsJson = False) -> None:
 
     from topwork.console import results
 
-    table = Table("name", "takes", "licence", "trained on", "examples", "note")
+    table = Table()
+    table.add_column("name", no_wrap=True)
+    for title in ("licence", "trained on", "examples", "note"):
+        table.add_column(title, justify="right" if title == "examples" else "left")
     for row in rows:
         card = row.card
         count = card.num_pretraining_examples
         table.add_row(
             row.name,
-            row.modality,
             card.licence,
             card.pretrained_on,
             "?" if count is None else f"{count:,}",

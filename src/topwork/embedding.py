@@ -40,6 +40,8 @@ def embed(
     *,
     backbone: str = "efficientnet-lite0",
     pools: Sequence[str] = ("mean", "prefix"),
+    file_column: str | None = None,
+    label_column: str | None = None,
     device: str = "auto",
     strict: bool = False,
     overwrite: bool = False,
@@ -66,7 +68,12 @@ def embed(
             f"--pools names {', '.join(unknown)}; accepted: all, {', '.join(POOLS)}."
         )
     chosen = get_backbone(backbone)
-    found = read_examples(data, on_progress=staged(on_progress, "read"))
+    found = read_examples(
+        data,
+        file_column=file_column,
+        label_column=label_column,
+        on_progress=staged(on_progress, "read"),
+    )
     computed = dict.fromkeys((*default_pools(len(found)), *(wanted if pools != ["all"] else ())))
     extraction = extract(
         found.examples,

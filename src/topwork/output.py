@@ -66,7 +66,9 @@ def _as_table(classes: tuple[str, ...]) -> Write:
 
     from topwork.console import results
 
-    table = Table("file", "label", "probability", "next")
+    table = Table()
+    for title in ("file", "label", "probability", "next"):
+        table.add_column(title, overflow="fold")
 
     def write(prediction: Prediction | None) -> None:
         if prediction is None:

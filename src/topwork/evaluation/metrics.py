@@ -151,15 +151,20 @@ def evaluate(
     accuracy = wilson(float(right.mean()), num * share)
     balanced = mean_of([recalls[k] for k in present])
     resampled = _Resampled(runs, truth, present, codes, seed)
-    # Without a single error there is nothing to resample: the closed form still knows better.
-    floor = balanced.low if right.min() == 1 else 1.0
     macro = resampled.macro_f1()
+    # With few errors there is little to resample, and the bootstrap claims too much; the closed
+    # form of the sister score knows how far it may be off.
+    spread = (balanced.value - balanced.low, balanced.high - balanced.value)
     common = float(there.max() / num)
     return Evaluation(
         method=method,
         accuracy=accuracy,
         balanced_accuracy=balanced,
-        macro_f1=Estimate.around(macro.value, min(macro.low, floor), macro.high),
+        macro_f1=Estimate.around(
+            macro.value,
+            max(min(macro.low, macro.value - spread[0]), 0.0),
+            min(max(macro.high, macro.value + spread[1]), 1.0),
+        ),
         log_loss=resampled.log_loss(),
         calibration_error=resampled.calibration_error(),
         baseline=wilson(common, num * share),
