@@ -48,8 +48,7 @@ def train(
     backbone: Annotated[
         str | None, typer.Option(help="What to transfer from; see `topwork backbones`.")
     ] = None,
-    file_column: Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in OUT.")]
-FileColumn = None,
+    file_column: FileColumn = None,
     label_column: LabelColumn = None,
     group_column: Annotated[
         str | None, typer.Option(help="A table's column of groups that are never split.")
@@ -133,8 +132,7 @@ def predict(
 def evaluate(
     model: ModelFolder,
     data: Annotated[Path, typer.Argument(help="Labelled images that it was not trained on.")],
-    file_column: Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in OUT.")]
-FileColumn = None,
+    file_column: FileColumn = None,
     label_column: LabelColumn = None,
     group_column: Annotated[str | None, typer.Option(help="A table's column of groups.")] = None,
     device: Device = "auto",
