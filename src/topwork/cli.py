@@ -13,14 +13,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from topwork.errors import ExampleError, SettingError, TopworkError
 
 if TYPE_CHECKING:
     from topwork.model import Prediction
 
+STOPPED = "Stopped. What was computed is kept: run the same command again to go on from here."
+
+
+class _Commands(TyperGroup):
+    """Turns errors into messages and exit codes, before Typer has its own way with them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            outcome = super().invoke(ctx)
+            sys.stdout.flush()  # a closed pipe shows itself here, not when Python ends
+        except TopworkError as error:
+            print(f"Error: {error}", file=sys.stderr)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            print(f"\n{STOPPED}", file=sys.stderr)
+            raise typer.Exit(130) from error
+        except BrokenPipeError as error:  # the reader of a pipe (head, less) has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from error
+        return outcome
+
+
 app = typer.Typer(
     name="topwork",
+    cls=_Commands,
     help="Transfer learning from few labelled examples, with scores that can be believed.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -282,21 +306,8 @@ def demo(
 
 
 def main() -> None:
-    """Run the command line, and turn errors into messages and exit codes."""
-    try:
-        app()
-    except TopworkError as error:
-        print(f"Error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print(
-            "\nStopped. What was computed is kept: run the same command again to go on from here.",
-            file=sys.stderr,
-        )
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of a pipe (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    """Run the command line."""
+    app()
 
 
 def _print_json(data: Any) -> None:
