@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests import small
+from topwork.backbones.base import Backbone
 from topwork.files import CACHE_VARIABLE
+from topwork.model import Model
+from topwork.pipeline import train
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may ask the network; it is read once, at import
 
@@ -18,3 +22,29 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CACHE_VARIABLE, str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Handwritten digits in a folder per class: `one`, `two`, `zero`, ten of each."""
+    return small.write_folder(tmp_path_factory.mktemp("data") / "digits", small.digit_pictures(10))
+
+
+@pytest.fixture(scope="session")
+def tiny_backbone() -> Backbone:
+    """Two convolutions of seeded weights, 32 px."""
+    return small.tiny_backbone()
+
+
+@pytest.fixture(scope="session")
+def tiny_model(digits: Path, tiny_backbone: Backbone) -> Model:
+    """A model trained on the digits with the tiny backbone. Do not change it."""
+    return train(digits, backbone=tiny_backbone, num_repeats=1)
+
+
+@pytest.fixture(scope="session")
+def saved(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder: the digits on the embedded backbone, at 64 px. Do not change it."""
+    folder = tmp_path_factory.mktemp("models") / "digits"
+    train(digits, backbone=small.SMALL, num_repeats=1, out=folder)
+    return folder
