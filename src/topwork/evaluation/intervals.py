@@ -40,9 +40,9 @@ def wilson(share: float, count: float) -> Estimate:
     """
     if count <= 0:
         return Estimate.around(share, 0.0, 1.0)
-    spread = Z * math.sqrt(share * (1 - share) / count + Z * Z / (4 * count * count))
-    centre = share + Z * Z / (2 * count)
-    scale = 1 + Z * Z / count
+    spread = Z * math.sqrt(share * (1 - share) * count + Z * Z / 4)
+    centre = share * count + Z * Z / 2
+    scale = count + Z * Z
     low, high = (centre - spread) / scale, (centre + spread) / scale
     return Estimate.around(share, max(low, 0.0), min(high, 1.0))
 

@@ -153,8 +153,10 @@ def evaluate(
     resampled = _Resampled(runs, truth, present, codes, seed)
     macro = resampled.macro_f1()
     # With few errors there is little to resample, and the bootstrap claims too much; the closed
-    # form of the sister score knows how far it may be off.
+    # forms of the sister scores know how far it may be off.
     spread = (balanced.value - balanced.low, balanced.high - balanced.value)
+    missed = max(resampled.lowest_accuracy() - accuracy.low, 0.0)
+    loss, calibration = resampled.log_loss(), resampled.calibration_error()
     common = float(there.max() / num)
     return Evaluation(
         method=method,
@@ -165,8 +167,14 @@ def evaluate(
             max(min(macro.low, macro.value - spread[0]), 0.0),
             min(max(macro.high, macro.value + spread[1]), 1.0),
         ),
-        log_loss=resampled.log_loss(),
-        calibration_error=resampled.calibration_error(),
+        log_loss=Estimate.around(
+            loss.value, loss.low, loss.high + missed * _loss_of_an_error(runs)
+        ),
+        calibration_error=Estimate.around(
+            calibration.value,
+            max(calibration.low - missed, 0.0),
+            min(calibration.high + missed, 1.0),
+        ),
         baseline=wilson(common, num * share),
         num_examples=num,
         num_groups=None if codes is None else int(codes.max()) + 1,
@@ -184,6 +192,17 @@ def evaluate(
         confusion=tuple(tuple(round(float(v), 3) for v in row) for row in confusion),
         skipped=tuple(skipped),
     )
+
+
+def _loss_of_an_error(runs: Doubles) -> float:
+    """Return how much more log loss a wrong answer costs than a right one, as the model sees it.
+
+    The mean over all answers, each by its own probability of being wrong.
+    """
+    confidence = np.clip(runs.max(2), None, 1 - 1e-12)
+    wrong = 1 - confidence
+    extra = np.log(confidence) - np.log(wrong / max(runs.shape[2] - 1, 1))
+    return float((wrong * np.maximum(extra, 0)).sum() / wrong.sum())
 
 
 def _group_codes(groups: Sequence[str | None] | None) -> Integers | None:
@@ -238,6 +257,12 @@ class _Resampled:
         out = np.zeros((num, num_bins))
         np.add.at(out, (np.tile(np.arange(num), num_runs), bins), gaps.ravel() / num_runs)
         return out
+
+    def lowest_accuracy(self) -> float:
+        """The lower bound that resampling gives, which is too high where errors are few."""
+        start = 2 + 2 * self._present
+        hits = self._draws[:, start : start + self._present].sum(1)
+        return float(np.quantile(hits / self._draws[:, 0], 0.025))
 
     def log_loss(self) -> Estimate:
         def score(sums: Doubles) -> Doubles:
