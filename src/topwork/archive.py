@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,12 +45,19 @@ def check_place(folder: Path, *, overwrite: bool) -> None:
     """Raise ModelError where a model cannot be put, or only at the cost of something else."""
     if folder.is_file():
         raise ModelError(f"{str(folder)!r} is a file. Give the name of a folder to save into.")
-    if not folder.is_dir() or not any(folder.iterdir()):
+    there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if not there:
         return
-    if not (folder / DESCRIPTION).is_file():
+    if not _is_ours(folder):
         raise ModelError(
             f"The folder {str(folder)!r} is not empty, and holds no Topwork model. Nothing in it "
             "was touched. Give another folder."
+        )
+    foreign = sorted(there - {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, ".DS_Store"})
+    if foreign:
+        raise ModelError(
+            f"The folder {str(folder)!r} holds a model, and {', '.join(foreign[:5])} that Topwork "
+            "did not write. Nothing in it was touched. Move these, or give another folder."
         )
     if not overwrite:
         raise ModelError(
@@ -116,6 +124,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
             card=card_from(record["card"]),
             architecture=record["architecture"],
             weights=folder / WEIGHTS if WEIGHTS in description["files"] else None,
+            weights_digest=description["files"].get(WEIGHTS),
         )
         data = description["data"]
         scores = description["evaluation"], description["test"]
@@ -202,6 +211,16 @@ def summary(model: Model) -> dict[str, Any]:
         "notes": list(model.notes),
         "recipe": model.recipe.to_dict(),
     }
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether Topwork wrote what lies there, even if it was damaged since."""
+    if not (folder / DESCRIPTION).is_file():
+        return False
+    with suppress(OSError, ValueError):
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        return isinstance(description, dict) and description.get("made_by") == "topwork"
+    return (folder / HEAD).is_file() and (folder / RECIPE).is_file()
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

@@ -71,11 +71,9 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise SettingError(
                 f"{len(inputs)} inputs came with {len(labels)} labels; accepted: one for each."
             )
-        self.classes_, codes = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise TooFewError(
-                f"There is only one class, {self.classes_.tolist()}; accepted: 2 or more."
-            )
+        classes, codes = np.unique(labels, return_inverse=True)
+        if len(classes) < 2:
+            raise TooFewError(f"There is only one class, {classes.tolist()}; accepted: 2 or more.")
         backbone = get_backbone(self.backbone)
         recipe = Recipe(
             backbone=backbone.name,
@@ -90,6 +88,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             device=self.device,
             scored=False,
         )
+        self.classes_ = classes
         return self
 
     def predict_proba(self, X: Sequence[object]) -> npt.NDArray[np.float64]:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
-from topwork.errors import DataError, ExampleError, ModelError
+from topwork.errors import DataError, ExampleError, ModelError, SettingError
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, ExampleSet, Skipped
 from topwork.examples.sources import examples_from, read_examples, read_inputs
@@ -194,12 +194,18 @@ class Model:
 
         Raises:
             DataError: nothing in it can be used, or it has classes that the model does not know.
+            SettingError: a list of inputs came without labels.
         """
         if labels is not None:
             found = examples_from(data, labels)  # type: ignore[arg-type]
+        elif not isinstance(data, str | Path):
+            raise SettingError(
+                f"The data is a {type(data).__name__} without labels. Give a folder or table by "
+                "its path, or the labels of these inputs as well: evaluate(inputs, labels)."
+            )
         else:
             found = read_examples(
-                data,  # type: ignore[arg-type]
+                data,
                 file_column=file_column,
                 label_column=label_column,
                 group_column=group_column,

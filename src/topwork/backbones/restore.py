@@ -13,6 +13,7 @@ from typing import Any
 from topwork.backbones.base import Backbone, Card, Network
 from topwork.backbones.image import get_backbone
 from topwork.backbones.weights import load_tensors
+from topwork.digests import digest_file
 from topwork.errors import WeightsError
 from topwork.examples.decode import ImageInput
 
@@ -41,8 +42,13 @@ def restore_backbone(
     card: Card,
     architecture: str | None,
     weights: Path | None,
+    weights_digest: str | None = None,
 ) -> Backbone:
-    """Return a backbone that is built from `weights`, or found by its name where that is None."""
+    """Return a backbone that is built from `weights`, or found by its name where that is None.
+
+    The file is checked against `weights_digest` when it is used, and not before: a CPU needs the
+    compiled form alone.
+    """
 
     def build() -> Network:
         if weights is None:
@@ -51,6 +57,11 @@ def restore_backbone(
             raise WeightsError(
                 f"The backbone {name!r} is a module of somebody's own: only its compiled form can "
                 "be run, on a CPU. Say --device cpu."
+            )
+        if weights_digest is not None and digest_file(weights) != weights_digest:
+            raise WeightsError(
+                f"The weights in {str(weights)!r} are damaged or were changed: their digest is not "
+                "the one that was written with them. Copy the file again from where it was made."
             )
         return _rebuilt(architecture, image, weights)
 
