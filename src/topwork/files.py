@@ -74,6 +74,8 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o777 & ~_umask())
+        for inner in temporary.rglob("*"):  # safetensors makes its files private
+            inner.chmod((0o777 if inner.is_dir() else 0o666) & ~_umask())
         if path.exists():
             path.rename(old)
         try:

@@ -10,7 +10,7 @@ What it does not know: what the final layer does with the scores.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -201,15 +201,11 @@ def _by_coordinates(trial: Trial, table: FeatureTable) -> list[Choice]:
         tried = [trial.best(kernel, penalties) for kernel in kernels]
         return min([best, *tried], key=lambda choice: choice.loss)
 
-    def varied(kernel: Kernel, **changes: object) -> Kernel:
-        parts = {"blocks": kernel.blocks, "pools": kernel.pools, "gamma": kernel.gamma, **changes}
-        return Kernel(**parts)  # type: ignore[arg-type]
-
-    best = among([varied(best.kernel, pools=p) for p in pools], around(best.penalty), best)
+    best = among([replace(best.kernel, pools=p) for p in pools], around(best.penalty), best)
     # An RBF of the same similarity needs a smaller penalty: its centred values are more alike.
     lower = [p for p in PENALTIES if best.penalty / 200 < p < best.penalty * 4]
-    best = among([varied(best.kernel, gamma=g) for g in GAMMAS], lower, best)
-    best = among([varied(best.kernel, blocks=run) for run in runs], around(best.penalty), best)
+    best = among([replace(best.kernel, gamma=g) for g in GAMMAS], lower, best)
+    best = among([replace(best.kernel, blocks=run) for run in runs], around(best.penalty), best)
     return trial.ranked()
 
 
@@ -220,10 +216,11 @@ def around(penalty: float, floor: float = 0.0) -> list[float]:
 
 
 def _sample(labels: Labels, size: int) -> Rows:
-    groups = None if labels.groups is None else labels.groups.tolist()
+    """Return some of every group: whole groups would leave few of them to tell apart by."""
     if len(labels.classes) <= size:
         return np.arange(len(labels.classes))
-    return stratified_sample(labels.classes, size=size, seed=labels.seed, groups=groups)
+    sample = stratified_sample(labels.classes, size=size, seed=labels.seed)
+    return sample if labels.take(sample).folds() else np.arange(len(labels.classes))
 
 
 def _last_call(function: Callable[[Kernel], Floats]) -> Callable[[Kernel], Floats]:
