@@ -1,0 +1,101 @@
+"""Settings to a file and back, and every value that is not accepted."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from topwork.errors import SettingError
+from topwork.recipe import Recipe
+
+FULL = Recipe(
+    data="photos of Jürgen/",
+    file_column="file",
+    label_column="ICD 10",
+    group_column='patient "number"',
+    backbone="efficientnet-lite0?size=160&resize=squash",
+    pools=("mean", "grid3"),
+    class_weight="balanced",
+    num_folds=7,
+    num_repeats=3,
+    seed=12,
+    strict=True,
+)
+
+
+@pytest.mark.parametrize("recipe", [Recipe(), FULL])
+def test_to_a_file_and_back(recipe: Recipe, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(recipe.to_toml(), encoding="utf-8")
+    assert Recipe.read(path) == Recipe.read(str(path)) == recipe
+
+
+def test_what_is_left_open_is_not_written() -> None:
+    assert "num_repeats" not in Recipe().to_toml()
+    assert "data" not in Recipe().to_dict()
+
+
+texts = st.text(st.characters(blacklist_categories=("Cs",)), max_size=20)
+
+
+@given(
+    data=st.none() | texts,
+    label_column=st.none() | texts,
+    pools=st.none() | st.lists(texts, max_size=3).map(tuple),
+    num_folds=st.integers(2, 100),
+    seed=st.integers(0, 2**40),
+)
+def test_any_settings_come_back(**settings: Any) -> None:
+    import tomllib
+
+    recipe = Recipe(**settings)
+    assert Recipe.from_dict(tomllib.loads(recipe.to_toml())) == recipe
+
+
+def test_changes_leave_the_rest() -> None:
+    changed = FULL.changed(seed=3, data=None)
+    assert (changed.seed, changed.data) == (3, FULL.data)
+    assert FULL.seed == 12
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"class_weight": "even"}, r"class_weight is 'even'; accepted: 'none' or 'balanced'"),
+        ({"class_weight": ["none"]}, "class_weight is"),
+        ({"num_folds": 1}, "num_folds is 1; accepted: a whole number, 2 or more"),
+        ({"num_folds": 2.5}, "num_folds is 2.5"),
+        ({"num_folds": True}, "num_folds is True"),
+        ({"num_repeats": 0}, "num_repeats is 0; accepted: a whole number, 1 or more"),
+        ({"num_repeats": "2"}, "num_repeats is '2'"),
+        ({"seed": -1}, "seed is -1; accepted: a whole number, 0 or more"),
+        ({"seed": 0.0}, "seed is 0.0"),
+        ({"data": 3}, "data is 3; accepted: text"),
+        ({"file_column": 3}, "file_column is 3"),
+        ({"label_column": False}, "label_column is False"),
+        ({"group_column": ["a"]}, "group_column is"),
+        ({"backbone": 3}, "backbone is 3; accepted: the name of a backbone"),
+        ({"strict": 1}, "strict is 1; accepted: true or false"),
+        ({"pools": "mean"}, "pools is 'mean'; accepted: a list of names"),
+        ({"pools": [3]}, r"pools is \[3\]"),
+    ],
+)
+def test_values_that_are_not_accepted(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        Recipe.from_dict(settings)
+
+
+def test_names_that_are_not_known() -> None:
+    with pytest.raises(SettingError, match=r"The recipe has 'epochs'; accepted: data, .*, strict"):
+        Recipe.from_dict({"epochs": 3})
+
+
+@pytest.mark.parametrize("content", [b"seed = ", b"\xff\xfe", None])
+def test_files_that_are_no_recipe(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SettingError, match=r"The recipe '.*recipe.toml' cannot be read"):
+        Recipe.read(path)
