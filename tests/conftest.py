@@ -2,20 +2,26 @@
 
 import os
 
-# Small matrices gain nothing from threads, which lose minutes where other work wants the cores too.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may ask the network; it is read once, at import
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 from tests import small
 from topwork.backbones.base import Backbone
 from topwork.files import CACHE_VARIABLE
 from topwork.model import Model
 from topwork.pipeline import train
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread() -> Iterator[None]:
+    """Small matrices gain nothing from threads, and lose minutes where others want the cores."""
+    with threadpool_limits(1, "blas"):
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")
