@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def train(
         check_place(Path(out), overwrite=overwrite)  # before the work, not after it
     base = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe) if recipe else Recipe()
     own = backbone if isinstance(backbone, Backbone) else None
-    plan = _plan(base, data, labels, backbone, settings)
+    plan = _plan(base, data, labels, groups, backbone, settings)
     chosen = own or get_backbone(plan.backbone)
     found = _read(plan, data, labels, groups, on_progress)
     model = train_examples(found, plan, backbone=chosen, device=device, on_progress=on_progress)
@@ -155,6 +155,7 @@ def _plan(
     base: Recipe,
     data: object,
     labels: object,
+    groups: object,
     backbone: str | Path | Backbone | None,
     settings: dict[str, Any],
 ) -> Recipe:
@@ -174,7 +175,14 @@ def _plan(
             f"The data is a {type(data).__name__} without labels. Give a folder or table by its "
             "path, or the labels of these inputs as well: train(inputs, labels)."
         )
+    if (labels is not None or groups is not None) and (named or data is None):
+        raise SettingError(
+            "Labels and groups were given for a folder or table, which has its own. Give a list of "
+            "inputs with them, or name the table's columns: label_column, group_column."
+        )
     name = backbone.name if isinstance(backbone, Backbone) else backbone
+    if data is not None and not named:
+        base = replace(base, data=None)
     return base.changed(
         **settings,
         data=str(data) if named else None,
