@@ -1,9 +1,6 @@
 """What all tests share: a cache of their own, so that none reads or fills the user's."""
 
 import os
-
-os.environ["HF_HUB_OFFLINE"] = "1"  # no test may ask the network; it is read once, at import
-
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +12,8 @@ from topwork.backbones.base import Backbone
 from topwork.files import CACHE_VARIABLE
 from topwork.model import Model
 from topwork.pipeline import train
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test may ask the network; it is read once, at import
 
 
 @pytest.fixture(autouse=True, scope="session")
