@@ -116,12 +116,12 @@ def cross_validated(source: Path, bound: float | None, others: Sequence[str]) ->
     right = {other: np.zeros(num) for other in ("ours", *others)}
     for repeat in range(repeats):
         folds = kfold(labels.classes, num_folds=num_folds, seed=repeat, groups=groups)
-        for fold in folds:
+        for number, fold in enumerate(folds):
+            say(f"  {name}: repeat {repeat + 1} of {repeats}, fold {number + 1} of {num_folds}")
             kept = np.setdiff1d(np.arange(num), fold)
             for other in right:
                 answers = METHODS[other](data, kept, fold, repeat)
                 right[other][fold] += (answers == labels.classes[fold]) / repeats
-        say(f"  {name}: repeat {repeat + 1} of {repeats}")
     return figures + _beside(name, right, others, groups)
 
 
