@@ -52,7 +52,7 @@ def tiny_model(digits: Path, tiny_backbone: Backbone) -> Model:
 
 @pytest.fixture(scope="session")
 def saved(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model folder: the digits on the embedded backbone, at 64 px. Do not change it."""
+    """A model folder: the digits on `small.SMALL`, a backbone with a name. Do not change it."""
     folder = tmp_path_factory.mktemp("models") / "digits"
     train(digits, backbone=small.SMALL, num_repeats=1, out=folder)
     return folder

@@ -15,8 +15,8 @@ from topwork.backbones.base import Backbone
 from topwork.backbones.modules import from_module
 from topwork.examples.decode import ImageInput
 
-SMALL = "efficientnet-lite0?size=64"
-"""The embedded backbone, at a size that takes little time."""
+SMALL = "timm/test_efficientnet?pretrained=false&size=64"
+"""A network of 100,000 seeded weights, of the same family as the embedded one."""
 
 NAMES = ("one", "two", "zero")
 SIDE = 32

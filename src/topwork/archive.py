@@ -113,8 +113,8 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
 
     folder = Path(folder)
     description = _read_description(folder)
-    _check_files(folder, description["files"])
     try:
+        _check_files(folder, dict(description["files"]))
         head = _read_head(folder, description["head"])
         record = description["backbone"]
         backbone = restore_backbone(
