@@ -101,6 +101,12 @@ def show_training(model: Model, out: str | None) -> None:
     if columns:
         console.print(_scores(columns))
     kernel = model.head.kernel
+    kept = dict.fromkeys(segment.pool for segment in model.head.segments)
+    width = sum(segment.size for segment in model.head.segments)
+    console.print(
+        f"Features: {', '.join(kept)} of {len(model.blocks)} blocks, {width:,} numbers an image.",
+        style="dim",
+    )
     form = "linear" if kernel.gamma is None else f"RBF (gamma {kernel.gamma:g})"
     console.print(
         f"Head: {form}, on {len(kernel.blocks)} of {len(model.blocks)} blocks "
