@@ -102,6 +102,8 @@ def cross_validate(
             kept_folds.put(seed, fold, found)
         out[repeat, fold] = found
 
+    if on_progress is not None:
+        on_progress(0, len(parts))
     small = num <= MAX_LANDMARKS
     with few_threads(small), ThreadPoolExecutor(num_workers() if small else 1) as pool:
         futures = [pool.submit(run, repeat, fold) for repeat, fold in parts]
