@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from topwork import files
 from topwork.console import results
 from topwork.errors import SettingError
 from topwork.evaluation.intervals import difference
@@ -66,7 +67,8 @@ def run_demo(
     rows = []
     for size in sizes:
         folder = out / f"digits-{size}"
-        write_digits(folder, num_train=size)
+        with files.disk_errors(f"Writing the pictures to {str(folder)!r}"):
+            write_digits(folder, num_train=size)
         scores: list[Evaluation] = []
         for backbone in (DEFAULT_BACKBONE, RANDOM):
             what = "pre-trained" if backbone == DEFAULT_BACKBONE else "random"
@@ -84,6 +86,8 @@ def write_digits(folder: Path, *, num_train: int, seed: int = 0) -> None:
     """Write `train/` with so many digits and `test/` with the rest, a folder for each class."""
     from sklearn.datasets import load_digits
 
+    if folder.is_file():
+        raise SettingError(f"{str(folder)!r} is a file. Give a folder: topwork demo --out FOLDER.")
     if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
         raise SettingError(
             f"The folder {str(folder)!r} is not empty, and was not made by the demo. Give another: "
