@@ -141,15 +141,9 @@ def evaluate(
     confusion = np.zeros((num_classes, num_classes))
     for run in answers:
         np.add.at(confusion, (truth, run), 1 / len(runs))
-    named = confusion.sum(0)
-    hits = np.diagonal(confusion)
-    recalls = [wilson(hits[k] / max(there[k], 1), there[k] * share) for k in range(num_classes)]
-    precisions = [
-        wilson(hits[k] / max(named[k], 1e-9), named[k] * share) for k in range(num_classes)
-    ]
-    f1 = 2 * hits / np.maximum(there + named, 1e-9)
+    per_class = _score_classes(confusion, there, classes, share)
     accuracy = wilson(float(right.mean()), num * share)
-    balanced = mean_of([recalls[k] for k in present])
+    balanced = mean_of([per_class[k].recall for k in present])
     resampled = _Resampled(runs, truth, present, codes, seed)
     macro = resampled.macro_f1()
     # With few errors there is little to resample, and the bootstrap claims too much; the closed
@@ -179,16 +173,7 @@ def evaluate(
         num_examples=num,
         num_groups=None if codes is None else int(codes.max()) + 1,
         classes=tuple(classes),
-        per_class=tuple(
-            ClassScore(
-                label=classes[k],
-                num_examples=int(there[k]),
-                recall=recalls[k],
-                precision=precisions[k],
-                f1=float(f1[k]),
-            )
-            for k in range(num_classes)
-        ),
+        per_class=per_class,
         confusion=tuple(tuple(round(float(v), 3) for v in row) for row in confusion),
         skipped=tuple(skipped),
     )
@@ -203,6 +188,23 @@ def _loss_of_an_error(runs: Doubles) -> float:
     wrong = 1 - confidence
     extra = np.log(confidence) - np.log(wrong / max(runs.shape[2] - 1, 1))
     return float((wrong * np.maximum(extra, 0)).sum() / wrong.sum())
+
+
+def _score_classes(
+    confusion: Doubles, there: Integers, classes: Sequence[str], share: float
+) -> tuple[ClassScore, ...]:
+    named, hits = confusion.sum(0), np.diagonal(confusion)
+    f1 = 2 * hits / np.maximum(there + named, 1e-9)
+    return tuple(
+        ClassScore(
+            label=label,
+            num_examples=int(there[k]),
+            recall=wilson(hits[k] / max(there[k], 1), there[k] * share),
+            precision=wilson(hits[k] / max(named[k], 1e-9), named[k] * share),
+            f1=float(f1[k]),
+        )
+        for k, label in enumerate(classes)
+    )
 
 
 def _group_codes(groups: Sequence[str | None] | None) -> Integers | None:
