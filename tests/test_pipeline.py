@@ -360,3 +360,20 @@ def test_labels_without_data_are_refused(tiny_backbone: Backbone) -> None:
 def test_a_recipe_without_its_own_backbone_says_so(tiny_model: Model) -> None:
     with pytest.raises(BackboneError, match="tiny"):
         train(recipe=tiny_model.recipe)
+
+
+def test_a_group_on_both_sides_of_the_authors_split_is_said(
+    digits: Path, tiny_backbone: Backbone
+) -> None:
+    files = sorted(digits.rglob("*.png"))
+    rows = [
+        {
+            "file": str(file),
+            "label": file.parent.name,
+            "patient": f"p{i % 5}" if i % 2 else f"q{i}",
+            "split": "test" if i % 3 == 0 else "train",
+        }
+        for i, file in enumerate(files)
+    ]
+    model = train(write_table(digits.parent, rows), backbone=tiny_backbone, num_repeats=1)
+    assert any("5 groups stand in the training part and in the test part" in n for n in model.notes)

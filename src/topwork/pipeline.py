@@ -110,7 +110,7 @@ def train_examples(
     classes = sort_labels({e.label or "" for e in parts.train_examples})
     table = extraction.table.in_memory()
     labels = _labels(parts.train_examples, classes, recipe)
-    notes = [] if wanted.note is None else [wanted.note]
+    notes = [note for note in (wanted.note, _shared_groups(wanted)) if note is not None]
 
     evaluation = None
     with few_threads(len(parts.train) <= MAX_LANDMARKS), ThreadPoolExecutor(1) as pool:
@@ -230,6 +230,18 @@ def _parts(found: ExampleSet) -> _Parts:
         return _Parts(train=(*train, *validation), test=test, note=note)
     note = "There is no test part: the validation part was kept for testing."
     return _Parts(train=train, test=validation, note=note)
+
+
+def _shared_groups(parts: _Parts) -> str | None:
+    """Warn of groups that the source's author put on both sides; its split is kept as it is."""
+    shared = {e.group for e in parts.train} & {e.group for e in parts.test} - {None}
+    if not shared:
+        return None
+    some = ", ".join(sorted(group for group in shared if group is not None)[:5])
+    return (
+        f"{len(shared)} groups stand in the training part and in the test part ({some}): the test "
+        "score may flatter. The cross-validated one keeps groups together."
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
