@@ -397,6 +397,40 @@ def test_a_reader_that_never_was(saved: Path, digits: Path) -> None:
         assert process.wait(60) == 0
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full disk at hand")
+@pytest.mark.parametrize("command", ["predict", "evaluate"])
+def test_a_disk_that_is_full(command: str, saved: Path, digits: Path) -> None:
+    words = small.command(command, saved, digits)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert done.returncode == 5
+    assert done.stderr == "Error: the output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["lines", "csv", "jsonl", "table"])
+def test_names_of_any_letters(form: str, saved: Path, digits: Path, tmp_path: Path) -> None:
+    (tmp_path / "数.png").write_bytes((digits / "one" / "0.png").read_bytes())
+    words = small.command("predict", saved, "数.png", "--format", form)
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(words, capture_output=True, cwd=tmp_path, env=env, timeout=60)
+    assert done.returncode == 0
+    assert "数.png" in done.stdout.decode("utf-8")
+
+
+@pytest.mark.slow
+def test_bars_are_for_terminals_alone(digits: Path) -> None:
+    words = ("train", digits, "--backbone", small.SMALL)
+    terminal = {"FORCE_COLOR": "1", "COLUMNS": "100"}
+    done = small.topwork(*words, env=terminal)
+    assert done.returncode == 0
+    assert "Cross-validation" in done.stderr
+    assert "30/30" in done.stderr
+    for option in ("--quiet", "--json"):
+        assert small.topwork(*words, option, env=terminal).stderr == ""
+
+
 SLOW = """
 import os
 import time

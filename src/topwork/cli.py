@@ -6,6 +6,8 @@ those of `errors.py`; 130 after Ctrl-C.
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 import sys
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from topwork.errors import ExampleError, SettingError, TopworkError
+from topwork.errors import ExampleError, SettingError, StoreError, TopworkError
 
 if TYPE_CHECKING:
     from topwork.model import Prediction
@@ -36,9 +38,14 @@ class _Commands(TyperGroup):
         except KeyboardInterrupt as error:
             print(f"\n{STOPPED}", file=sys.stderr)
             raise typer.Exit(130) from error
-        except BrokenPipeError as error:  # the reader of a pipe (head, less) has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(0) from error
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.ENOSPC):
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+            if error.errno == errno.EPIPE:  # its reader (head, less) has seen enough
+                raise typer.Exit(0) from error
+            print(f"Error: the output cannot be written: {error.strerror}.", file=sys.stderr)
+            raise typer.Exit(StoreError.exit_code) from error
         return outcome
 
 
@@ -307,6 +314,10 @@ def demo(
 
 def main() -> None:
     """Run the command line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names may hold any letter: files and pipes get UTF-8, a terminal what it can show.
+        encoding = None if sys.stdout.isatty() else "utf-8"
+        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
     app()
 
 
