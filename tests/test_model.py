@@ -217,3 +217,11 @@ def test_a_model_refuses_features_that_it_was_not_trained_on(
     )  # fmt: skip
     with pytest.raises(ModelError, match="The backbone 'tiny' gives other features than those"):
         other.predict(small.colours(1, 1)[0])
+
+
+def test_predicting_while_predictions_are_read(tiny_model: Model, digits: Path) -> None:
+    examples = read_inputs(digits)
+    expected = tiny_model.predict(digits)
+    for prediction, alone in zip(tiny_model.stream(examples), expected, strict=True):
+        again = tiny_model.predict([prediction.name])
+        assert again[0].label == prediction.label == alone.label

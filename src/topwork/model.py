@@ -116,7 +116,7 @@ class Model:
         self.device = device
         self._open_executor = open_executor
         self._executor: Executor | None = None
-        self._lock = threading.Lock()  # an executor runs one stream of inputs at a time
+        self._lock = threading.Lock()  # two threads must not open two executors
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -160,19 +160,18 @@ class Model:
         self, examples: Sequence[Example], *, on_progress: Progress | None = None
     ) -> Iterator[Prediction]:
         """Yield predictions as they are made, in order; memory does not grow with the inputs."""
-        with self._lock:
-            executor = self._opened()
-            waiting: list[tuple[str, npt.NDArray[np.float32] | Skipped]] = []
-            done = 0
-            for position, result in stream_features(examples, executor, self.backbone.input):
-                waiting.append((examples[position].name, result))
-                if len(waiting) == CHUNK:
-                    yield from self._flush(waiting)
-                    done += len(waiting)
-                    waiting.clear()
-                    if on_progress is not None:
-                        on_progress("predict", done, len(examples))
-            yield from self._flush(waiting)
+        executor = self._opened()
+        waiting: list[tuple[str, npt.NDArray[np.float32] | Skipped]] = []
+        done = 0
+        for position, result in stream_features(examples, executor, self.backbone.input):
+            waiting.append((examples[position].name, result))
+            if len(waiting) == CHUNK:
+                yield from self._flush(waiting)
+                done += len(waiting)
+                waiting.clear()
+                if on_progress is not None:
+                    on_progress("predict", done, len(examples))
+        yield from self._flush(waiting)
         if on_progress is not None:
             on_progress("predict", len(examples), len(examples))
 
@@ -254,7 +253,9 @@ class Model:
         return save(self, Path(out), overwrite=overwrite, weights=weights)
 
     def _opened(self) -> Executor:
-        if self._executor is None:
+        with self._lock:
+            if self._executor is not None:
+                return self._executor
             executor = self._open_executor()
             if tuple(executor.segments) != self.head.segments:
                 raise ModelError(

@@ -37,6 +37,9 @@ SPLIT_NAMES: dict[str, Split] = {
 """The names that authors give to the parts of a data set, in lower case."""
 
 _NUM_THREADS = min(4, os.cpu_count() or 1)  # hashing waits for the disk more than for a core
+_PART = 64
+"""Inputs that a thread hashes before it says so."""
+
 _KEPT_FIRST: dict[Split | None, int] = {"test": 0, "validation": 1, "train": 2, None: 2}
 
 
@@ -128,9 +131,11 @@ def hash_all(found: Sequence[Found], on_progress: Progress | None = None) -> lis
         return Skipped(name=one.name, reason=reason)
 
     digests: list[str | Skipped] = []
+    # A part at a time: a future for every input would take twice the memory of all the rest.
+    parts = [found[i : i + _PART] for i in range(0, len(found), _PART)]
     with ThreadPoolExecutor(_NUM_THREADS) as pool:
-        for digest in pool.map(digest_of, found):
-            digests.append(digest)
+        for some in pool.map(lambda part: [digest_of(one) for one in part], parts):
+            digests += some
             if on_progress is not None:
                 on_progress(len(digests), len(found))
     return digests
