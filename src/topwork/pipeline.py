@@ -20,10 +20,11 @@ import numpy.typing as npt
 from topwork.backbones.base import Backbone
 from topwork.backbones.image import get_backbone
 from topwork.digests import digest_settings
-from topwork.errors import DataError, SettingError, TooFewError
+from topwork.errors import SettingError, TooFewError
 from topwork.evaluation.crossval import cross_validate, few_threads
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, ExampleSet, sort_labels
+from topwork.examples.parts import Parts, check_readable, divide
 from topwork.examples.sources import examples_from, read_examples
 from topwork.executors.choose import open_executor
 from topwork.features.extract import Extraction, default_pools, extract
@@ -93,8 +94,7 @@ def train_examples(
     scored: bool = True,
 ) -> Model:
     """Train on examples that were read already; `scored=False` leaves the cross-validation out."""
-    wanted = _parts(found)
-    _check_classes(wanted.train, wanted.test, found)
+    wanted = divide(found)
     everything = (*wanted.train, *wanted.test)
     pools = recipe.pools or default_pools(len(everything))
     extraction = extract(
@@ -106,11 +106,11 @@ def train_examples(
         on_progress=staged(on_progress, "features"),
     )
     parts = _Rows.of(extraction, wanted)
-    _check_readable(wanted.train, parts.train_examples, extraction)
+    check_readable(wanted.train, parts.train_examples, extraction.skipped)
     classes = sort_labels({e.label or "" for e in parts.train_examples})
     table = extraction.table.in_memory()
     labels = _labels(parts.train_examples, classes, recipe)
-    notes = [note for note in (wanted.note, _shared_groups(wanted)) if note is not None]
+    notes = list(wanted.notes)
 
     evaluation = None
     with few_threads(len(parts.train) <= MAX_LANDMARKS), ThreadPoolExecutor(1) as pool:
@@ -205,45 +205,6 @@ def _read(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Parts:
-    train: tuple[Example, ...]
-    test: tuple[Example, ...]
-    note: str | None = None
-
-
-def _parts(found: ExampleSet) -> _Parts:
-    """Say what is trained on and what is tested on.
-
-    Everything is chosen by cross-validation, so a validation part has no job of its own: it joins
-    the training, unless it is all that there is to test on.
-    """
-    train, test = found.of_split("train", None), found.of_split("test")
-    validation = found.of_split("validation")
-    if not validation:
-        return _Parts(train=train, test=test)
-    if test:
-        note = (
-            f"The validation part ({len(validation)} examples) was trained on too: all choices "
-            "are made by cross-validation, and the test part was kept for testing."
-        )
-        return _Parts(train=(*train, *validation), test=test, note=note)
-    note = "There is no test part: the validation part was kept for testing."
-    return _Parts(train=train, test=validation, note=note)
-
-
-def _shared_groups(parts: _Parts) -> str | None:
-    """Warn of groups that the source's author put on both sides; its split is kept as it is."""
-    shared = {e.group for e in parts.train} & {e.group for e in parts.test} - {None}
-    if not shared:
-        return None
-    some = ", ".join(sorted(group for group in shared if group is not None)[:5])
-    return (
-        f"{len(shared)} groups stand in the training part and in the test part ({some}): the test "
-        "score may flatter. The cross-validated one keeps groups together."
-    )
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Rows:
     """Rows of the extraction's table, by part, with their examples."""
@@ -254,7 +215,7 @@ class _Rows:
     test_examples: tuple[Example, ...]
 
     @staticmethod
-    def of(extraction: Extraction, parts: _Parts) -> _Rows:
+    def of(extraction: Extraction, parts: Parts) -> _Rows:
         in_test = {id(example) for example in parts.test}
         is_test = np.array([id(e) in in_test for e in extraction.examples], bool)
         train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
@@ -268,35 +229,6 @@ class _Rows:
 
 def _features_digest(extraction: Extraction, examples: Sequence[Example]) -> str:
     return digest_settings([extraction.space, *(example.digest for example in examples)])
-
-
-def _check_classes(train: Sequence[Example], test: Sequence[Example], found: ExampleSet) -> None:
-    classes = sort_labels({e.label or "" for e in train})
-    if len(classes) < 2:
-        what = f"only one class, {classes[0]!r}" if classes else "no labelled examples to train on"
-        raise TooFewError(
-            f"{found.origin!r} has {what}; accepted: 2 classes or more. Bring examples of "
-            "something else too, if only of 'other'."
-        )
-    unknown = sorted({e.label or "" for e in test} - set(classes))
-    if unknown:
-        raise DataError(
-            f"The test part of {found.origin!r} has classes that the training part lacks: "
-            f"{', '.join(unknown[:10])}. Bring training examples of them, or take them out."
-        )
-
-
-def _check_readable(
-    wanted: Sequence[Example], readable: Sequence[Example], extraction: Extraction
-) -> None:
-    lost = {e.label or "" for e in wanted} - {e.label or "" for e in readable}
-    if lost:
-        first = next(iter(extraction.skipped))
-        raise TooFewError(
-            f"No image can be read of {len(lost)} of the classes: {', '.join(sorted(lost)[:10])}. "
-            f"The first: {first.name}: {first.reason}. Bring readable images of every class, or "
-            "take the class out."
-        )
 
 
 def _labels(examples: Sequence[Example], classes: Sequence[str], recipe: Recipe) -> Labels:
