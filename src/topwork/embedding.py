@@ -61,7 +61,8 @@ def embed(
         raise SettingError(
             f"{str(path)!r} is there already. Give another folder, or say --overwrite."
         )
-    wanted = POOLS if list(pools) == ["all"] else tuple(pools)
+    everything = list(pools) == ["all"]
+    wanted = POOLS if everything else tuple(pools)
     unknown = [pool for pool in wanted if pool not in POOLS]
     if unknown:
         raise SettingError(
@@ -74,11 +75,10 @@ def embed(
         label_column=label_column,
         on_progress=staged(on_progress, "read"),
     )
-    computed = dict.fromkeys((*default_pools(len(found)), *(wanted if pools != ["all"] else ())))
     extraction = extract(
         found.examples,
         chosen,
-        pools=[pool for pool in POOLS if pool in computed],
+        pools=(*default_pools(len(found)), *(() if everything else wanted)),
         device=device,
         strict=strict,
         on_progress=staged(on_progress, "features"),
