@@ -5,18 +5,20 @@ What it does not know: how weights are found (weights.py), and how the network i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from topwork.examples.decode import ImageInput
+from topwork.examples.example import Modality
+from topwork.examples.windows import Input
 
 if TYPE_CHECKING:
     import torch
 
-Modality = Literal["image"]
-Form = Literal["NCHW", "NHWC", "NLC"]
-"""How a block's output lies in memory: batch, channels, height, width, length (tokens)."""
+Form = Literal["NCHW", "NHWC", "NLC", "NCL", "NCTF"]
+"""How a block's output lies in memory: batch, channels, height, width, length (tokens, time), or
+time and frequency: of a spectrogram, each moment is a place, and channels and frequencies together
+are its numbers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +43,21 @@ class Network:
     """A backbone's torch module, ready to run, with its blocks.
 
     Attributes:
-        module: in eval mode, on the CPU, float32; takes float32 [N, 3, S, S], normalised.
+        module: in eval mode, on the CPU, float32. It takes a batch of windows of one length: of
+            images float32 [N, 3, S, S], normalised as the input says; of sounds float32 [N, T], or
+            [N, ...] as the input's extractor gives a window; of texts int64 [N, L], special tokens
+            included and no padding; of arrays float32 [N, *shape].
         blocks: names of submodules whose outputs are the features, in the order they run.
         form: how the blocks' outputs lie in memory. One with two dimensions, [N, C], is taken
             as it is, whatever the form.
-        num_prefix_tokens: leading tokens that stand for no place in the image (class token,
-            registers), where the form is NLC.
+        num_prefix_tokens: leading tokens that are features of their own (class token, registers),
+            where the form is NLC.
         without_prefix: the blocks that run before these tokens are added.
+        prefix_is_place: whether these tokens also count as places, in means and the like; in
+            images they do not, in texts they do.
+        causal: whether only the last token has seen all the others (decoder-only networks): it is
+            then kept as the pool `last`.
+        any_length: whether the windows' length (the first dimension of a window) may vary.
     """
 
     module: torch.nn.Module
@@ -55,6 +65,9 @@ class Network:
     form: Form
     num_prefix_tokens: int = 0
     without_prefix: Sequence[str] = ()
+    prefix_is_place: bool = False
+    causal: bool = False
+    any_length: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,15 +77,23 @@ class Backbone:
     Attributes:
         name: what the user calls it, and what finds it again.
         digest: covers all that decides its output: weights, architecture, the blocks' choice.
-        input: how an image is brought into the form it takes.
-        architecture: the timm model that it is built as; None for a module of the user's own.
+        input: how an example is brought into the form it takes; it also says the modality.
+        architecture: plain data from which the network is built again, without weights (see
+            build.py); None for a module of the user's own.
+        precision: `f32`, or `bf16` where the CPU computes in it natively and that was measured to
+            cost no accuracy. GPUs always compute in bf16.
         build: makes the torch module. Called only where no compiled form is at hand.
     """
 
     name: str
-    modality: Modality
     digest: str
-    input: ImageInput
+    input: Input
     card: Card
-    architecture: str | None = None
+    architecture: Mapping[str, Any] | None = None
+    precision: Literal["f32", "bf16"] = "f32"
     build: Callable[[], Network] = field(repr=False, compare=False)
+
+    @property
+    def modality(self) -> Modality:
+        """The kind of input that it takes."""
+        return self.input.modality

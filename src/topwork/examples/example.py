@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Split = Literal["train", "validation", "test"]
+Modality = Literal["image", "sound", "text", "array"]
+MODALITIES: tuple[Modality, ...] = ("image", "sound", "text", "array")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,8 +20,9 @@ class Example:
     Attributes:
         name: how a person finds it again: a path, `table.parquet[17]`, or `input 3`.
         digest: SHA-256 of its content. Two inputs with the same digest are one example.
-        read: gives the content: encoded bytes, or whatever object the user handed over
-            (a PIL image, an array). May be called more than once, from any thread.
+        read: gives the content. May be called more than once, from any thread. Of an image:
+            encoded bytes, a PIL image or an array; of a sound: a `Sound` or a `SoundFile`; of a
+            text: a str; of an array: a NumPy array.
         label: the class's name; None where it is not known (an input to predict).
         group: examples of one group (patient, speaker) never stand on both sides of a split.
         split: the part of a data set that its author put it in; None where there is none.
@@ -47,6 +50,7 @@ class ExampleSet:
 
     Attributes:
         examples: all splits together.
+        modality: what kind of input they all are.
         origin: what the user gave, for messages and the recipe.
         skipped: inputs that were meant but cannot be used: broken, in conflict, repeated in test.
         ignored: how many files or rows were not inputs at all, by reason ("hidden file": 3).
@@ -54,6 +58,7 @@ class ExampleSet:
     """
 
     examples: Sequence[Example]
+    modality: Modality
     origin: str
     skipped: Sequence[Skipped] = ()
     ignored: Counter[str] = field(default_factory=Counter)

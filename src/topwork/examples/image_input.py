@@ -8,9 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy.typing as npt
 
 from topwork.errors import SettingError
+from topwork.examples.example import Modality
 
 Resize = Literal["squash", "crop", "pad"]
 Interpolation = Literal["bicubic", "bilinear", "lanczos"]
@@ -33,6 +36,8 @@ class ImageInput:
         std: the same, and each above 0.
         crop_fraction: the share of the shorter side that `crop` keeps, above 0 and at most 1.
     """
+
+    modality: ClassVar[Modality] = "image"
 
     size: int
     resize: Resize = "squash"
@@ -62,7 +67,7 @@ class ImageInput:
 
     def settings(self) -> dict[str, Any]:
         """The same as plain data, for digests and JSON."""
-        return {
+        return {"modality": self.modality} | {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
         }
@@ -71,13 +76,17 @@ class ImageInput:
     def from_settings(cls, settings: Mapping[str, Any]) -> ImageInput:
         """Read what `settings` gave. Raises SettingError on a key or value that is not known."""
         known = {field.name for field in fields(cls)}
-        given = set(settings)
+        given = set(settings) - {"modality"}
         good = given <= known and {"size", "mean", "std"} <= given
         _check(good, "keys", sorted(settings), f"size, mean, std and any of {sorted(known)}")
         values: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()
+            k: tuple(v) if isinstance(v, list) else v for k, v in settings.items() if k in given
         }
         return cls(**values)
+
+    def weight(self, window: npt.NDArray[Any]) -> float:
+        """How much a window counts; an image is one."""
+        return 1.0
 
     def source_box(self, width: int, height: int) -> tuple[float, float, float, float]:
         """The part of an image that is kept: left, top, right, bottom, in its pixels.

@@ -1,0 +1,63 @@
+"""Brings any content to the windows that a backbone takes: the one place that knows all kinds.
+
+An image or array is one window, a short sound or text too; a long one is several, whose features
+are joined (executors/join.py). What it does not know: what the windows are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from topwork.errors import SettingError
+from topwork.examples.array_input import ArrayInput
+from topwork.examples.arrays import decode_array
+from topwork.examples.decode import decode_image
+from topwork.examples.image_input import ImageInput
+from topwork.examples.sound_input import SoundInput
+from topwork.examples.sounds import sound_windows
+from topwork.examples.text_input import TOKENIZER, TextInput
+from topwork.examples.texts import text_windows
+
+Input = ImageInput | SoundInput | TextInput | ArrayInput
+Window = npt.NDArray[Any]
+"""uint8 [S, S, 3] of an image; float32 [T] (or as its extractor gives it) of a sound; int64 [L] of a
+text; float32 of the input's shape of an array."""
+
+
+def decode(content: object, spec: Input) -> Iterable[Window]:
+    """Return the windows of one example, at least one, in their order.
+
+    A list where it is short; for a long sound they are made as they are taken, so that hours of it
+    never lie in memory. Raises ExampleError, at once or while they are taken, where the content
+    cannot be used.
+    """
+    if isinstance(spec, ImageInput):
+        return [decode_image(content, spec)]
+    if isinstance(spec, SoundInput):
+        return sound_windows(content, spec)
+    if isinstance(spec, TextInput):
+        return text_windows(content, spec)
+    return [decode_array(content, spec)]
+
+
+def input_from(settings: Mapping[str, Any], folder: Path | None = None) -> Input:
+    """Read what an input's `settings` gave; a text's tokenizer lies in the folder.
+
+    Raises SettingError on settings that are not known.
+    """
+    modality = settings.get("modality")
+    if modality == "image":
+        return ImageInput.from_settings(settings)
+    if modality == "sound":
+        return SoundInput.from_settings(settings)
+    if modality == "array":
+        return ArrayInput.from_settings(settings)
+    if modality == "text" and folder is not None:
+        return TextInput.from_settings(settings, folder / TOKENIZER)
+    raise SettingError(
+        f"The input's modality is {modality!r}; accepted: image, sound, text, array."
+    )
