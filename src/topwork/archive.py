@@ -5,6 +5,7 @@
     recipe.toml           the settings that make it again
     compiled/             the backbone with its pools, ready to run on any CPU, without torch
     backbone.safetensors  the backbone's weights, for a GPU or further training
+    tokenizer.json        of a model of texts: what cuts them into the backbone's tokens
 
 What it does not know: what a model does.
 """
@@ -24,8 +25,9 @@ from topwork.backbones.restore import card_from, describe_backbone, restore_back
 from topwork.digests import digest_file, digest_settings
 from topwork.errors import ModelError
 from topwork.evaluation.metrics import Evaluation
-from topwork.examples.decode import ImageInput
 from topwork.examples.example import Skipped
+from topwork.examples.text_input import TOKENIZER, TextInput
+from topwork.examples.windows import input_from
 from topwork.executors.base import Executor
 from topwork.executors.choose import on_cpu, open_executor
 from topwork.heads.base import Head
@@ -34,7 +36,7 @@ from topwork.recipe import Recipe
 if TYPE_CHECKING:
     from topwork.model import Model
 
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION, HEAD, RECIPE = "model.json", "head.safetensors", "recipe.toml"
 COMPILED, WEIGHTS = "compiled", "backbone.safetensors"
 
@@ -53,7 +55,7 @@ def check_place(folder: Path, *, overwrite: bool) -> None:
             f"The folder {str(folder)!r} is not empty, and holds no Topwork model. Nothing in it "
             "was touched. Give another folder."
         )
-    foreign = sorted(there - {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, ".DS_Store"})
+    foreign = sorted(there - {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, TOKENIZER, ".DS_Store"})
     if foreign:
         raise ModelError(
             f"The folder {str(folder)!r} holds a model, and {', '.join(foreign[:5])} that Topwork "
@@ -88,6 +90,9 @@ def save(model: Model, folder: Path, *, overwrite: bool = False, weights: bool =
         tensors = {name: _contiguous(t) for name, t in model.head.tensors().items()}
         save_file(tensors, new / HEAD)
         (new / RECIPE).write_text(model.recipe.to_toml(), encoding="utf-8")
+        spec = model.backbone.input
+        if isinstance(spec, TextInput):
+            shutil.copyfile(spec.tokenizer, new / TOKENIZER)
         if weights:
             _copy_backbone(model, new)
         description = {"format": FORMAT, "made_by": "topwork", **summary(model)}
@@ -120,7 +125,8 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
         backbone = restore_backbone(
             name=record["name"],
             digest=record["digest"],
-            image=ImageInput.from_settings(record["input"]),
+            input=input_from(record["input"], folder),
+            precision=record["precision"],
             card=card_from(record["card"]),
             architecture=record["architecture"],
             weights=folder / WEIGHTS if WEIGHTS in description["files"] else None,
@@ -144,6 +150,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
                 num_duplicates=data["num_duplicates"],
                 skipped=tuple(Skipped(name=n, reason=r) for n, r in data["skipped"]),
                 ignored=data["ignored"],
+                typical_seconds=data["typical_seconds"],
             ),
             recipe=Recipe.from_dict(description["recipe"]),
             notes=description["notes"],
@@ -207,6 +214,7 @@ def summary(model: Model) -> dict[str, Any]:
             "num_duplicates": data.num_duplicates,
             "skipped": [[one.name, one.reason] for one in data.skipped],
             "ignored": data.ignored,
+            "typical_seconds": data.typical_seconds,
         },
         "notes": list(model.notes),
         "recipe": model.recipe.to_dict(),

@@ -20,7 +20,8 @@ from typer.core import TyperGroup
 from topwork.errors import ExampleError, SettingError, StoreError, TopworkError
 
 if TYPE_CHECKING:
-    from topwork.model import Prediction
+    from topwork.examples.example import Example
+    from topwork.model import Model, Prediction
 
 STOPPED = "Stopped. What was computed is kept: run the same command again to go on from here."
 
@@ -65,7 +66,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no rema
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, openvino or torch.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first unreadable input.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in OUT.")]
-FileColumn = Annotated[str | None, typer.Option(help="A table's column of files or images.")]
+InputColumn = Annotated[str | None, typer.Option(help="A table's column of files or texts.")]
 LabelColumn = Annotated[str | None, typer.Option(help="A table's column of labels.")]
 ModelFolder = Annotated[Path, typer.Argument(help="A folder that `topwork train` wrote.")]
 
@@ -79,7 +80,7 @@ def train(
     backbone: Annotated[
         str | None, typer.Option(help="What to transfer from; see `topwork backbones`.")
     ] = None,
-    file_column: FileColumn = None,
+    input_column: InputColumn = None,
     label_column: LabelColumn = None,
     group_column: Annotated[
         str | None, typer.Option(help="A table's column of groups that are never split.")
@@ -95,7 +96,7 @@ def train(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train a model on a folder or table of labelled images, and say how good it is."""
+    """Train a model on labelled images, sounds or texts, and say how good it is."""
     from topwork import console, pipeline
 
     with console.progress_bars(quiet=quiet or as_json) as on_progress:
@@ -107,7 +108,7 @@ def train(
             device=device,
             recipe=recipe,
             on_progress=on_progress,
-            file_column=file_column,
+            input_column=input_column,
             label_column=label_column,
             group_column=group_column,
             strict=strict or None,
@@ -125,21 +126,30 @@ def train(
 @app.command()
 def predict(
     model: ModelFolder,
-    inputs: Annotated[list[Path], typer.Argument(help="Images, or folders of them.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders or tables of them; texts; `-`: texts, a line each."),
+    ],
     form: Annotated[str, typer.Option("--format", help="lines, csv, jsonl or table.")] = "lines",
+    timeline: Annotated[
+        bool, typer.Option("--timeline", help="Of long sounds: what is to be heard when.")
+    ] = False,
+    input_column: InputColumn = None,
     device: Device = "auto",
     strict: Strict = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say what is on each image: file, label and probability, a line each."""
+    """Say what each input is: its name, label and probability, a line each."""
     from topwork.archive import load
-    from topwork.examples.sources import read_inputs
-    from topwork.output import WRITERS
+    from topwork.output import WRITERS, write_timelines
 
     if form not in WRITERS:
         raise SettingError(f"--format is {form!r}; accepted: {', '.join(WRITERS)}.")
     loaded = load(model, device=device)
-    examples = read_inputs(list(inputs))
+    examples = _inputs(loaded, inputs, input_column)
+    if timeline:
+        write_timelines(((e.name, loaded.timeline(e.read())) for e in examples), form)
+        return
     write = WRITERS[form](loaded.classes)
     failed: list[Prediction] = []
     num = 0
@@ -162,15 +172,15 @@ def predict(
 @app.command()
 def evaluate(
     model: ModelFolder,
-    data: Annotated[Path, typer.Argument(help="Labelled images that it was not trained on.")],
-    file_column: FileColumn = None,
+    data: Annotated[Path, typer.Argument(help="Labelled examples that it was not trained on.")],
+    input_column: InputColumn = None,
     label_column: LabelColumn = None,
     group_column: Annotated[str | None, typer.Option(help="A table's column of groups.")] = None,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Score a model on labelled images: accuracy with its interval, by class, confusion."""
+    """Score a model on labelled examples: accuracy with its interval, by class, confusion."""
     from topwork import console
     from topwork.archive import load
 
@@ -178,7 +188,7 @@ def evaluate(
     with console.progress_bars(quiet=quiet or as_json) as on_progress:
         evaluation = loaded.evaluate(
             data,
-            file_column=file_column,
+            input_column=input_column,
             label_column=label_column,
             group_column=group_column,
             on_progress=on_progress,
@@ -193,13 +203,13 @@ def evaluate(
 
 @app.command()
 def embed(
-    data: Annotated[Path, typer.Argument(help="Labelled images, as for `train`.")],
+    data: Annotated[Path, typer.Argument(help="Labelled examples, as for `train`.")],
     out: Annotated[Path, typer.Option(help="The folder to write features.parquet into.")],
-    backbone: Annotated[str, typer.Option(help="See `topwork backbones`.")] = "efficientnet-lite0",
+    backbone: Annotated[str | None, typer.Option(help="See `topwork backbones`.")] = None,
     pools: Annotated[
-        str, typer.Option(help="Any of mean, std, max, grid3, prefix; or all.")
-    ] = "mean,prefix",
-    file_column: FileColumn = None,
+        str, typer.Option(help="Any of mean, std, max, grid3, prefix, last; or all.")
+    ] = "mean,prefix,last",
+    input_column: InputColumn = None,
     label_column: LabelColumn = None,
     device: Device = "auto",
     strict: Strict = False,
@@ -208,7 +218,7 @@ def embed(
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write the features alone, a row an image, as a Parquet table that other tools read."""
+    """Write the features alone, a row an example, as a Parquet table that other tools read."""
     from topwork import console
     from topwork.embedding import embed as run
 
@@ -218,7 +228,7 @@ def embed(
             out,
             backbone=backbone,
             pools=pools.split(","),
-            file_column=file_column,
+            input_column=input_column,
             label_column=label_column,
             device=device,
             strict=strict,
@@ -319,6 +329,19 @@ def main() -> None:
         encoding = None if sys.stdout.isatty() else "utf-8"
         sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
     app()
+
+
+def _inputs(model: Model, inputs: list[str], input_column: str | None) -> list[Example]:
+    """Return what the arguments stand for; of texts, also themselves and the lines of `-`."""
+    things: list[str | Path] = []
+    for given in inputs:
+        of_texts = model.backbone.modality == "text" and not Path(given).exists()
+        if given == "-" and of_texts:
+            things += [line.rstrip("\r\n") for line in sys.stdin]
+        else:
+            # A single word that is no file is more likely a file's name spelt wrong.
+            things.append(given if of_texts and " " in given.strip() else Path(given))
+    return model.read(things, input_column=input_column)
 
 
 def _print_json(data: Any) -> None:

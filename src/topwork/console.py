@@ -104,7 +104,7 @@ def show_training(model: Model, out: str | None) -> None:
     kept = dict.fromkeys(segment.pool for segment in model.head.segments)
     width = sum(segment.size for segment in model.head.segments)
     console.print(
-        f"Features: {', '.join(kept)} of {len(model.blocks)} blocks, {width:,} numbers an image.",
+        f"Features: {', '.join(kept)} of {len(model.blocks)} blocks, {width:,} numbers each.",
         style="dim",
     )
     form = "linear" if kernel.gamma is None else f"RBF (gamma {kernel.gamma:g})"

@@ -1,4 +1,4 @@
-"""Images in, a table of their features out: transfer without a head, for other tools to go on with.
+"""Examples in, a table of their features out: transfer without a head, for other tools.
 
 What it does not know: what the features will be used for.
 """
@@ -10,21 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from topwork import files
-from topwork.backbones.image import get_backbone
+from topwork.backbones.base import Backbone
+from topwork.backbones.catalog import default_backbone
+from topwork.backbones.named import get_backbone
 from topwork.errors import DataError, SettingError
 from topwork.examples.example import Skipped
 from topwork.examples.sources import read_examples
 from topwork.executors.base import POOLS
 from topwork.features.export import write_parquet
 from topwork.features.extract import default_pools, extract
-from topwork.model import Progress, staged
+from topwork.model import Progress, check_modality, staged
 
 TABLE = "features.parquet"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What was written: a row an image, and how the numbers were come by."""
+    """What was written: a row an example, and how the numbers were come by."""
 
     path: Path
     num_rows: int
@@ -38,16 +40,16 @@ def embed(
     data: str | Path,
     out: str | Path,
     *,
-    backbone: str = "efficientnet-lite0",
-    pools: Sequence[str] = ("mean", "prefix"),
-    file_column: str | None = None,
+    backbone: str | Path | Backbone | None = None,
+    pools: Sequence[str] = ("mean", "prefix", "last"),
+    input_column: str | None = None,
     label_column: str | None = None,
     device: str = "auto",
     strict: bool = False,
     overwrite: bool = False,
     on_progress: Progress | None = None,
 ) -> Written:
-    """Write `features.parquet` into a folder. Memory does not grow with the number of images.
+    """Write `features.parquet` into a folder. Memory does not grow with the number of examples.
 
     What is computed is what `train` computes too, so that neither does it twice; `pools` says
     which part of it is written. `all` stands for all of them.
@@ -68,17 +70,20 @@ def embed(
         raise SettingError(
             f"--pools names {', '.join(unknown)}; accepted: all, {', '.join(POOLS)}."
         )
-    chosen = get_backbone(backbone)
+    chosen = None if backbone is None else get_backbone(backbone)
     found = read_examples(
         data,
-        file_column=file_column,
+        modality=None if chosen is None else chosen.modality,
+        input_column=input_column,
         label_column=label_column,
         on_progress=staged(on_progress, "read"),
     )
+    chosen = chosen or get_backbone(default_backbone(found.modality))
+    check_modality(found, chosen)
     extraction = extract(
         found.examples,
         chosen,
-        pools=(*default_pools(len(found)), *(() if everything else wanted)),
+        pools=(*default_pools(len(found), found.modality), *(() if everything else wanted)),
         device=device,
         strict=strict,
         on_progress=staged(on_progress, "features"),
@@ -86,7 +91,7 @@ def embed(
     if not extraction.examples:
         first = extraction.skipped[0]
         raise DataError(
-            f"None of the {len(found)} images of {found.origin!r} can be read. The first: "
+            f"None of the {len(found)} {found.modality}s of {found.origin!r} can be read. The first: "
             f"{first.name}: {first.reason}."
         )
     with files.disk_errors(f"Writing {str(path)!r}"), files.replacing(path) as temporary:

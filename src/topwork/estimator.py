@@ -14,24 +14,26 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from topwork.backbones.base import Backbone
-from topwork.backbones.image import get_backbone
+from topwork.backbones.catalog import default_backbone
+from topwork.backbones.named import get_backbone
 from topwork.errors import SettingError, TooFewError
 from topwork.examples.sources import examples_from
 from topwork.model import Model
 from topwork.pipeline import train_examples
-from topwork.recipe import DEFAULT_BACKBONE, ClassWeight, Recipe
+from topwork.recipe import ClassWeight, Recipe
 
 
 @final
 class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Classifies images with a frozen pre-trained network and a new head.
+    """Classifies images, sounds, texts or arrays with a frozen pre-trained network and a new head.
 
-    Inputs `X` are lists (or object arrays) of paths, PIL images, arrays [H, W, 3] or encoded
-    bytes; labels `y` are text, whole numbers or truths. Features are kept on disk, so that a grid
+    Inputs `X` are lists (or object arrays) of paths, texts, PIL images, `Sound`s, arrays [H, W, 3]
+    or encoded bytes; labels `y` are text, whole numbers or truths. Features are kept on disk, so that a grid
     search or a cross-validation computes them once.
 
     Args:
-        backbone: a name, or a `Backbone`.
+        backbone: a name, or a `Backbone`; None: the one that comes with Topwork for the kind of
+            input that `X` holds.
         class_weight: `none`, or `balanced`.
         pools: how blocks become numbers; None: by the number of examples.
         seed: of the folds inside.
@@ -44,7 +46,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        backbone: str | Backbone = DEFAULT_BACKBONE,
+        backbone: str | Backbone | None = None,
         *,
         class_weight: ClassWeight = "none",
         pools: Sequence[str] | None = None,
@@ -74,7 +76,10 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes, codes = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
             raise TooFewError(f"There is only one class, {classes.tolist()}; accepted: 2 or more.")
-        backbone = get_backbone(self.backbone)
+        chosen = None if self.backbone is None else get_backbone(self.backbone)
+        modality = None if chosen is None else chosen.modality
+        found = examples_from(inputs, codes.tolist(), groups, modality=modality)
+        backbone = chosen or get_backbone(default_backbone(found.modality))
         recipe = Recipe(
             backbone=backbone.name,
             pools=None if self.pools is None else tuple(self.pools),
@@ -82,7 +87,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             seed=self.seed,
         )
         self.model_: Model = train_examples(
-            examples_from(inputs, codes.tolist(), groups),
+            found,
             recipe,
             backbone=backbone,
             device=self.device,

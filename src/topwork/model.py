@@ -6,24 +6,30 @@ What it does not know: how it was trained (pipeline.py), and how it lies on disk
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
-from topwork.errors import DataError, ExampleError, ModelError, SettingError
+from topwork.errors import DataError, ExampleError, ModalityError, ModelError, SettingError
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, ExampleSet, Skipped
+from topwork.examples.kinds import TABLE_SUFFIXES, suffix_of
+from topwork.examples.sounds import Sound
 from topwork.examples.sources import examples_from, read_examples, read_inputs
 from topwork.executors.base import Executor
 from topwork.features.extract import extract, stream_features
 from topwork.features.table import ArrayTable
 from topwork.heads.base import Head
 from topwork.recipe import Recipe
+
+if TYPE_CHECKING:
+    from topwork.timeline import Moment
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a stage, how much of it is done, and how much there is."""
@@ -61,6 +67,7 @@ class DataCounts:
         num_duplicates: inputs that repeat another's content and label.
         skipped: inputs that could not be used, with the reasons.
         ignored: files or rows that are not inputs, by reason.
+        typical_seconds: the median length of the sounds; None where they are not sounds.
     """
 
     per_class: dict[str, int]
@@ -68,6 +75,7 @@ class DataCounts:
     num_duplicates: int
     skipped: tuple[Skipped, ...]
     ignored: dict[str, int]
+    typical_seconds: float | None = None
 
     @property
     def num_train(self) -> int:
@@ -132,16 +140,25 @@ class Model:
         """Return label and probabilities of every input, in their order.
 
         Args:
-            inputs: paths, PIL images, arrays [H, W, 3], encoded bytes; one alone gives one
-                `Prediction`, many a list. A folder stands for all images below it, sorted.
-                One that cannot be read has an `error` in place of a label.
+            inputs: what the model was trained on: paths, PIL images, arrays [H, W, 3], encoded
+                bytes; sounds (`Sound`); texts as they are (a file of one is a `pathlib.Path`);
+                arrays. One alone gives one `Prediction`, many a list. A folder stands for all
+                inputs below it, sorted, and a table for its rows. One that cannot be read has an
+                `error` in place of a label.
 
         Raises:
             SettingError: an input is of another type.
             SourceError: a path is not there.
         """
-        predictions = list(self.stream(read_inputs(inputs), on_progress=on_progress))
-        return predictions[0] if _is_single(inputs) else predictions
+        predictions = list(self.stream(self.read(inputs), on_progress=on_progress))
+        return predictions[0] if self._is_single(inputs) else predictions
+
+    def read(self, inputs: object, *, input_column: str | None = None) -> list[Example]:
+        """Return the inputs as examples of the model's modality. Raises as `predict` does."""
+        spec = self.backbone.input
+        if spec.modality == "array" and isinstance(inputs, np.ndarray):
+            inputs = [inputs] if self._is_single(inputs) else list(inputs)
+        return read_inputs(inputs, modality=spec.modality, input_column=input_column)
 
     def predict_proba(self, inputs: object) -> npt.NDArray[np.float64]:
         """Return probabilities [N, K] in the order of `classes`.
@@ -150,37 +167,45 @@ class Model:
             ExampleError: an input cannot be read.
         """
         rows = []
-        for prediction in self.stream(read_inputs(inputs)):
+        for prediction in self.stream(self.read(inputs)):
             if prediction.error is not None:
                 raise ExampleError(f"{prediction.name}: {prediction.error}")
             rows.append([prediction.probabilities[name] for name in self.classes])
         return np.array(rows, np.float64).reshape(len(rows), len(self.classes))
 
     def stream(
-        self, examples: Sequence[Example], *, on_progress: Progress | None = None
+        self, examples: Iterable[Example], *, on_progress: Progress | None = None
     ) -> Iterator[Prediction]:
         """Yield predictions as they are made, in order; memory does not grow with the inputs."""
+        total = len(examples) if isinstance(examples, Sequence) else 0
+        names: deque[str] = deque()
+
+        def named() -> Iterator[Example]:
+            for example in examples:
+                names.append(example.name)
+                yield example
+
         executor = self._opened()
         waiting: list[tuple[str, npt.NDArray[np.float32] | Skipped]] = []
         done = 0
-        for position, result in stream_features(examples, executor, self.backbone.input):
-            waiting.append((examples[position].name, result))
+        for _, result in stream_features(named(), executor, self.backbone.input):
+            waiting.append((names.popleft(), result))
             if len(waiting) == CHUNK:
                 yield from self._flush(waiting)
                 done += len(waiting)
                 waiting.clear()
                 if on_progress is not None:
-                    on_progress("predict", done, len(examples))
+                    on_progress("predict", done, total)
         yield from self._flush(waiting)
         if on_progress is not None:
-            on_progress("predict", len(examples), len(examples))
+            on_progress("predict", done + len(waiting), total)
 
     def evaluate(
         self,
         data: object,
         labels: Sequence[object] | None = None,
         *,
-        file_column: str | None = None,
+        input_column: str | None = None,
         label_column: str | None = None,
         group_column: str | None = None,
         on_progress: Progress | None = None,
@@ -196,7 +221,11 @@ class Model:
             SettingError: a list of inputs came without labels.
         """
         if labels is not None:
-            found = examples_from(data, labels)  # type: ignore[arg-type]
+            found = examples_from(
+                data,  # type: ignore[arg-type]
+                labels,
+                modality=self.backbone.modality,
+            )
         elif not isinstance(data, str | Path):
             raise SettingError(
                 f"The data is a {type(data).__name__} without labels. Give a folder or table by "
@@ -205,7 +234,8 @@ class Model:
         else:
             found = read_examples(
                 data,
-                file_column=file_column,
+                modality=self.backbone.modality,
+                input_column=input_column,
                 label_column=label_column,
                 group_column=group_column,
             )
@@ -215,6 +245,7 @@ class Model:
         self, found: ExampleSet, *, on_progress: Progress | None = None
     ) -> Evaluation:
         """Return the scores on examples that were read already."""
+        check_modality(found, self.backbone)
         examples = found.of_split("test") or tuple(found.examples)
         unknown = sorted({e.label or "" for e in examples} - set(self.classes))
         if unknown:
@@ -232,7 +263,7 @@ class Model:
         )
         if not extraction.examples:
             raise DataError(
-                f"None of the {len(examples)} images of {found.origin!r} can be read; the first: "
+                f"None of the {len(examples)} {found.modality}s of {found.origin!r} can be read; the first: "
                 f"{extraction.skipped[0].name}: {extraction.skipped[0].reason}."
             )
         truth = np.array([self.classes.index(e.label or "") for e in extraction.examples], np.intp)
@@ -251,6 +282,27 @@ class Model:
         from topwork.archive import save
 
         return save(self, Path(out), overwrite=overwrite, weights=weights)
+
+    def timeline(self, source: object, **options: float) -> list[Moment]:
+        """Say what is to be heard when in a long recording; see `timeline.timeline`."""
+        from topwork.timeline import timeline
+
+        return list(timeline(self, source, **options))
+
+    def _is_single(self, inputs: object) -> bool:
+        """Whether the user gave one input rather than a list of them (or a folder of them)."""
+        spec = self.backbone.input
+        if isinstance(inputs, str | Path):
+            if isinstance(inputs, str) and spec.modality == "text":
+                return True
+            path = Path(inputs)
+            return not path.is_dir() and suffix_of(path.name) not in (*TABLE_SUFFIXES, ".npz")
+        if isinstance(inputs, np.ndarray):
+            most = len(spec.shape) if spec.modality == "array" else 3
+            return inputs.ndim <= most and inputs.dtype != object
+        return isinstance(inputs, bytes | bytearray | memoryview | Sound | dict) or hasattr(
+            inputs, "getbands"
+        )
 
     def _opened(self) -> Executor:
         with self._lock:
@@ -293,10 +345,13 @@ def staged(progress: Progress | None, stage: str) -> Callable[[int, int], None]:
     return lambda done, total: None if progress is None else progress(stage, done, total)
 
 
-def _is_single(inputs: object) -> bool:
-    """Whether the user gave one input rather than a list of them (or a folder of them)."""
-    if isinstance(inputs, str | Path):
-        return not Path(inputs).is_dir()
-    if isinstance(inputs, np.ndarray):
-        return inputs.ndim < 4 and inputs.dtype != object
-    return isinstance(inputs, bytes | bytearray | memoryview) or hasattr(inputs, "getbands")
+def check_modality(found: ExampleSet, backbone: Backbone) -> None:
+    """Raise ModalityError where a backbone takes another kind of input than the data holds."""
+    if found.modality == backbone.modality:
+        return
+    raise ModalityError(
+        f"{found.origin!r} holds {found.modality}s, and the backbone {backbone.name!r} takes "
+        f"{backbone.modality}s: what a network has learned from {backbone.modality}s does not help "
+        f"with {found.modality}s. Leave the backbone out, or take one for {found.modality}s "
+        "(`topwork backbones` lists them)."
+    )

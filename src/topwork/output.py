@@ -1,7 +1,8 @@
 """Writes predictions as they come: as lines, CSV, JSON lines, or a table for a person.
 
 Each writer takes the names of the classes and gives a callable, which gets every prediction in
-turn, and None at the end. What it does not know: who predicts.
+turn, and None at the end; a timeline is written moment by moment. What it does not know: who
+predicts.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from topwork.model import Prediction
+    from topwork.timeline import Moment
 
 Write = Callable[["Prediction | None"], None]
 
@@ -89,3 +91,33 @@ def _as_table(classes: tuple[str, ...]) -> Write:
 
 
 WRITERS = {"lines": _as_lines, "csv": _as_csv, "jsonl": _as_jsonl, "table": _as_table}
+
+
+def write_timelines(recordings: Iterable[tuple[str, Iterable[Moment]]], form: str) -> None:
+    """Write what is to be heard in each recording, as it is found out."""
+    rows = csv.writer(sys.stdout, lineterminator="\n")
+    if form == "csv":
+        rows.writerow(["file", "start_seconds", "end_seconds", "label", "probability"])
+    for name, moments in recordings:
+        if form == "table":
+            sys.stdout.write(f"{name}\n")
+        for one in moments:
+            start, end = round(one.start_seconds, 3), round(one.end_seconds, 3)
+            if form == "csv":
+                rows.writerow([name, start, end, one.label, f"{one.probability:.6f}"])
+            elif form == "jsonl":
+                row = {"file": name, "start_seconds": start, "end_seconds": end,
+                       "label": one.label, "probability": one.probability}  # fmt: skip
+                sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+            elif form == "table":
+                clock = f"{_clock(start)} to {_clock(end)}"
+                sys.stdout.write(f"  {clock}  {one.label}  {one.probability:.2f}\n")
+            else:
+                row_text = f"{name}\t{start}\t{end}\t{one.label}\t{one.probability:.4f}"
+                sys.stdout.write(row_text + "\n")
+
+
+def _clock(seconds: float) -> str:
+    """Hours, minutes and seconds, as a player shows them."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes // 60)}:{int(minutes % 60):02}:{rest:05.2f}"

@@ -18,19 +18,20 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
-from topwork.backbones.image import get_backbone
+from topwork.backbones.catalog import default_backbone
+from topwork.backbones.named import get_backbone
 from topwork.digests import digest_settings
 from topwork.errors import SettingError, TooFewError
 from topwork.evaluation.crossval import cross_validate, few_threads
 from topwork.evaluation.metrics import Evaluation, evaluate
-from topwork.examples.example import Example, ExampleSet, sort_labels
+from topwork.examples.example import Example, ExampleSet, Modality, sort_labels
 from topwork.examples.parts import Parts, check_readable, divide
 from topwork.examples.sources import examples_from, read_examples
 from topwork.executors.choose import open_executor
 from topwork.features.extract import Extraction, default_pools, extract
 from topwork.heads.fit import MAX_LANDMARKS, fit_head
 from topwork.heads.search import Labels
-from topwork.model import DataCounts, Model, Progress, staged
+from topwork.model import DataCounts, Model, Progress, check_modality, staged
 from topwork.recipe import Recipe
 
 
@@ -48,14 +49,15 @@ def train(
     on_progress: Progress | None = None,
     **settings: Any,
 ) -> Model:
-    """Train a classifier from labelled images.
+    """Train a classifier from labelled images, sounds, texts or arrays.
 
     Args:
         data: a folder per class, or a table (see `read_examples`); or a list of inputs (paths,
-            PIL images, arrays, bytes) that come with `labels`.
+            texts, PIL images, `Sound`s, arrays, bytes) that come with `labels`.
         labels: one for each input of the list.
         groups: one for each input of the list: those of one group are never split.
-        backbone: a name, a folder of weights, or a `Backbone` of your own.
+        backbone: a name, a folder of weights, or a `Backbone` of your own; None: the one that
+            comes with Topwork for the kind of input that the data holds.
         out: where to save the model; None keeps it in memory.
         overwrite: put it in place of a model that is there.
         weights: save the backbone too, so that the folder works anywhere, offline.
@@ -66,6 +68,7 @@ def train(
 
     Raises:
         DataError: the data cannot be used, or is too little to learn from.
+        ModalityError: the backbone takes another kind of input than the data holds.
         BackboneError: the backbone cannot be found or run.
         SettingError: a setting has a value that is not accepted.
     """
@@ -74,10 +77,15 @@ def train(
 
         check_place(Path(out), overwrite=overwrite)  # before the work, not after it
     base = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe) if recipe else Recipe()
-    own = backbone if isinstance(backbone, Backbone) else None
     plan = _plan(base, data, labels, groups, backbone, settings)
-    chosen = own or get_backbone(plan.backbone)
-    found = _read(plan, data, labels, groups, on_progress)
+    chosen = backbone if isinstance(backbone, Backbone) else None
+    if chosen is None and plan.backbone is not None:
+        chosen = get_backbone(plan.backbone)
+    modality = None if chosen is None else chosen.modality
+    found = _read(plan, data, labels, groups, modality, on_progress)
+    if chosen is None:
+        chosen = get_backbone(default_backbone(found.modality))
+    plan = plan.changed(backbone=chosen.name)
     model = train_examples(found, plan, backbone=chosen, device=device, on_progress=on_progress)
     if out is not None:
         model.save(out, overwrite=overwrite, weights=weights)
@@ -94,9 +102,10 @@ def train_examples(
     scored: bool = True,
 ) -> Model:
     """Train on examples that were read already; `scored=False` leaves the cross-validation out."""
+    check_modality(found, backbone)
     wanted = divide(found)
     everything = (*wanted.train, *wanted.test)
-    pools = recipe.pools or default_pools(len(everything))
+    pools = recipe.pools or default_pools(len(everything), found.modality)
     extraction = extract(
         everything,
         backbone,
@@ -106,7 +115,7 @@ def train_examples(
         on_progress=staged(on_progress, "features"),
     )
     parts = _Rows.of(extraction, wanted)
-    check_readable(wanted.train, parts.train_examples, extraction.skipped)
+    check_readable(wanted.train, parts.train_examples, extraction.skipped, modality=found.modality)
     classes = sort_labels({e.label or "" for e in parts.train_examples})
     table = extraction.table.in_memory()
     labels = _labels(parts.train_examples, classes, recipe)
@@ -143,6 +152,7 @@ def train_examples(
             num_duplicates=found.num_duplicates,
             skipped=(*found.skipped, *extraction.skipped),
             ignored=dict(found.ignored),
+            typical_seconds=typical_seconds(parts.train_examples, found.modality),
         ),
         recipe=recipe,
         notes=notes,
@@ -191,14 +201,26 @@ def _plan(
 
 
 def _read(
-    plan: Recipe, data: object, labels: object, groups: object, on_progress: Progress | None
+    plan: Recipe,
+    data: object,
+    labels: object,
+    groups: object,
+    modality: Modality | None,
+    on_progress: Progress | None,
 ) -> ExampleSet:
     reading = staged(on_progress, "read")
     if labels is not None:
-        return examples_from(data, labels, groups, on_progress=reading)  # type: ignore[arg-type]
+        return examples_from(
+            data,  # type: ignore[arg-type]
+            labels,  # type: ignore[arg-type]
+            groups,  # type: ignore[arg-type]
+            modality=modality,
+            on_progress=reading,
+        )
     return read_examples(
         plan.data or "",
-        file_column=plan.file_column,
+        modality=modality,
+        input_column=plan.input_column,
         label_column=plan.label_column,
         group_column=plan.group_column,
         on_progress=reading,

@@ -14,7 +14,6 @@ import tomli_w
 
 from topwork.errors import SettingError
 
-DEFAULT_BACKBONE = "efficientnet-lite0"
 ClassWeight = Literal["none", "balanced"]
 
 
@@ -24,10 +23,11 @@ class Recipe:
 
     Attributes:
         data: the folder or table; None where the examples came from memory.
-        file_column: the table's column of files; None: found by the usual names.
+        input_column: the table's column of files or texts; None: found by the usual names.
         label_column: the same for labels.
         group_column: the same for groups (patient, speaker), which are never split.
-        backbone: what to transfer from, with its options (`name?size=160&resize=squash`).
+        backbone: what to transfer from, with its options (`name?size=160&resize=squash`); None:
+            the one that comes with Topwork for this kind of input.
         pools: how a block's output becomes numbers; None: chosen by the number of examples.
         class_weight: `none`, or `balanced`: each class weighs the same, however many it has.
         num_folds: of the cross-validation, 2 or more.
@@ -37,10 +37,10 @@ class Recipe:
     """
 
     data: str | None = None
-    file_column: str | None = None
+    input_column: str | None = None
     label_column: str | None = None
     group_column: str | None = None
-    backbone: str = DEFAULT_BACKBONE
+    backbone: str | None = None
     pools: tuple[str, ...] | None = None
     class_weight: ClassWeight = "none"
     num_folds: int = 5
@@ -57,10 +57,10 @@ class Recipe:
             _refuse("num_repeats", self.num_repeats, "a whole number, 1 or more")
         if not _whole(self.seed) or self.seed < 0:
             _refuse("seed", self.seed, "a whole number, 0 or more")
-        for name in ("data", "file_column", "label_column", "group_column"):
+        for name in ("data", "input_column", "label_column", "group_column"):
             if not isinstance(getattr(self, name), str | None):
                 _refuse(name, getattr(self, name), "text")
-        if not isinstance(self.backbone, str):
+        if not isinstance(self.backbone, str | None):
             _refuse("backbone", self.backbone, "the name of a backbone")
         if not isinstance(self.strict, bool):
             _refuse("strict", self.strict, "true or false")

@@ -1,6 +1,6 @@
-"""What every executor promises: images in, one vector of pooled features each out, in order.
+"""What every executor promises: windows in, one vector of pooled features each out, in order.
 
-What it does not know: where the images come from, and where the vectors go.
+What it does not know: where the windows come from, and where the vectors go.
 """
 
 from __future__ import annotations
@@ -8,20 +8,23 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from topwork.errors import BackboneError, SettingError
 
-POOLS = ("mean", "std", "max", "grid2", "grid3", "prefix")
+POOLS = ("mean", "std", "max", "grid2", "grid3", "prefix", "last")
 """Ways of turning a block's output into numbers, in the order in which they are stored.
 
 `mean`, `std`, `max` over all places (C numbers each); `grid2`, `grid3`: means over the cells of a
-2x2 or 3x3 grid (4C, 9C; channel-major: all cells of channel 0, then of channel 1, ...); `prefix`:
-the tokens that stand for no place (class token first), for transformers. A block whose output has
-no places, [N, C] or [N, C, 1, 1], is taken as it is and called `mean`, whatever pools are asked
-for. A block whose places form no square has no grids, one without such tokens no `prefix`.
+2x2 or 3x3 grid (4C, 9C; channel-major: all cells of channel 0, then of channel 1, ...), or over 2
+or 3 equal stretches of a sound or another row of places (2C, 3C); `prefix`: the tokens that are
+features of their own (class token first), for transformers; `last`: the last token, where it alone
+has seen all the others. A block whose output has no places, [N, C] or [N, C, 1, 1], is taken as it
+is and called `mean`, whatever pools are asked for. A picture's block whose places form no square
+has no grids, one without such tokens no `prefix` and no `last`.
 """
 
 
@@ -36,13 +39,31 @@ def order_pools(pools: Sequence[str]) -> tuple[str, ...]:
     return tuple(pool for pool in POOLS if pool in pools)
 
 
-def check_pixels(image: npt.NDArray[np.uint8], shape: Sequence[int]) -> None:
-    """Raise BackboneError unless the image is uint8 of this shape, [S, S, 3]."""
-    if image.shape != tuple(shape) or image.dtype != np.uint8:
-        raise BackboneError(
-            f"The network takes uint8 {list(shape)}, and got {image.dtype} {list(image.shape)}. "
-            "Decode the image with the backbone's own input."
+@dataclass(frozen=True, kw_only=True)
+class WindowForm:
+    """What a network takes: windows of this type and shape.
+
+    Attributes:
+        dtype: `uint8`, `float32` or `int64`.
+        shape: without the batch; None for a length that may vary.
+        max_batch: how many of one shape are worth computing together.
+    """
+
+    dtype: str
+    shape: tuple[int | None, ...]
+    max_batch: int = 1
+
+    def check(self, window: npt.NDArray[Any]) -> None:
+        """Raise BackboneError unless the window is of this form."""
+        fits = len(window.shape) == len(self.shape) and all(
+            want in (None, got) for got, want in zip(window.shape, self.shape, strict=True)
         )
+        if not fits or window.dtype != self.dtype:
+            wanted = ["any" if n is None else n for n in self.shape]
+            raise BackboneError(
+                f"The network takes {self.dtype} {wanted}, and got {window.dtype} "
+                f"{list(window.shape)}. Decode the example with the backbone's own input."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +89,12 @@ class Executor(ABC):
     device: str
 
     @abstractmethod
-    def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield a vector [sum of segment sizes] for every input [S, S, 3], in their order.
+    def run(self, windows: Iterable[npt.NDArray[Any]]) -> Iterator[npt.NDArray[np.float32]]:
+        """Yield a vector [sum of segment sizes] for every window, in their order.
 
-        Inputs are pulled only as fast as the network takes them, from the calling thread.
-        An input's vector does not depend on its neighbours, nor on their number.
+        Windows are pulled only as fast as the network takes them (and where they are of many
+        lengths some hundreds ahead), from the calling thread. A window's vector does not depend
+        on its neighbours, nor on their number.
         """
 
     @property

@@ -61,9 +61,15 @@ def on_cpu(device: str) -> bool:
     return resolve_device(device) in ("cpu", "openvino")
 
 
-def precision_of(device: str) -> str:
-    """Return the precision of what runs on a resolved device, without opening it."""
-    return "bf16" if device.startswith("cuda") else "f32"
+def precision_of(device: str, backbone: Backbone) -> str:
+    """Return the precision in which a backbone runs on a resolved device, without opening it."""
+    if device.startswith("cuda"):
+        return "bf16"
+    if device not in ("cpu", "openvino") or importlib.util.find_spec("openvino") is None:
+        return "f32"
+    from topwork.executors.openvino import cpu_precision
+
+    return cpu_precision(backbone.precision)
 
 
 def _on_cpu(backbone: Backbone, pools: Sequence[str]) -> Executor:

@@ -1,7 +1,7 @@
 """Runs the frozen part on a CPU with OpenVINO, from a compiled form that is kept on disk.
 
 The compiled form is made once, from the torch module; whoever opens it again needs no torch.
-What it does not know: which backbone is wanted, and where the images come from.
+What it does not know: which backbone is wanted, and where the windows come from.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import json
 import logging
 import os
 import warnings
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, final
@@ -24,9 +24,10 @@ from topwork import files
 from topwork.backbones.base import Backbone
 from topwork.digests import digest_settings
 from topwork.errors import BackboneError
-from topwork.executors.base import Executor, Segment, check_pixels, order_pools
+from topwork.executors.base import Executor, Segment, WindowForm, order_pools
+from topwork.executors.batches import Vector, Window, run_batches
 
-FORMAT = 2
+FORMAT = 3
 """Raise it when the compiled form changes: pooled.py, the layout."""
 
 NETWORK, LAYOUT, WEIGHTS = "network.xml", "layout.json", "weights.safetensors"
@@ -38,16 +39,15 @@ class ConversionError(BackboneError):
 
 @final
 class OpenVINOExecutor(Executor):
-    """A compiled network on this machine's CPU, in float32.
+    """A compiled network on this machine's CPU.
 
-    One image a request, so a vector cannot depend on its neighbours, and as many requests side by
-    side as there are cores. Larger batches gain little or lose. Measured, images/s on 2 cores at
-    224 px with mean, std, max and grid2 of every block, batch 1, 2, 4, 8: EfficientNet-Lite0 453,
-    445, 419, 358; MobileNetV3-Large 630, 653, 670; ViT-Small 48, 49, 50; ResNet-50 43, 44, 43. One
-    image alone takes 5 ms in a batch of 1, 17 in one of 4.
+    As many requests side by side as there are cores, and of images one a request, so a vector
+    cannot depend on its neighbours. Larger batches gain little or lose there. Measured, images/s
+    on 2 cores at 224 px with mean, std, max and grid2 of every block, batch 1, 2, 4, 8:
+    EfficientNet-Lite0 453, 445, 419, 358; MobileNetV3-Large 630, 653, 670; ViT-Small 48, 49, 50;
+    ResNet-50 43, 44, 43. One image alone takes 5 ms in a batch of 1, 17 in one of 4. Texts are
+    short, so those of one length go together (batches.py).
     """
-
-    precision = "f32"
 
     def __init__(self, folder: Path) -> None:
         """Open the compiled form in a folder: no torch is needed, nor the backbone.
@@ -60,45 +60,59 @@ class OpenVINOExecutor(Executor):
         self.segments: Sequence[Segment] = tuple(
             Segment(block=block, pool=pool, size=size) for block, pool, size in layout["segments"]
         )
-        self._shape = (layout["size"], layout["size"], 3)
-        self._compiled = _compile(folder)
+        taken = layout["windows"]
+        self._form = WindowForm(
+            dtype=taken["dtype"], shape=tuple(taken["shape"]), max_batch=taken["max_batch"]
+        )
+        self.precision = cpu_precision(layout["precision"])
+        self._compiled = _compile(folder, self.precision)
         num_streams = self._compiled.get_property("NUM_STREAMS")
-        self.device = f"CPU ({num_streams} streams, OpenVINO)"
-        # twice the streams: while one image of each runs, the next is there
+        self.device = f"CPU ({num_streams} streams, OpenVINO, {self.precision})"
+        # twice the streams: while one window of each runs, the next is there
         self._num_waiting = 2 * int(num_streams)
         self._spare: list[Any] = []
 
-    def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield a vector for every input [S, S, 3], in their order.
+    def run(self, windows: Iterable[Window]) -> Iterator[Vector]:
+        """Yield a vector for every window, in their order.
 
         Several runs may go on at once: no two share a request.
         """
-        busy: deque[Any] = deque()
+        busy: list[Any] = []
+
+        def start(batch: Sequence[Window]) -> Any:
+            busy.append(self._start(batch))
+            return busy[-1]
+
+        def finish(request: Any) -> Sequence[Vector]:
+            request.wait()
+            vectors = np.array(request.get_output_tensor().data, dtype=np.float32)
+            busy.remove(request)
+            self._spare.append(request)
+            return list(vectors)
+
         try:
-            for image in inputs:
-                busy.append(self._start(image))
-                if len(busy) == self._num_waiting:
-                    yield self._finish(busy)
-            while busy:
-                yield self._finish(busy)
+            yield from run_batches(
+                windows,
+                self._form,
+                self.width,
+                start=start,
+                finish=finish,
+                num_waiting=self._num_waiting,
+            )
         finally:
             for request in busy:  # their memory is in use until they are done
                 request.wait()
                 self._spare.append(request)
 
-    def _start(self, image: npt.NDArray[np.uint8]) -> Any:
-        check_pixels(image, self._shape)
+    def _start(self, batch: Sequence[Window]) -> Any:
+        import openvino
+
+        for window in batch:
+            self._form.check(window)
         request = self._spare.pop() if self._spare else self._compiled.create_infer_request()
-        request.get_input_tensor().data[0] = image
+        request.set_input_tensor(openvino.Tensor(np.stack(batch)))
         request.start_async()
         return request
-
-    def _finish(self, busy: deque[Any]) -> npt.NDArray[np.float32]:
-        request = busy[0]
-        request.wait()
-        vector = np.array(request.get_output_tensor().data[0], dtype=np.float32)
-        self._spare.append(busy.popleft())
-        return vector
 
 
 def open_compiled(backbone: Backbone, pools: Sequence[str]) -> OpenVINOExecutor:
@@ -130,6 +144,7 @@ def compiled_folder(backbone: Backbone, pools: Sequence[str]) -> Path:
             "backbone": backbone.digest,
             "input": backbone.input.settings(),
             "pools": list(order_pools(pools)),
+            "precision": backbone.precision,
             "openvino": version("openvino"),
             "format": FORMAT,
         }
@@ -149,15 +164,17 @@ def compile_network(backbone: Backbone, pools: Sequence[str], folder: Path) -> N
     import torch
     from safetensors.torch import save_file
 
+    from topwork.executors.block_shapes import blank_window
     from topwork.executors.pooled import pooled_network
 
-    module, segments = pooled_network(backbone, pools)
-    shape = [1, backbone.input.size, backbone.input.size, 3]
-    example = torch.zeros(shape, dtype=torch.uint8)
+    module, segments, form = pooled_network(backbone, pools)
+    example = torch.from_numpy(np.stack([blank_window(backbone.input)] * min(2, form.max_batch)))
+    shape = [-1 if form.max_batch > 1 else 1, *(-1 if n is None else n for n in form.shape)]
+    kind = {"uint8": openvino.Type.u8, "float32": openvino.Type.f32, "int64": openvino.Type.i64}
     with _converting(), torch.inference_mode():
         try:
             model = openvino.convert_model(
-                module, example_input=example, input=[(shape, openvino.Type.u8)]
+                module, example_input=example, input=[(shape, kind[form.dtype])]
             )
         except Exception as error:  # the converter raises whatever it meets
             raise ConversionError(
@@ -169,7 +186,12 @@ def compile_network(backbone: Backbone, pools: Sequence[str], folder: Path) -> N
         "format": FORMAT,
         "backbone": backbone.name,
         "digest": backbone.digest,
-        "size": backbone.input.size,
+        "windows": {
+            "dtype": form.dtype,
+            "shape": list(form.shape),
+            "max_batch": form.max_batch,
+        },
+        "precision": backbone.precision,
         "segments": [[s.block, s.pool, s.size] for s in segments],
     }
     with files.disk_errors("Keeping the compiled network"), files.replacing_folder(folder) as new:
@@ -208,7 +230,9 @@ def _converting() -> Iterator[None]:
 def _read_layout(folder: Path) -> dict[str, Any]:
     try:
         layout = json.loads((folder / LAYOUT).read_text(encoding="utf-8"))
-        known = layout["format"] == FORMAT and all(key in layout for key in ("size", "segments"))
+        known = layout["format"] == FORMAT and all(
+            key in layout for key in ("windows", "precision", "segments")
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BackboneError(
             f"The compiled network in {folder} cannot be read: {type(error).__name__}: {error}. "
@@ -222,12 +246,12 @@ def _read_layout(folder: Path) -> dict[str, Any]:
     return dict(layout)
 
 
-def _compile(folder: Path) -> Any:
+def _compile(folder: Path, precision: str) -> Any:
     import openvino
 
     cores = num_cores()
     settings: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": "f32",  # the default on new CPUs, bf16, is 1e-2 off
+        "INFERENCE_PRECISION_HINT": precision,  # bf16, the default on new CPUs, is not for all
         "PERFORMANCE_HINT": "THROUGHPUT",
         "NUM_STREAMS": cores,
         "INFERENCE_NUM_THREADS": cores,
@@ -247,6 +271,20 @@ def _compile(folder: Path) -> Any:
             f"The compiled network in {folder} cannot be loaded: {str(error)[:500]}. Remove the "
             "folder, and name the backbone again to have it made."
         ) from error
+
+
+def cpu_precision(wanted: str) -> str:
+    """Return `bf16` where that is wanted and this CPU computes in it natively, else `f32`."""
+    return "bf16" if wanted == "bf16" and _has_bf16() else "f32"
+
+
+@cache
+def _has_bf16() -> bool:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux: f32 is right everywhere
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def num_cores() -> int:

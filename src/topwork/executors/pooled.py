@@ -1,4 +1,4 @@
-"""One torch module from uint8 pixels to the pooled features of every block: what executors run.
+"""One torch module from windows to the pooled features of every block: what executors run.
 
 It is written so that it can be traced: the compiled forms are made from it, and the torch
 executor runs it as it is. What it does not know: which device runs it, and how inputs are batched.
@@ -7,59 +7,24 @@ Importing this file loads no torch; calling `pooled_network` does.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from topwork.backbones.base import Backbone, Form, Network
-from topwork.errors import BackboneError
-from topwork.examples.decode import ImageInput
-from topwork.executors.base import Segment, order_pools
+from topwork.backbones.base import Backbone, Network
+from topwork.examples.image_input import ImageInput
+from topwork.examples.windows import Input
+from topwork.executors.base import Segment, WindowForm, order_pools
+from topwork.executors.block_shapes import BlockShape, blank_window, block_shapes, listening
+from topwork.executors.join import GRIDS
 
 if TYPE_CHECKING:
     import torch
 
-GRIDS = {"grid2": 2, "grid3": 3}
-"""Pools that are means over the cells of an n x n grid."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BlockShape:
-    """How the output of one block is read.
-
-    Attributes:
-        block: its name.
-        form: NCHW, NHWC or NLC; None where it has no places, [N, C] or [N, C, 1, 1].
-        num_channels: numbers at each place.
-        num_places: how many places there are.
-        side: places along each side where they form a square, else 0.
-        num_prefix_tokens: leading tokens that stand for no place.
-    """
-
-    block: str
-    form: Form | None
-    num_channels: int
-    num_places: int
-    side: int
-    num_prefix_tokens: int
-
-    def segments(self, pools: Sequence[str]) -> list[Segment]:
-        """The pools that this block has, of those asked for, in the order of storage."""
-        if self.form is None:
-            return [Segment(block=self.block, pool="mean", size=self.num_channels)]
-        times = {"mean": 1, "std": 1, "max": 1, "prefix": self.num_prefix_tokens}
-        # no grid on places that form no square
-        times |= {pool: grid**2 if self.side else 0 for pool, grid in GRIDS.items()}
-        return [
-            Segment(block=self.block, pool=pool, size=times[pool] * self.num_channels)
-            for pool in pools
-            if times[pool]
-        ]
+MAX_BATCH = 32
+"""Of networks that take any length: see batches.py for what larger and smaller ones give."""
 
 
 def mean_weights(shape: BlockShape, pools: Sequence[str]) -> npt.NDArray[np.float32]:
@@ -88,107 +53,31 @@ def cell_weights(side: int, grid: int) -> npt.NDArray[np.floating]:
 
 def pooled_network(
     backbone: Backbone, pools: Sequence[str]
-) -> tuple[torch.nn.Module, tuple[Segment, ...]]:
+) -> tuple[torch.nn.Module, tuple[Segment, ...], WindowForm]:
     """Build the backbone with the pools behind each block.
 
     Returns:
-        A module from uint8 [N, S, S, 3] to float32 [N, sum of segment sizes], in eval mode on the
-        CPU, and its segments.
+        A module from a batch of windows to float32 [N, sum of segment sizes], in eval mode on the
+        CPU; its segments; and what windows it takes.
 
     Raises:
         BackboneError: the network does not run on its own input, or a block is not as promised.
     """
     chosen = order_pools(pools)
     network = backbone.build()
+    window = blank_window(backbone.input)
     shapes = block_shapes(network, backbone.input, backbone.name)
     segments = [segment for shape in shapes for segment in shape.segments(chosen)]
-    return _make_module(network, shapes, backbone.input, chosen), tuple(segments)
-
-
-def block_shapes(network: Network, image: ImageInput, name: str) -> list[BlockShape]:
-    """Run the network once on one empty image, and read how each block's output lies in memory."""
-    import torch
-
-    found: dict[str, tuple[int, ...]] = {}
-
-    def note(block: str, output: object) -> None:
-        if not isinstance(output, torch.Tensor):
-            raise BackboneError(
-                f"Block {block!r} of backbone {name!r} gives {type(output).__name__}, not one "
-                "tensor. Choose other blocks: topwork.from_module(..., blocks=[...])."
-            )
-        found[block] = tuple(output.shape)
-
-    pixels = torch.zeros(1, 3, image.size, image.size)
-    with listening(network, note), torch.inference_mode():
-        try:
-            network.module(pixels)
-        except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
-            raise BackboneError(
-                f"Backbone {name!r} does not run on an input of [1, 3, {image.size}, "
-                f"{image.size}]: {error}. Give the size that it was made for (?size=...)."
-            ) from error
-    silent = [block for block in network.blocks if block not in found]
-    if silent:
-        raise BackboneError(
-            f"Block {silent[0]!r} of backbone {name!r} does not take part in the forward pass. "
-            "Choose other blocks: topwork.from_module(..., blocks=[...])."
-        )
-    return [_read_shape(block, found[block], network, name) for block in network.blocks]
-
-
-def _read_shape(block: str, shape: tuple[int, ...], network: Network, name: str) -> BlockShape:
-    form: Form | None = network.form
-    prefix = 0
-    if len(shape) == 2 or (len(shape) == 4 and math.prod(shape) == max(shape)):
-        # [N, C], or a single place, whose mean is all there is to say
-        form, places, channels, side = None, 0, max(shape[1:]), 0
-    elif len(shape) == 3 and form == "NLC":
-        prefix = 0 if block in network.without_prefix else network.num_prefix_tokens
-        places, channels = shape[1] - prefix, shape[2]
-        side = math.isqrt(places) if math.isqrt(places) ** 2 == places else 0
-    elif len(shape) == 4:
-        form = "NHWC" if form == "NLC" else form  # patches that are not yet a row of tokens
-        height, width, channels = shape[1:] if form == "NHWC" else (*shape[2:], shape[1])
-        places, side = height * width, height if height == width else 0
-    else:
-        accepted = "[N, L, C] or [N, H, W, C]" if form == "NLC" else f"{form}, four dimensions"
-        raise BackboneError(
-            f"Block {block!r} of backbone {name!r} gives a tensor of shape {list(shape)}; accepted "
-            f"with form {form!r}: {accepted}, or [N, C]. Choose other blocks, or another form: "
-            "topwork.from_module(..., blocks=[...], form=...)."
-        )
-    return BlockShape(
-        block=block,
-        form=form,
-        num_channels=channels,
-        num_places=places,
-        side=side,
-        num_prefix_tokens=prefix,
+    form = WindowForm(
+        dtype=window.dtype.name,
+        shape=(None, *window.shape[1:]) if network.any_length else window.shape,
+        max_batch=MAX_BATCH if network.any_length and backbone.modality == "text" else 1,
     )
-
-
-@contextmanager
-def listening(network: Network, hear: Callable[[str, Any], None]) -> Iterator[None]:
-    """Call `hear` with every block's output; the hooks are gone when the block ends.
-
-    The output is to be used at once, before a later layer changes it in place.
-    """
-
-    def hook(block: str) -> Callable[[Any, Any, Any], None]:
-        return lambda _module, _inputs, output: hear(block, output)
-
-    modules = dict(network.module.named_modules())
-    handles = [modules[b].register_forward_hook(hook(b)) for b in network.blocks]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    return _make_module(network, shapes, backbone.input, chosen), tuple(segments), form
 
 
 def _make_module(
-    network: Network, shapes: Sequence[BlockShape], image: ImageInput, pools: Sequence[str]
+    network: Network, shapes: Sequence[BlockShape], spec: Input, pools: Sequence[str]
 ) -> torch.nn.Module:
     import torch
 
@@ -199,28 +88,34 @@ def _make_module(
         def __init__(self) -> None:
             super().__init__()
             self.network = network.module
-            std, mean = torch.tensor(image.std), torch.tensor(image.mean)
-            self.register_buffer("scale", 1 / (255 * std))
-            self.register_buffer("shift", -mean / std)
+            if isinstance(spec, ImageInput):
+                std, mean = torch.tensor(spec.std), torch.tensor(spec.mean)
+                self.register_buffer("scale", 1 / (255 * std))
+                self.register_buffer("shift", -mean / std)
             for shape in shapes:
-                weights = torch.from_numpy(mean_weights(shape, pools))
-                self.register_buffer(f"means_{shape.num_places}_{shape.side}", weights)
+                if not shape.in_row:
+                    weights = torch.from_numpy(mean_weights(shape, pools))
+                    self.register_buffer(f"means_{shape.num_places}_{shape.side}", weights)
 
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            # Normalised as it lies, [N, S, S, 3]: the compiled form then never moves the pixels
-            # (3% of the whole on EfficientNet-Lite0).
-            pixels = (images.float() * self.scale + self.shift).permute(0, 3, 1, 2)
+        def forward(self, windows: torch.Tensor) -> torch.Tensor:
+            if isinstance(spec, ImageInput):
+                # Normalised as it lies, [N, S, S, 3]: the compiled form then never moves the
+                # pixels (3% of the whole on EfficientNet-Lite0).
+                windows = (windows.float() * self.scale + self.shift).permute(0, 3, 1, 2)
             parts: dict[str, torch.Tensor] = {}
 
             def pool(block: str, output: torch.Tensor) -> None:
                 shape = by_name[block]
-                weights = getattr(self, f"means_{shape.num_places}_{shape.side}")
                 # an autocast around the network must not reach the pools
                 with torch.autocast(output.device.type, enabled=False):
-                    parts[block] = pool_block(output.float(), shape, pools, weights)
+                    if shape.in_row:
+                        parts[block] = pool_row(output.float(), shape, pools)
+                    else:
+                        weights = getattr(self, f"means_{shape.num_places}_{shape.side}")
+                        parts[block] = pool_block(output.float(), shape, pools, weights)
 
             with listening(network, pool):
-                self.network(pixels)
+                self.network(windows)
             return torch.cat([parts[shape.block] for shape in shapes], dim=1)
 
     by_name = {shape.block: shape for shape in shapes}
@@ -230,7 +125,7 @@ def _make_module(
 def pool_block(
     output: torch.Tensor, shape: BlockShape, pools: Sequence[str], weights: torch.Tensor
 ) -> torch.Tensor:
-    """Pool one block's output into [N, sum of its segments].
+    """Pool the output of one block of a picture into [N, sum of its segments].
 
     Everything is done on [N, places, channels], and all means by one product with `weights`,
     [cells, places]: the compiled form keeps channels last, so that no block is moved in memory,
@@ -249,17 +144,64 @@ def pool_block(
     found: list[torch.Tensor] = []
     start = 1
     for pool in (segment.pool for segment in shape.segments(pools)):
-        if pool == "mean":
-            found.append(means[:, 0])
-        elif pool == "std":
-            # Two passes: E[x^2] - E[x]^2 loses all its digits where the mean is large.
-            found.append((places - means[:, :1]).square().mean(1).sqrt())
-        elif pool == "max":
-            found.append(places.amax(1))
-        elif pool == "prefix":
-            found.append(tokens[:, : shape.num_prefix_tokens].flatten(1))
-        else:
+        if pool in GRIDS:
             cells = GRIDS[pool] ** 2
             found.append(means[:, start : start + cells].transpose(1, 2).flatten(1))
             start += cells
+        else:
+            found.append(_pool(pool, tokens, places, means[:, :1], shape))
     return torch.cat(found, dim=1)
+
+
+def pool_row(output: torch.Tensor, shape: BlockShape, pools: Sequence[str]) -> torch.Tensor:
+    """Pool one block's row of places, of any length, into [N, sum of its segments]."""
+    import torch
+
+    tokens = output
+    if shape.form == "NCL":
+        tokens = output.transpose(1, 2)
+    elif shape.form == "NCTF":
+        tokens = output.permute(0, 2, 1, 3).flatten(2)
+    places = tokens if shape.prefix_is_place else tokens[:, shape.num_prefix_tokens :]
+    mean = places.mean(1, keepdim=True)
+    found: list[torch.Tensor] = []
+    for pool in (segment.pool for segment in shape.segments(pools)):
+        if pool in GRIDS:
+            cells = _stretches(places, GRIDS[pool]) @ places
+            found.append(cells.transpose(1, 2).flatten(1))
+        else:
+            found.append(_pool(pool, tokens, places, mean, shape))
+    return torch.cat(found, dim=1)
+
+
+def _stretches(places: torch.Tensor, grid: int) -> torch.Tensor:
+    """Return [grid, places]: the share of each place in the mean of each stretch of the row.
+
+    With the same limits as the cells of `cell_weights`, from tensors, so that a traced network
+    takes rows of any length.
+    """
+    import torch
+
+    num = torch.ones_like(places[0, :, 0]).sum().long()
+    at = torch.arange(places.shape[1], device=places.device)
+    cell = torch.arange(grid, device=places.device)[:, None]
+    start = torch.div(cell * num, grid, rounding_mode="floor")
+    end = torch.div((cell + 1) * num + grid - 1, grid, rounding_mode="floor")
+    inside = ((at >= start) & (at < end)).to(places.dtype)
+    return inside / inside.sum(1, keepdim=True)
+
+
+def _pool(
+    pool: str, tokens: torch.Tensor, places: torch.Tensor, mean: torch.Tensor, shape: BlockShape
+) -> torch.Tensor:
+    """Pool [N, places, C], whose mean is [N, 1, C]."""
+    if pool == "mean":
+        return mean[:, 0]
+    if pool == "std":
+        # Two passes: E[x^2] - E[x]^2 loses all its digits where the mean is large.
+        return (places - mean).square().mean(1).sqrt()
+    if pool == "max":
+        return places.amax(1)
+    if pool == "last":
+        return tokens[:, -1]
+    return tokens[:, : shape.num_prefix_tokens].flatten(1)

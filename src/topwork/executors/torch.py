@@ -6,17 +6,16 @@ device is best (choose.py). Importing this file loads no torch; making an execut
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import TYPE_CHECKING, Any, final
+from dataclasses import replace
+from typing import TYPE_CHECKING, final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
 from topwork.errors import SettingError
-from topwork.executors.base import Executor, Segment, check_pixels
+from topwork.executors.base import Executor, Segment
+from topwork.executors.batches import Vector, Window, run_batches
 from topwork.executors.pooled import pooled_network
 
 if TYPE_CHECKING:
@@ -31,8 +30,9 @@ IN_FLIGHT = 2
 class TorchExecutor(Executor):
     """A network in PyTorch on one device.
 
-    The batch is fixed and the last one is filled up with zeros, as in OpenVINO's executor, so that
-    the same kernels run on every input: a vector's place in the batch moves it by rounding alone.
+    Windows of one shape go together. Where there is only one shape, the batch is fixed and the last
+    one is filled up with zeros, so that the same kernels run on every input: a vector's place in
+    the batch moves it by rounding alone.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class TorchExecutor(Executor):
 
         self._device = _check_device(device)
         kind = self._device.type
-        module, segments = pooled_network(backbone, pools)
+        module, segments, form = pooled_network(backbone, pools)
         self.segments: Sequence[Segment] = segments
         self.precision = "bf16" if kind == "cuda" else "f32"
         name = torch.cuda.get_device_name(self._device) if kind == "cuda" else kind.upper()
@@ -61,39 +61,38 @@ class TorchExecutor(Executor):
         self._module = module.to(self._device)
         if kind == "cuda":
             self._module = self._module.to(memory_format=torch.channels_last)
-        self._batch_size = batch_size or BATCH[kind]
-        self._shape = (backbone.input.size, backbone.input.size, 3)
+        self._form = replace(form, max_batch=batch_size or BATCH[kind])
+        self._fixed = None not in form.shape
 
-    def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.float32]]:
-        """Yield a vector for every input [S, S, 3], in their order."""
-        source = iter(inputs)
-        waiting: deque[tuple[Any, int]] = deque()
-        while True:
-            batch = list(islice(source, self._batch_size))
-            if batch:
-                waiting.append((self._start(batch), len(batch)))
-            if not waiting:
-                return
-            if not batch or len(waiting) > (IN_FLIGHT if self._device.type == "cuda" else 0):
-                output, count = waiting.popleft()
-                yield from output.float().cpu().numpy()[:count]
+    def run(self, windows: Iterable[Window]) -> Iterator[Vector]:
+        """Yield a vector for every window, in their order."""
+        return run_batches(
+            windows,
+            self._form,
+            self.width,
+            start=self._start,
+            finish=lambda started: list(started[0].float().cpu().numpy()[: started[1]]),
+            num_waiting=IN_FLIGHT + 1 if self._device.type == "cuda" else 1,
+        )
 
-    def _start(self, batch: Sequence[npt.NDArray[np.uint8]]) -> torch.Tensor:
+    def _start(self, batch: Sequence[Window]) -> tuple[torch.Tensor, int]:
         """Send a batch to the device; on a GPU this returns before it is computed."""
         import torch
 
         on_gpu = self._device.type == "cuda"
-        pixels = torch.zeros((self._batch_size, *self._shape), dtype=torch.uint8, pin_memory=on_gpu)
-        for image in batch:
-            check_pixels(image, self._shape)
-        np.stack(batch, out=pixels.numpy()[: len(batch)])
+        for window in batch:
+            self._form.check(window)
+        size = self._form.max_batch if self._fixed else len(batch)
+        kind = getattr(torch, self._form.dtype)
+        sent = torch.zeros((size, *batch[0].shape), dtype=kind, pin_memory=on_gpu)
+        np.stack(batch, out=sent.numpy()[: len(batch)])
         with (
             torch.inference_mode(),
             torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=on_gpu),
         ):
             # the caching allocator keeps pinned memory until the copy from it is done
-            output: torch.Tensor = self._module(pixels.to(self._device, non_blocking=on_gpu))
-        return output
+            output: torch.Tensor = self._module(sent.to(self._device, non_blocking=on_gpu))
+        return output, len(batch)
 
 
 def _check_device(name: str) -> torch.device:

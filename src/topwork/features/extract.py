@@ -17,14 +17,16 @@ import numpy as np
 
 from topwork.backbones.base import Backbone
 from topwork.errors import StoreError
-from topwork.examples.example import Example, Skipped
+from topwork.examples.example import Example, Modality, Skipped
+from topwork.examples.windows import Window
 from topwork.executors.base import Executor, order_pools
 from topwork.executors.choose import open_executor, precision_of, resolve_device
 from topwork.features.probe import choose_dtypes
 from topwork.features.shards import Layout
 from topwork.features.store import FeatureStore, Found, Space
 from topwork.features.stored import StoredTable
-from topwork.features.stream import Pixels, Vector, stream, stream_features
+from topwork.executors.join import join
+from topwork.features.stream import Vector, stream, stream_features
 from topwork.features.writer import ShardWriter
 
 __all__ = ["Extraction", "default_pools", "extract", "stream_features"]
@@ -35,7 +37,16 @@ PROGRESS_EXAMPLES, PROGRESS_SECONDS = 16, 1.0
 Progress = Callable[[int, int], None]
 
 
-def default_pools(num_examples: int) -> tuple[str, ...]:
+POOLS_OF: dict[Modality, tuple[str, ...]] = {
+    "image": ("mean", "std", "max", "grid3", "prefix"),
+    "sound": ("mean", "std", "max", "grid3", "prefix"),
+    "text": ("mean", "max", "prefix", "last"),
+    "array": ("mean", "std", "max", "grid3", "prefix"),
+}
+"""What may be of use; the search says what is. A text's words have no fixed places."""
+
+
+def default_pools(num_examples: int, modality: Modality) -> tuple[str, ...]:
     """Return the pools to compute for so many examples.
 
     All of them are worth having with few examples; with many, the disk counts. EfficientNet-Lite0
@@ -43,8 +54,8 @@ def default_pools(num_examples: int) -> tuple[str, ...]:
     alone: 50,000 examples take 3.7 GB and 0.3 GB.
     """
     if num_examples <= MANY_EXAMPLES:
-        return ("mean", "std", "max", "grid3", "prefix")
-    return ("mean", "prefix")
+        return POOLS_OF[modality]
+    return ("mean", "prefix", "last")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +115,7 @@ def extract(
             "input": backbone.input.settings(),
             "pools": list(pools),
             "view": "original",
-            "precision": precision_of(device),
+            "precision": precision_of(device, backbone),
         },
         backbone=backbone.name,
     )
@@ -160,7 +171,7 @@ class _Work:
             self.executor = open_executor(self._backbone, pools=self._pools, device=self._device)
             segments = tuple(self.executor.segments)
             if self._space.layout.segments != segments:
-                dtypes = choose_dtypes(self.executor, self._backbone.input.size)
+                dtypes = choose_dtypes(self.executor, self._backbone.input)
                 self._space.describe(Layout.of(segments, dtypes))
         return self.executor
 
@@ -174,7 +185,8 @@ class _Work:
         """Compute and store; `done` gets each digest, and the reason where there are none."""
         with ExitStack() as stack:
             writer: ShardWriter | None = None
-            results = stream(examples, self._run, self._backbone.input, strict=strict)
+            spec = self._backbone.input
+            results = stream(examples, self._run, self._join, spec, strict=strict)
             for position, result in stack.enter_context(closing(results)):
                 digest = bytes.fromhex(examples[position].digest)
                 if isinstance(result, Skipped):
@@ -186,11 +198,14 @@ class _Work:
                 writer.add(digest, result)
                 done(digest, None)
 
-    def _run(self, images: Iterable[Pixels]) -> Iterator[Vector]:
-        source = iter(images)
+    def _run(self, windows: Iterable[Window]) -> Iterator[Vector]:
+        source = iter(windows)
         first = next(source, None)
-        if first is not None:  # not opened where no image can be read
+        if first is not None:  # not opened where no example can be read
             yield from self.open().run(chain([first], source))
+
+    def _join(self, vectors: Sequence[Vector], weights: Sequence[float]) -> Vector:
+        return join(vectors, weights, self.open().segments)
 
 
 class _Report:

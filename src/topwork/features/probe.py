@@ -1,4 +1,4 @@
-"""Decides in which type each block's features are stored, from what a few made-up images give.
+"""Decides in which type each block's features are stored, from what a few made-up examples give.
 
 What it does not know: the user's examples. The answer must not depend on them, or the features of
 the same image would differ from one data set to the next.
@@ -12,6 +12,8 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
+from topwork.examples.sounds import Sound
+from topwork.examples.windows import Input, Window, decode
 from topwork.executors.base import Executor
 
 LARGEST = 2.0**12
@@ -21,10 +23,18 @@ SMALLEST = 2.0**-4
 """float16 loses digits below 2^-14: with a largest value of 2^-4, at a thousandth of that."""
 
 
-def choose_dtypes(executor: Executor, size: int) -> dict[str, str]:
-    """Return `float16` or `float32` for each block of a network that takes `size` pixels."""
+PROBE_TEXTS = (
+    "The quick brown fox jumps over the lazy dog.",
+    "I have been waiting for my card for two weeks; where is it? 12,5 % of 3 kg @ 7:45",
+    "Żółw, Straße, 東京, кошка, مرحبا 🙂",
+    "a",
+)
+
+
+def choose_dtypes(executor: Executor, spec: Input) -> dict[str, str]:
+    """Return `float16` or `float32` for each block of a network that takes such input."""
     largest = np.zeros(executor.width, np.float32)
-    for vector in executor.run(probe_images(size)):
+    for vector in executor.run(probe_windows(spec)):
         # NaN must win: a block that gives one here is no block for float16
         largest = np.maximum(largest, np.abs(vector))
     dtypes: dict[str, str] = {}
@@ -35,6 +45,25 @@ def choose_dtypes(executor: Executor, size: int) -> dict[str, str]:
         dtypes[name] = "float16" if SMALLEST <= top <= LARGEST else "float32"
         start = end
     return dtypes
+
+
+def probe_windows(spec: Input) -> Sequence[Window]:
+    """Return windows of made-up examples, as the network takes them."""
+    if spec.modality == "image":
+        return probe_images(spec.size)
+    contents: Sequence[object] = PROBE_TEXTS
+    random = np.random.default_rng(0)
+    if spec.modality == "sound":
+        seconds = np.arange(spec.rate_hz) / spec.rate_hz
+        chirp = np.sin(2 * np.pi * (100 + 1500 * seconds) * seconds)
+        noise = random.uniform(-1, 1, spec.rate_hz)
+        contents = [
+            Sound(samples=samples.astype(np.float32), rate_hz=spec.rate_hz)
+            for samples in (chirp, noise, 0.05 * noise, chirp * (seconds < 0.3))
+        ]
+    elif spec.modality == "array":
+        contents = [random.standard_normal(spec.shape), random.uniform(0, 255, spec.shape)]
+    return [window for content in contents for window in decode(content, spec)]
 
 
 def probe_images(size: int) -> Sequence[npt.NDArray[np.uint8]]:

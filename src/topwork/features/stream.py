@@ -1,4 +1,4 @@
-"""Streams examples through a network: images are decoded in threads, a window ahead of it.
+"""Streams examples through a network: decoded in threads, a window of work ahead of it.
 
 What it does not know: where the features go, and which are known already.
 """
@@ -6,32 +6,38 @@ What it does not know: where the features go, and which are known already.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 from topwork.errors import ExampleError
-from topwork.examples.decode import decode_image
 from topwork.examples.example import Example, Skipped
-from topwork.examples.image_input import ImageInput
+from topwork.examples.windows import Input, Window, decode
 from topwork.executors.base import Executor
+from topwork.executors.join import join
 from topwork.executors.openvino import num_cores
 
-WINDOW = 256
-"""Two batches of a GPU; at 224 px it holds 39 MB."""
+AHEAD = 256
+"""Examples that are decoded ahead: two batches of a GPU; of images at 224 px they hold 39 MB."""
 
-WINDOW_BYTES = 64 * 2**20
+AHEAD_BYTES = 64 * 2**20
 
-Pixels = npt.NDArray[np.uint8]
+TEXTS_PER_TASK = 32
+"""A text is cut into tokens in less time than it takes to hand it to a thread."""
+
 Vector = npt.NDArray[np.float32]
-Run = Callable[[Iterable[Pixels]], Iterator[Vector]]
+Run = Callable[[Iterable[Window]], Iterator[Vector]]
+Join = Callable[[Sequence[Vector], Sequence[float]], Vector]
+Decoded = Iterable[Window] | ExampleError
 
 
 def stream_features(
-    examples: Iterable[Example], executor: Executor, spec: ImageInput, *, strict: bool = False
+    examples: Iterable[Example], executor: Executor, spec: Input, *, strict: bool = False
 ) -> Iterator[tuple[int, Vector | Skipped]]:
     """Yield each example's position and its features, float32 [width], or why it has none.
 
@@ -41,73 +47,114 @@ def stream_features(
         ExampleError: with `strict`, an example cannot be read; its name is in front. What comes
             before it is yielded first.
     """
-    return stream(examples, executor.run, spec, strict=strict)
+
+    def joined(vectors: Sequence[Vector], weights: Sequence[float]) -> Vector:
+        return join(vectors, weights, executor.segments)
+
+    return stream(examples, executor.run, joined, spec, strict=strict)
+
+
+@dataclass(kw_only=True, eq=False)
+class _Pending:
+    """An example under way: windows that were handed to the network, vectors that came back."""
+
+    position: int
+    example: Example
+    weights: list[float] = field(default_factory=list)
+    vectors: list[Vector] = field(default_factory=list)
+    error: ExampleError | None = None
+    complete: bool = False
+
+    @property
+    def done(self) -> bool:
+        return self.complete and len(self.vectors) == len(self.weights)
 
 
 def stream(
-    examples: Iterable[Example], run: Run, spec: ImageInput, *, strict: bool
+    examples: Iterable[Example], run: Run, join_windows: Join, spec: Input, *, strict: bool
 ) -> Generator[tuple[int, Vector | Skipped]]:
-    """`stream_features`, for whatever turns images into vectors in their order."""
-    taken: deque[tuple[int, Example, ExampleError | None]] = deque()  # and not yet yielded
+    """`stream_features`, for whatever turns windows into vectors in their order."""
+    taken: deque[_Pending] = deque()  # and not yet yielded
 
-    def images() -> Iterator[Pixels]:
-        for position, (example, pixels) in enumerate(decoded):
-            if not isinstance(pixels, ExampleError):
-                taken.append((position, example, None))
-                yield pixels
-                continue
-            taken.append((position, example, pixels))
-            if strict:  # raised in its turn: what went before is still under way
+    def windows() -> Iterator[Window]:
+        for position, (example, outcome) in enumerate(decoded):
+            pending = _Pending(position=position, example=example)
+            taken.append(pending)
+            try:
+                if isinstance(outcome, ExampleError):
+                    raise outcome
+                for window in outcome:
+                    pending.weights.append(spec.weight(window))
+                    yield window
+            except ExampleError as error:
+                pending.error = error
+            pending.complete = True
+            if strict and pending.error is not None:  # raised in its turn: others are under way
                 return
 
-    def broken() -> Iterator[tuple[int, Skipped]]:
-        while taken and (error := taken[0][2]) is not None:
-            position, example, _ = taken.popleft()
-            yield position, _skip(example, error, strict=strict)
+    def finished() -> Iterator[tuple[int, Vector | Skipped]]:
+        while taken and taken[0].done:
+            pending = taken.popleft()
+            yield pending.position, _outcome(pending, join_windows, strict=strict)
 
     with closing(decode_ahead(examples, spec)) as decoded:
-        for vector in run(images()):
-            yield from broken()
-            position, example, _ = taken.popleft()
-            if np.isfinite(vector).all():
-                yield position, vector
-            else:
-                error = ExampleError(
-                    "the backbone gives numbers for it that are infinite or not numbers (NaN)"
-                )
-                yield position, _skip(example, error, strict=strict)
-        yield from broken()
+        for vector in run(windows()):
+            yield from finished()
+            taken[0].vectors.append(vector)
+        yield from finished()
 
 
-def _skip(example: Example, error: ExampleError, *, strict: bool) -> Skipped:
+def _outcome(pending: _Pending, join_windows: Join, *, strict: bool) -> Vector | Skipped:
+    error = pending.error
+    if error is None and not pending.vectors:
+        error = ExampleError("there is nothing in it")
+    if error is None:
+        vectors = pending.vectors
+        vector = vectors[0] if len(vectors) == 1 else join_windows(vectors, pending.weights)
+        if np.isfinite(vector).all():
+            return vector
+        error = ExampleError(
+            "the backbone gives numbers for it that are infinite or not numbers (NaN)"
+        )
     if strict:
-        raise type(error)(f"{example.name}: {error}") from error
-    return Skipped(name=example.name, reason=str(error))
+        raise type(error)(f"{pending.example.name}: {error}") from error
+    return Skipped(name=pending.example.name, reason=str(error))
 
 
-def decode_ahead(
-    examples: Iterable[Example], spec: ImageInput
-) -> Generator[tuple[Example, Pixels | ExampleError]]:
-    """Yield each example with its pixels [S, S, 3], or why it has none, in order."""
+def decode_ahead(examples: Iterable[Example], spec: Input) -> Generator[tuple[Example, Decoded]]:
+    """Yield each example with its windows, or why it has none, in order."""
     threads = num_cores()
-    window = max(2 * threads, min(WINDOW, WINDOW_BYTES // (3 * spec.size**2)))
-    waiting: deque[tuple[Example, Future[Pixels | ExampleError]]] = deque()
+    per_task = TEXTS_PER_TASK if spec.modality == "text" else 1
+    ahead = max(2 * threads, min(AHEAD, AHEAD_BYTES // _window_bytes(spec)))
+    waiting: deque[tuple[list[Example], Future[list[Decoded]]]] = deque()
     source = iter(examples)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="topwork-decode")
     try:
         while True:
-            while len(waiting) < window and (example := next(source, None)) is not None:
-                waiting.append((example, pool.submit(_decode, example, spec)))
+            while len(waiting) < ahead and (part := list(islice(source, per_task))):
+                waiting.append((part, pool.submit(_decode, part, spec)))
             if not waiting:
                 return
-            example, future = waiting.popleft()
-            yield example, future.result()
+            part, future = waiting.popleft()
+            yield from zip(part, future.result(), strict=True)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _decode(example: Example, spec: ImageInput) -> Pixels | ExampleError:
-    try:
-        return decode_image(example.read(), spec)
-    except ExampleError as error:
-        return error
+def _window_bytes(spec: Input) -> int:
+    """About what an example takes in memory, decoded."""
+    if spec.modality == "image":
+        return 3 * spec.size**2
+    if spec.modality == "sound":
+        return 4 * spec.max_samples
+    return 2**16
+
+
+def _decode(examples: Sequence[Example], spec: Input) -> list[Decoded]:
+    outcomes: list[Decoded] = []
+    for example in examples:
+        try:
+            outcomes.append(decode(example.read(), spec))
+        except ExampleError as error:
+            outcomes.append(error)
+    return outcomes

@@ -1,0 +1,176 @@
+"""How the output of each block lies in memory, found by running the network once.
+
+What it does not know: how the outputs are pooled. Importing this file loads no torch; calling
+`block_shapes` does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from topwork.backbones.base import Form, Network
+from topwork.errors import BackboneError
+from topwork.examples.sounds import Sound
+from topwork.examples.windows import Input, Window, decode
+from topwork.executors.base import Segment
+from topwork.executors.join import GRIDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockShape:
+    """How the output of one block is read.
+
+    Attributes:
+        block: its name.
+        form: where its places are; None where it has none, [N, C] or [N, C, 1, 1].
+        num_channels: numbers at each place.
+        num_places: how many places there are; of a row of any length, how many there were.
+        side: places along each side where they form a square, else 0.
+        in_row: whether the places follow each other in time, so that grids are stretches of it.
+        num_prefix_tokens: leading tokens that are features of their own.
+        prefix_is_place: whether these count as places too.
+        causal: whether the last token is a feature of its own.
+    """
+
+    block: str
+    form: Form | None
+    num_channels: int
+    num_places: int
+    side: int = 0
+    in_row: bool = False
+    num_prefix_tokens: int = 0
+    prefix_is_place: bool = False
+    causal: bool = False
+
+    def segments(self, pools: Sequence[str]) -> list[Segment]:
+        """The pools that this block has, of those asked for, in the order of storage."""
+        if self.form is None:
+            return [Segment(block=self.block, pool="mean", size=self.num_channels)]
+        times = {"mean": 1, "std": 1, "max": 1, "prefix": self.num_prefix_tokens}
+        times["last"] = int(self.causal)
+        # no grid on places that form no square, nor a row
+        times |= {
+            pool: grid if self.in_row else grid**2 if self.side else 0
+            for pool, grid in GRIDS.items()
+        }
+        return [
+            Segment(block=self.block, pool=pool, size=times[pool] * self.num_channels)
+            for pool in pools
+            if times[pool]
+        ]
+
+
+def blank_window(spec: Input) -> Window:
+    """Return the window of an empty image, of silence, of a few words, or of zeros."""
+    content: object
+    if spec.modality == "image":
+        return np.zeros((spec.size, spec.size, 3), np.uint8)
+    if spec.modality == "sound":
+        content = Sound(samples=np.zeros(spec.min_samples, np.float32), rate_hz=spec.rate_hz)
+    elif spec.modality == "text":
+        content = "a few words, to see what comes out"
+    else:
+        content = np.zeros(spec.shape, np.float32)
+    return next(iter(decode(content, spec)))
+
+
+def block_shapes(network: Network, spec: Input, name: str) -> list[BlockShape]:
+    """Run the network once on one empty window, and read how each block's output lies in memory."""
+    import torch
+
+    found: dict[str, tuple[int, ...]] = {}
+
+    def note(block: str, output: object) -> None:
+        if not isinstance(output, torch.Tensor):
+            raise BackboneError(
+                f"Block {block!r} of backbone {name!r} gives {type(output).__name__}, not one "
+                "tensor. Choose other blocks: topwork.from_module(..., blocks=[...])."
+            )
+        found[block] = tuple(output.shape)
+
+    batch = torch.from_numpy(blank_window(spec)[None])
+    batch = batch.float().permute(0, 3, 1, 2) if spec.modality == "image" else batch
+    with listening(network, note), torch.inference_mode():
+        try:
+            network.module(batch)
+        except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
+            hint = "Give the size that it was made for (?size=...)."
+            if spec.modality != "image":
+                hint = "Give the input that it was made for."
+            raise BackboneError(
+                f"Backbone {name!r} does not run on an input of {list(batch.shape)}: {error}. {hint}"
+            ) from error
+    silent = [block for block in network.blocks if block not in found]
+    if silent:
+        raise BackboneError(
+            f"Block {silent[0]!r} of backbone {name!r} does not take part in the forward pass. "
+            "Choose other blocks: topwork.from_module(..., blocks=[...])."
+        )
+    in_row = spec.modality != "image"
+    return [_read_shape(b, found[b], network, name, in_row=in_row) for b in network.blocks]
+
+
+def _read_shape(
+    block: str, shape: tuple[int, ...], network: Network, name: str, *, in_row: bool
+) -> BlockShape:
+    form: Form | None = network.form
+    prefix = side = 0
+    if len(shape) == 2 or (len(shape) == 4 and math.prod(shape) == max(shape) and form != "NCTF"):
+        # [N, C], or a single place, whose mean is all there is to say
+        return BlockShape(block=block, form=None, num_channels=max(shape[1:]), num_places=0)
+    if len(shape) == 3 and form in ("NLC", "NCL"):
+        prefix = 0 if block in network.without_prefix else network.num_prefix_tokens
+        places, channels = (shape[1], shape[2]) if form == "NLC" else (shape[2], shape[1])
+        if not network.prefix_is_place:
+            places -= prefix
+    elif len(shape) == 4 and form == "NCTF":
+        places, channels = shape[2], shape[1] * shape[3]
+    elif len(shape) == 4 and form != "NCL":
+        form = "NHWC" if form == "NLC" else form  # patches that are not yet a row of tokens
+        height, width, channels = shape[1:] if form == "NHWC" else (*shape[2:], shape[1])
+        places, side, in_row = height * width, height if height == width else 0, False
+    else:
+        accepted = {"NLC": "[N, L, C] or [N, H, W, C]", "NCL": "[N, C, L]"}
+        raise BackboneError(
+            f"Block {block!r} of backbone {name!r} gives a tensor of shape {list(shape)}; accepted "
+            f"with form {form!r}: {accepted.get(str(form), f'{form}, four dimensions')}, or [N, C]. "
+            "Choose other blocks, or another form: topwork.from_module(..., blocks=[...], form=...)."
+        )
+    if form == "NLC" and not in_row and math.isqrt(places) ** 2 == places:
+        side = math.isqrt(places)
+    return BlockShape(
+        block=block,
+        form=form,
+        num_channels=channels,
+        num_places=places,
+        side=side,
+        in_row=in_row,
+        num_prefix_tokens=prefix,
+        prefix_is_place=network.prefix_is_place,
+        causal=network.causal,
+    )
+
+
+@contextmanager
+def listening(network: Network, hear: Callable[[str, Any], None]) -> Iterator[None]:
+    """Call `hear` with every block's output; the hooks are gone when the block ends.
+
+    The output is to be used at once, before a later layer changes it in place.
+    """
+
+    def hook(block: str) -> Callable[[Any, Any, Any], None]:
+        return lambda _module, _inputs, output: hear(block, output)
+
+    modules = dict(network.module.named_modules())
+    handles = [modules[b].register_forward_hook(hook(b)) for b in network.blocks]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
