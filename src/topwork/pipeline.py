@@ -24,6 +24,7 @@ from topwork.digests import digest_settings
 from topwork.errors import SettingError, TooFewError
 from topwork.evaluation.crossval import cross_validate, few_threads
 from topwork.evaluation.metrics import Evaluation, evaluate
+from topwork.examples.durations import median_seconds
 from topwork.examples.example import Example, ExampleSet, Modality, sort_labels
 from topwork.examples.parts import Parts, check_readable, divide
 from topwork.examples.sources import examples_from, read_examples
@@ -152,7 +153,9 @@ def train_examples(
             num_duplicates=found.num_duplicates,
             skipped=(*found.skipped, *extraction.skipped),
             ignored=dict(found.ignored),
-            typical_seconds=typical_seconds(parts.train_examples, found.modality),
+            typical_seconds=(
+                median_seconds(parts.train_examples) if found.modality == "sound" else None
+            ),
         ),
         recipe=recipe,
         notes=notes,

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from topwork.errors import ExampleError, ModalityError, SettingError
+from topwork.examples.durations import sound_seconds
 from topwork.examples.example import Example
 from topwork.examples.sound_input import SoundInput
 from topwork.examples.sounds import Sound, sound_windows
@@ -88,13 +89,16 @@ def _stretches(
     plain = SoundInput(
         rate_hz=spec.rate_hz, min_samples=size, max_samples=size, overlap_samples=size - hop
     )
+    whole = sound_seconds(example.read())
     length = 0.0
 
     def parts() -> Iterator[Example]:
         nonlocal length
         for number, samples in enumerate(sound_windows(example.read(), plain)):
             sound = Sound(samples=samples, rate_hz=spec.rate_hz)
-            length = (number * hop + size) / spec.rate_hz
+            # the last window may be filled up with silence beyond the end
+            end = (number * hop + size) / spec.rate_hz
+            length = end if whole is None else min(end, whole)
             yield replace(example, read=lambda sound=sound: sound)
 
     previous: Prediction | None = None

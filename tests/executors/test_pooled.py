@@ -12,12 +12,12 @@ from topwork.backbones.modules import from_module
 from topwork.errors import BackboneError
 from topwork.examples.decode import ImageInput
 from topwork.executors.base import POOLS
+from topwork.executors.block_shapes import BlockShape, block_shapes
 from topwork.executors.pooled import (
-    BlockShape,
-    block_shapes,
     cell_weights,
     mean_weights,
     pool_block,
+    pool_row,
     pooled_network,
 )
 
@@ -77,7 +77,7 @@ def test_pools_agree_with_numpy(form: Form, prefix: int) -> None:
         )
         assert np.allclose(part, expected, rtol=1e-4), segment
     assert start == found.shape[1]
-    assert [s.pool for s in shape.segments(POOLS)] == list(POOLS if prefix else POOLS[:-1])
+    assert [s.pool for s in shape.segments(POOLS)] == [p for p in POOLS[:-1] if p != "prefix" or prefix]
 
 
 def shape_of(
@@ -105,7 +105,7 @@ def shape_of(
         (((4, 6, 5), "NCHW"), ["mean", "std", "max"]),  # no square
         (((4, 1, 1), "NCHW"), ["mean"]),
         (((4,), "NLC"), ["mean"]),
-        (((17, 4), "NLC", 1), list(POOLS)),
+        (((17, 4), "NLC", 1), list(POOLS[:-1])),
         (((16, 4), "NLC", 1, True), ["mean", "std", "max", "grid2", "grid3"]),
         (((15, 4), "NLC", 1), ["mean", "std", "max", "prefix"]),
         (((4, 4, 9), "NLC", 1), ["mean", "std", "max", "grid2", "grid3"]),  # not yet in a row
@@ -189,3 +189,41 @@ def test_pixels_are_normalised_and_no_hook_stays(tiny: Backbone) -> None:
 def test_another_input_size_moves_no_name(tiny: Backbone) -> None:
     larger = replace(tiny, input=replace(tiny.input, size=32))
     assert pooled_network(larger, POOLS)[1] == pooled_network(tiny, POOLS)[1]
+
+
+@pytest.mark.parametrize("form", ["NLC", "NCL", "NCTF"])
+@pytest.mark.parametrize("length", [1, 2, 5, 12])
+@pytest.mark.parametrize(("prefix", "is_place"), [(0, False), (1, True), (1, False)])
+def test_rows_agree_with_numpy(form: Form, length: int, prefix: int, is_place: bool) -> None:
+    rng = np.random.default_rng(3)
+    laid: np.ndarray = rng.normal(100, 1, (2, length + prefix, 6))
+    tokens = laid  # [N, L, C]
+    if form == "NCL":
+        laid = tokens.transpose(0, 2, 1)
+    elif form == "NCTF":  # three channels of two frequencies
+        laid = tokens.reshape(2, -1, 3, 2).transpose(0, 2, 1, 3)
+    places = tokens if is_place else tokens[:, prefix:]
+    shape = BlockShape(
+        block="b", form=form, num_channels=6, num_places=places.shape[1], in_row=True,
+        num_prefix_tokens=prefix, prefix_is_place=is_place, causal=True,
+    )  # fmt: skip
+    row = torch.from_numpy(places.transpose(0, 2, 1))
+    adaptive = {
+        f"grid{n}": torch.nn.functional.adaptive_avg_pool1d(row, n).flatten(1) for n in (2, 3)
+    }
+    expected = {
+        "mean": places.mean(1),
+        "std": places.std(1),
+        "max": places.max(1),
+        "prefix": tokens[:, :prefix].reshape(2, -1),
+        "last": tokens[:, -1],
+        **{name: value.numpy() for name, value in adaptive.items()},
+    }
+    found = pool_row(torch.from_numpy(laid).float(), shape, POOLS).numpy()
+    start = 0
+    for segment in shape.segments(POOLS):
+        part = found[:, start : start + segment.size]
+        start += segment.size
+        np.testing.assert_allclose(part, expected[segment.pool], rtol=1e-4, atol=1e-4)
+    assert start == found.shape[1]
+    assert [s.pool for s in shape.segments(POOLS)] == [p for p in POOLS if p != "prefix" or prefix]
