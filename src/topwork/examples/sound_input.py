@@ -6,7 +6,7 @@ What it does not know: files, and how they are decoded.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +14,14 @@ import numpy.typing as npt
 
 from topwork.errors import SettingError
 from topwork.examples.example import Modality
+
+EXTRACTORS = (
+    "ASTFeatureExtractor",
+    "ClapFeatureExtractor",
+    "SeamlessM4TFeatureExtractor",
+    "WhisperFeatureExtractor",
+)
+"""Those of transformers that turn samples into spectrograms, and have been tried."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +53,7 @@ class SoundInput:
     overlap_samples: int = 0
     scale: float = 1.0
     normalise: bool = False
-    extractor: Mapping[str, Any] | None = None
+    extractor: Mapping[str, Any] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         """Raise SettingError on values that no sound can be brought to."""
@@ -59,6 +67,9 @@ class SoundInput:
                f"less than min_samples ({self.min_samples})")  # fmt: skip
         _check(bool(np.isfinite(self.scale)) and self.scale > 0, "scale", self.scale,
                "a number above 0")  # fmt: skip
+        if self.extractor is not None:
+            kind = self.extractor.get("feature_extractor_type")
+            _check(kind in EXTRACTORS, "extractor", kind, " or ".join(EXTRACTORS))
 
     def settings(self) -> dict[str, Any]:
         """The same as plain data, for digests and JSON."""

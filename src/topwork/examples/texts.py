@@ -5,12 +5,91 @@ What it does not know: where the text comes from, and what the network does with
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
+from tokenizers import Tokenizer
 
+from topwork.digests import digest_file
+from topwork.errors import ExampleError, WeightsError
 from topwork.examples.text_input import TextInput
 
+Tokens = npt.NDArray[np.int64]
 
-def text_windows(content: object, spec: TextInput) -> list[npt.NDArray[np.int64]]:
-    """Return the windows of a text, int64 [L] each, special tokens included."""
-    raise NotImplementedError
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Loaded:
+    """A tokenizer that neither pads nor truncates, and the special tokens it puts around a text."""
+
+    tokenizer: Tokenizer
+    before: Tokens
+    after: Tokens
+
+
+def text_windows(content: object, spec: TextInput) -> list[Tokens]:
+    """Return the windows of a text, int64 [L] each, special tokens included.
+
+    However long the text is, all of it comes back, in order: windows of `max_tokens`, the last one
+    shorter, each with the special tokens that a text of its own would have.
+
+    Raises:
+        ExampleError: it is not a str, or there is nothing in it.
+        WeightsError: the tokenizer is missing, damaged, or not the one expected.
+    """
+    if not isinstance(content, str):
+        raise ExampleError(f"it is a {type(content).__name__}; accepted is a str")
+    if not content or content.isspace():
+        raise ExampleError("the text is empty")
+    loaded = _load(spec.tokenizer, spec.tokenizer_digest)
+    text = spec.prompt + content
+    try:
+        tokens = loaded.tokenizer.encode(text, add_special_tokens=False).ids
+    except UnicodeEncodeError:  # half of a surrogate pair, as cut strings and JSON have them
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        tokens = loaded.tokenizer.encode(text, add_special_tokens=False).ids
+    num_special = len(loaded.before) + len(loaded.after)
+    if not tokens and not num_special:
+        raise ExampleError("the tokenizer finds no token in it: are there control characters only?")
+    room = spec.max_tokens - num_special
+    starts = range(0, max(len(tokens), 1), room)
+    if len(starts) == 1:
+        return [_window(loaded, np.array(tokens, np.int64))]
+    whole = np.array(tokens, np.int64)
+    return [_window(loaded, whole[i : i + room]) for i in starts]
+
+
+def _window(loaded: _Loaded, tokens: Tokens) -> Tokens:
+    return np.concatenate((loaded.before, tokens, loaded.after))
+
+
+@lru_cache(maxsize=8)
+def _load(path: Path, digest: str) -> _Loaded:
+    again = "Fetch the backbone again, or give its folder."
+    try:
+        found = digest_file(path)
+        if found != digest:
+            raise WeightsError(
+                f"The tokenizer {path} has the digest {found[:12]}..., expected {digest[:12]}...: "
+                f"it is not the one that the backbone was taken with. {again}"
+            )
+        tokenizer = Tokenizer.from_file(str(path))
+    except OSError as error:
+        raise WeightsError(
+            f"The tokenizer {path} cannot be read: {error.strerror}. {again}"
+        ) from error
+    except WeightsError:
+        raise
+    except Exception as error:  # tokenizers raises plain Exception
+        raise WeightsError(f"The tokenizer {path} is damaged: {error}. {again}") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    # Where the text's own tokens stand tells what is put before and after them.
+    around = tokenizer.encode("a")
+    inner = [i for i, special in enumerate(around.special_tokens_mask) if not special]
+    ids = np.array(around.ids, np.int64)
+    if inner:
+        return _Loaded(tokenizer=tokenizer, before=ids[: inner[0]], after=ids[inner[-1] + 1 :])
+    return _Loaded(tokenizer=tokenizer, before=ids, after=ids[:0])

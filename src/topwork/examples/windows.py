@@ -24,8 +24,8 @@ from topwork.examples.texts import text_windows
 
 Input = ImageInput | SoundInput | TextInput | ArrayInput
 Window = npt.NDArray[Any]
-"""uint8 [S, S, 3] of an image; float32 [T] (or as its extractor gives it) of a sound; int64 [L] of a
-text; float32 of the input's shape of an array."""
+"""uint8 [S, S, 3] of an image; float32 [T] (or as its extractor gives it) of a sound; int64 [L] of
+a text; float32 of the input's shape of an array."""
 
 
 def decode(content: object, spec: Input) -> Iterable[Window]:
