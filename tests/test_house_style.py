@@ -22,9 +22,9 @@ ROOMS = (
     ("heads",),
     ("evaluation",),
     ("recipe",),
-    ("model", "archive"),  # a model saves itself, and is loaded
+    ("model", "archive", "timeline"),  # a model saves itself, is loaded, and listens
     ("pipeline",),
-    ("estimator", "embedding", "demo", "cache", "console", "output"),
+    ("estimator", "embedding", "demo_data", "demo", "cache", "console", "output"),
     ("cli",),
 )
 ORDER = {name: place for place, room in enumerate(ROOMS) for name in room}

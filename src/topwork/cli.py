@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 from topwork.errors import ExampleError, SettingError, StoreError, TopworkError
 
 if TYPE_CHECKING:
-    from topwork.examples.example import Example
+    from topwork.examples.example import Example, Modality
     from topwork.model import Model, Prediction
 
 STOPPED = "Stopped. What was computed is kept: run the same command again to go on from here."
@@ -306,20 +306,25 @@ def clean(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="The folder to write the pictures to.")] = Path("demo"),
+    out: Annotated[Path, typer.Option(help="The folder to write the data to.")] = Path("demo"),
+    sound: Annotated[bool, typer.Option("--sound", help="Vowels, made here.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="Sentences that come with scipy.")] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Learn handwritten digits from 50 and from 1,000 examples, beside random weights."""
+    """Learn handwritten digits (or vowels, or sentences) from few and many examples."""
     from topwork import console
     from topwork.demo import run_demo, show_demo
 
+    if sound and text:
+        raise SettingError("--sound and --text were both given; accepted: one of them.")
+    modality: Modality = "sound" if sound else "text" if text else "image"
     with console.progress_bars(quiet=quiet or as_json) as on_progress:
-        rows = run_demo(out, on_progress=on_progress)
+        rows = run_demo(out, modality, on_progress=on_progress)
     if as_json:
         _print_json([row.to_dict() for row in rows])
     else:
-        show_demo(rows)
+        show_demo(rows, modality)
 
 
 def main() -> None:

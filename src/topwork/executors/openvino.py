@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork import files
 from topwork.backbones.base import Backbone

@@ -21,11 +21,11 @@ from topwork.examples.example import Example, Modality, Skipped
 from topwork.examples.windows import Window
 from topwork.executors.base import Executor, order_pools
 from topwork.executors.choose import open_executor, precision_of, resolve_device
+from topwork.executors.join import join
 from topwork.features.probe import choose_dtypes
 from topwork.features.shards import Layout
 from topwork.features.store import FeatureStore, Found, Space
 from topwork.features.stored import StoredTable
-from topwork.executors.join import join
 from topwork.features.stream import Vector, stream, stream_features
 from topwork.features.writer import ShardWriter
 
