@@ -134,7 +134,7 @@ class Bench:
         return np.concatenate([out.mean(0), out.max(0)])
 
     def agreement(self, name: str) -> Figure:
-        """Return how far the last level's mean and maximum are apart, as a share of their length."""
+        """Return how far the last level's mean and maximum are apart, by their length."""
         import numpy as np
 
         from topwork.executors.choose import open_executor

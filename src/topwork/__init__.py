@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from topwork.archive import load
     from topwork.backbones.base import Backbone, Card
-    from topwork.backbones.image import get_backbone
+    from topwork.backbones.named import get_backbone
     from topwork.backbones.modules import from_module
     from topwork.errors import (
         BackboneError,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "topwork.archive": ("load",),
     "topwork.backbones.base": ("Backbone", "Card"),
-    "topwork.backbones.image": ("get_backbone",),
+    "topwork.backbones.named": ("get_backbone",),
     "topwork.backbones.modules": ("from_module",),
     "topwork.errors": (
         *("BackboneError", "ColumnError", "DataError", "ExampleError", "ModalityError"),

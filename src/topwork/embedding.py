@@ -91,8 +91,8 @@ def embed(
     if not extraction.examples:
         first = extraction.skipped[0]
         raise DataError(
-            f"None of the {len(found)} {found.modality}s of {found.origin!r} can be read. The first: "
-            f"{first.name}: {first.reason}."
+            f"None of the {len(found)} {found.modality}s of {found.origin!r} can be read. The "
+            f"first: {first.name}: {first.reason}."
         )
     with files.disk_errors(f"Writing {str(path)!r}"), files.replacing(path) as temporary:
         num_numbers = write_parquet(

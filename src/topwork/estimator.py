@@ -28,8 +28,8 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Classifies images, sounds, texts or arrays with a frozen pre-trained network and a new head.
 
     Inputs `X` are lists (or object arrays) of paths, texts, PIL images, `Sound`s, arrays [H, W, 3]
-    or encoded bytes; labels `y` are text, whole numbers or truths. Features are kept on disk, so that a grid
-    search or a cross-validation computes them once.
+    or encoded bytes; labels `y` are text, whole numbers or truths. Features are kept on disk, so
+    that a grid search or a cross-validation computes them once.
 
     Args:
         backbone: a name, or a `Backbone`; None: the one that comes with Topwork for the kind of

@@ -263,8 +263,8 @@ class Model:
         )
         if not extraction.examples:
             raise DataError(
-                f"None of the {len(examples)} {found.modality}s of {found.origin!r} can be read; the first: "
-                f"{extraction.skipped[0].name}: {extraction.skipped[0].reason}."
+                f"None of the {len(examples)} {found.modality}s of {found.origin!r} can be read; "
+                f"the first: {extraction.skipped[0].name}: {extraction.skipped[0].reason}."
             )
         truth = np.array([self.classes.index(e.label or "") for e in extraction.examples], np.intp)
         groups = [e.group for e in extraction.examples]

@@ -104,7 +104,8 @@ def block_shapes(network: Network, spec: Input, name: str) -> list[BlockShape]:
             if spec.modality != "image":
                 hint = "Give the input that it was made for."
             raise BackboneError(
-                f"Backbone {name!r} does not run on an input of {list(batch.shape)}: {error}. {hint}"
+                f"Backbone {name!r} does not run on an input of {list(batch.shape)}: {error}. "
+                f"{hint}"
             ) from error
     silent = [block for block in network.blocks if block not in found]
     if silent:
@@ -136,11 +137,12 @@ def _read_shape(
         height, width, channels = shape[1:] if form == "NHWC" else (*shape[2:], shape[1])
         places, side, in_row = height * width, height if height == width else 0, False
     else:
-        accepted = {"NLC": "[N, L, C] or [N, H, W, C]", "NCL": "[N, C, L]"}
+        known = {"NLC": "[N, L, C] or [N, H, W, C]", "NCL": "[N, C, L]"}
+        accepted = known.get(str(form), f"{form}, four dimensions")
         raise BackboneError(
             f"Block {block!r} of backbone {name!r} gives a tensor of shape {list(shape)}; accepted "
-            f"with form {form!r}: {accepted.get(str(form), f'{form}, four dimensions')}, or [N, C]. "
-            "Choose other blocks, or another form: topwork.from_module(..., blocks=[...], form=...)."
+            f"with form {form!r}: {accepted}, or [N, C]. Choose other blocks, or another form: "
+            "topwork.from_module(..., blocks=[...], form=...)."
         )
     if form == "NLC" and not in_row and math.isqrt(places) ** 2 == places:
         side = math.isqrt(places)
