@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from topwork.backbones import weights
-from topwork.backbones.image import get_backbone
+from topwork.backbones.named import get_backbone
 from topwork.errors import SettingError, UnknownBackboneError, WeightsError
 
 TINY = "timm/test_vit?pretrained=false"
@@ -188,7 +188,7 @@ def test_bad_options_are_refused() -> None:
 def test_naming_a_backbone_loads_no_torch(folder: Path) -> None:
     get_backbone(TINY)  # what timm says is kept now
     code = (
-        "import sys; from topwork.backbones.image import get_backbone\n"
+        "import sys; from topwork.backbones.named import get_backbone\n"
         f"for spec in ('efficientnet-lite0', {TINY!r}, {str(folder)!r}): get_backbone(spec)\n"
         "print([m for m in ('torch', 'timm', 'openvino') if m in sys.modules])"
     )

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from tests import small
 from topwork.backbones.base import Backbone
-from topwork.backbones.image import get_backbone
+from topwork.backbones.named import get_backbone
 from topwork.backbones.restore import card_from, describe_backbone, restore_backbone
 from topwork.digests import digest_file
 from topwork.errors import WeightsError

@@ -20,6 +20,8 @@ Form = Literal["NCHW", "NHWC", "NLC", "NCL", "NCTF"]
 time and frequency: of a spectrogram, each moment is a place, and channels and frequencies together
 are its numbers."""
 
+Precision = Literal["f32", "bf16"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
@@ -90,7 +92,7 @@ class Backbone:
     input: Input
     card: Card
     architecture: Mapping[str, Any] | None = None
-    precision: Literal["f32", "bf16"] = "f32"
+    precision: Precision = "f32"
     build: Callable[[], Network] = field(repr=False, compare=False)
 
     @property

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from topwork.backbones.base import Form, Network
-from topwork.backbones.catalog import Embedded, find_family, match_blocks
+from topwork.backbones.families import find_family, match_blocks
 from topwork.backbones.spec import nearest_names
-from topwork.backbones.weights import load_tensors
+from topwork.backbones.weights import Weights, load_tensors, load_weights
 from topwork.errors import BackboneError, SettingError, UnknownBackboneError, WeightsError
 
 if TYPE_CHECKING:
@@ -30,18 +30,18 @@ REFUSED_ARGUMENTS = (
 )
 
 
-def build_embedded(entry: Embedded, path: Path) -> Network:
+def build_embedded(architecture: str, path: Path, *, name: str, size: int) -> Network:
     """Build an embedded backbone; its file's tensors are the network's, one to one, in order."""
-    module = _create(entry.architecture, entry.name, seed=0)
+    module = _create(architecture, name, seed=0)
     wanted = module.state_dict()
     tensors = list(load_tensors(path).values())[: len(wanted)]  # the classifier comes last
     if [t.shape for t in tensors] != [t.shape for t in wanted.values()]:
         raise WeightsError(
-            f"The weights in {path} do not fit {entry.architecture} of this timm version. Run: "
+            f"The weights in {path} do not fit {architecture} of this timm version. Run: "
             "pip install --upgrade topwork"
         )
     module.load_state_dict(dict(zip(wanted, tensors, strict=True)))
-    return find_blocks(module, entry.name, entry.size)
+    return find_blocks(module, name, size)
 
 
 def build_timm(
@@ -50,7 +50,7 @@ def build_timm(
     name: str,
     size: int,
     fixed_size: int | None,
-    weights: Path | None = None,
+    weights: Weights | None = None,
     seed: int = 0,
     arguments: Mapping[str, Any] | None = None,
 ) -> Network:
@@ -156,8 +156,8 @@ def _create(architecture: str, name: str, *, seed: int, **arguments: Any) -> tor
     return module.eval()
 
 
-def _load(module: torch.nn.Module, path: Path, name: str) -> None:
-    tensors: Any = load_tensors(path)
+def _load(module: torch.nn.Module, weights: Weights, name: str) -> None:
+    tensors: Any = load_weights(weights)
     # timm's own translation of older names and of position embeddings to another size
     home = sys.modules[type(module).__module__]
     translate = getattr(home, "checkpoint_filter_fn", None) or getattr(home, "_filter_fn", None)
@@ -172,7 +172,7 @@ def _load(module: torch.nn.Module, path: Path, name: str) -> None:
         problem = str(error).replace("\n", " ")[:300]
     if problem:
         raise WeightsError(
-            f"The weights in {path} are not those of backbone {name!r}, a "
+            f"The weights in {weights.paths[0]} are not those of backbone {name!r}, a "
             f"{type(module).__name__}: {problem}. Fetch config.json and the weights again, "
             "together."
         )

