@@ -7,6 +7,7 @@ What it does not know: formats that libsndfile reads.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -31,12 +32,16 @@ _MARKS = (
     (b"\x1a\x45\xdf\xa3", "WebM", ".webm"),
     (b"#!AMR", "AMR", ".amr"),
     (b"ADIF", "AAC", ".aac"),
-    (b"\xff\xf1", "AAC", ".aac"),
-    (b"\xff\xf9", "AAC", ".aac"),
+    *((bytes((0xFF, second)), "AAC", ".aac") for second in (0xF0, 0xF1, 0xF8, 0xF9)),
 )
 _PICTURES = frozenset({b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1",
                        b"msf1"})  # fmt: skip
-_CUT_OFF = ("partial file", "moov atom not found", "truncat", "end of file")
+_CUT_OFF = ("partial file", "moov atom not found", "truncat", "end of file", "ended prematurely")
+_DAMAGED = ("invalid data", "error while decoding", "error submitting packet", "corrupt")
+_LOG_BYTES = 100_000
+
+_SLACK_SECONDS = 0.25
+"""Encoders put up to 0.1 s of silence before a sound, and containers round; a decoder drops it."""
 
 _lock = threading.Lock()
 
@@ -54,19 +59,16 @@ def _find(prefix: bytes) -> tuple[str, str] | None:
 
 
 @contextmanager
-def read_other(source: Path | bytes, prefix: bytes) -> Iterator[tuple[int, Blocks]]:
-    """Give the rate in Hz of a sound, and its blocks, float32 [n, channels].
+def read_other(source: Path | bytes, prefix: bytes) -> Iterator[tuple[int, int, Blocks]]:
+    """Give a sound's rate in Hz, its number of channels, and its blocks, float32 [n, channels].
 
     Raises ExampleError where nothing on this machine can decode it, or it is damaged.
     """
     name, suffix = _find(prefix) or ("unknown", "")
+    ffmpeg = shutil.which("ffmpeg")
     with _on_disk(source, suffix) as path:
-        ffmpeg = shutil.which("ffmpeg")
-        if ffmpeg is not None:
-            with _ffmpeg(ffmpeg, path, name) as opened:
-                yield opened
-            return
-        with _audioread(path, name) as opened:
+        decoder = _ffmpeg(ffmpeg, path, name) if ffmpeg is not None else _audioread(path, name)
+        with decoder as opened:
             yield opened
 
 
@@ -87,58 +89,76 @@ def _on_disk(source: Path | bytes, suffix: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _ffmpeg(ffmpeg: str, path: Path, name: str) -> Iterator[tuple[int, Blocks]]:
+def _ffmpeg(ffmpeg: str, path: Path, name: str) -> Iterator[tuple[int, int, Blocks]]:
     """Decode by the ffmpeg command, to the one format that tells rate and channels in a pipe."""
-    command = [ffmpeg, "-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe",
-               "-i", str(path), "-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "-"]  # fmt: skip
-    with tempfile.TemporaryFile() as complaints:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints
-        )
+    command = [ffmpeg, "-nostdin", "-nostats", "-hide_banner", "-v", "level+info",
+               "-protocol_whitelist", "file,pipe", "-i", str(path), "-map", "0:a:0",
+               "-c:a", "pcm_f32be", "-f", "au", "-"]  # fmt: skip
+    with tempfile.TemporaryFile() as log, subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log
+    ) as process:  # fmt: skip
         try:
-            with process.stdout or tempfile.TemporaryFile() as pipe:
-                head = pipe.read(24)
-                if len(head) < 24 or head[:4] != b".snd":
-                    process.wait()
-                    raise ExampleError(_ffmpeg_reason(name, complaints))
-                offset, _, _, rate_hz, num_channels = struct.unpack(">5I", head[4:])
-                pipe.read(offset - 24)
-                yield rate_hz, _ffmpeg_blocks(process, pipe, num_channels, name, complaints)
+            pipe: Any = process.stdout
+            head = pipe.read(24)
+            if len(head) < 24 or head[:4] != b".snd":
+                process.wait()
+                raise ExampleError(_reason(name, _said(log)))
+            offset, _, _, rate_hz, num_channels = struct.unpack(">5I", head[4:])
+            pipe.read(offset - 24)
+            blocks = _ffmpeg_blocks(pipe, rate_hz, num_channels)
+            yield rate_hz, num_channels, _whole(blocks, process, rate_hz, name, log)
         finally:
             process.kill()  # does nothing where it has ended
-            process.wait()
 
 
-def _ffmpeg_blocks(
-    process: subprocess.Popen[bytes], pipe: IO[bytes], num_channels: int, name: str,
-    complaints: IO[bytes],
-) -> Blocks:  # fmt: skip
-    num_bytes = max(1, _BLOCK_BYTES // (4 * num_channels)) * 4 * num_channels
-    while data := pipe.read(num_bytes):
-        whole = len(data) - len(data) % (4 * num_channels)
-        yield np.frombuffer(data[:whole], ">f4").astype(np.float32).reshape(-1, num_channels)
-    if process.wait() or _said(complaints):
-        raise ExampleError(_ffmpeg_reason(name, complaints))
+def _ffmpeg_blocks(pipe: IO[bytes], rate_hz: int, num_channels: int) -> Blocks:
+    frame_bytes = 4 * num_channels
+    while data := pipe.read(_BLOCK_BYTES // frame_bytes * frame_bytes):
+        whole = data[: len(data) // frame_bytes * frame_bytes]
+        yield np.frombuffer(whole, ">f4").astype(np.float32).reshape(-1, num_channels)
 
 
-def _said(complaints: IO[bytes]) -> str:
-    complaints.seek(0)
-    return complaints.read(10_000).decode("utf-8", "replace").strip()
+def _whole(
+    blocks: Blocks, process: subprocess.Popen[bytes], rate_hz: int, name: str, log: IO[bytes]
+) -> Blocks:
+    """Pass them on. Raises ExampleError where ffmpeg lost some, or fewer came than it said."""
+    num_frames = 0
+    for block in blocks:
+        num_frames += len(block)
+        yield block
+    status, said = process.wait(), _said(log)
+    lines = [line for line in said.lower().splitlines() if "[error]" in line or "[fatal]" in line]
+    if status or any(word in line for line in lines for word in (*_CUT_OFF, *_DAMAGED)):
+        raise ExampleError(_reason(name, said))
+    length = re.search(r"Duration: (\d+):(\d+):([\d.]+)", said)
+    if length is not None and "Estimating duration" not in said:
+        hours, minutes, seconds = (float(number) for number in length.groups())
+        promised = 3600 * hours + 60 * minutes + seconds
+        seconds = num_frames / rate_hz
+        if seconds < promised - _SLACK_SECONDS:
+            raise ExampleError(
+                f"it ends early: its header promises {promised:.2f} s, {seconds:.2f} s came. The "
+                "file is cut off or was not fully copied"
+            )
 
 
-def _ffmpeg_reason(name: str, complaints: IO[bytes]) -> str:
-    said = _said(complaints)
-    if any(word in said.lower() for word in _CUT_OFF):
+def _said(log: IO[bytes]) -> str:
+    log.seek(0)
+    return log.read(_LOG_BYTES).decode("utf-8", "replace")
+
+
+def _reason(name: str, said: str) -> str:
+    lines = [line for line in said.splitlines() if "[error]" in line or "[fatal]" in line]
+    if any(word in line.lower() for line in lines for word in _CUT_OFF):
         return "it ends early: the file is cut off or was not fully copied"
-    if "matches no streams" in said:
+    if any("matches no streams" in line for line in lines):
         return f"there is no sound in it ({name})"
-    return (
-        f"it begins like {name}, but it is damaged ({said.splitlines()[-1] if said else 'empty'})"
-    )
+    last = lines[0].rpartition("]")[2].strip() if lines else "ffmpeg gives no reason"
+    return f"it begins like {name}, but it is damaged ({last})"
 
 
 @contextmanager
-def _audioread(path: Path, name: str) -> Iterator[tuple[int, Blocks]]:
+def _audioread(path: Path, name: str) -> Iterator[tuple[int, int, Blocks]]:
     import audioread
 
     backends = _backends()
@@ -153,7 +173,7 @@ def _audioread(path: Path, name: str) -> Iterator[tuple[int, Blocks]]:
             "ffmpeg`), or save the recording as WAV or FLAC"
         )
     with opened as file:
-        yield int(file.samplerate), _audioread_blocks(file, name)
+        yield int(file.samplerate), int(file.channels), _audioread_blocks(file, name)
 
 
 def _audioread_blocks(file: Any, name: str) -> Blocks:
