@@ -14,7 +14,7 @@ def example(name, label="a", split=None, group=None):
 
 
 def source(*examples):
-    return ExampleSet(examples=examples, origin="photos")
+    return ExampleSet(examples=examples, modality="sound", origin="photos")
 
 
 def two(split, group=None):
@@ -54,6 +54,7 @@ def test_what_cannot_be_learned_from():
 
 def test_a_class_that_lost_all_its_examples():
     wanted = two(None)
-    check_readable(wanted, wanted, [])
-    with pytest.raises(TooFewError, match=r"No image can be read of 1 of the classes: b. .*2: cut"):
-        check_readable(wanted, wanted[:1], [Skipped(name="2", reason="cut off")])
+    check_readable(wanted, wanted, [], modality="sound")
+    lost = [Skipped(name="2", reason="cut off")]
+    with pytest.raises(TooFewError, match=r"No sound can be read of 1 of the classes: b. .*2: cut"):
+        check_readable(wanted, wanted[:1], lost, modality="sound")

@@ -1,153 +1,48 @@
-"""Finds images in folders, a folder per class, and counts what it passes over.
+"""Finds the inputs in folders, a folder per class, and tells of which kind they are.
 
-What it does not know: tables, and whether an image can be decoded.
+What it does not know: tables, and whether an input can be decoded.
 """
 
 from __future__ import annotations
 
-import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from topwork.digests import digest_file
-from topwork.errors import ModalityError, SourceError
-from topwork.examples.decode import read_file
-from topwork.examples.example import Skipped, Split
+from topwork.errors import DataError, ModalityError, SourceError
+from topwork.examples.contents import found_file
+from topwork.examples.example import Modality, Skipped, Split
 from topwork.examples.identity import SPLIT_NAMES, Found, clean_text
 from topwork.examples.kinds import (
-    IMAGE_SUFFIXES,
-    PREFIX_BYTES,
-    SOUND_SUFFIXES,
-    TEXT_SUFFIXES,
-    image_format,
+    ARCHIVE_SUFFIX,
+    DOCUMENT_SUFFIXES,
+    TABLE_SUFFIXES,
+    counted,
+    modality_of,
     suffix_of,
+    with_article,
 )
+from topwork.examples.mixture import Seen, as_meant, most, one_kind
+from topwork.examples.walk import Walk
 
 LAYOUTS = (
-    "Accepted: a folder per class (data/cat/1.jpg, data/dog/2.jpg); the same below train, "
-    "validation and test; a table (.csv, .tsv, .jsonl, .parquet) with a file and a label column; "
-    "or a folder with metadata.csv"
+    "Accepted: a folder per class of images (data/cat/1.jpg, data/dog/2.jpg), sounds (.wav, "
+    ".flac, .mp3), texts (.txt) or arrays (.npy); the same below train, validation and test; a "
+    "table (.csv, .tsv, .jsonl, .parquet) with a label column and one of files, texts or arrays; "
+    "a folder with metadata.csv; or arrays and labels in one .npz"
 )
-EMPTY = "the file is empty (0 bytes)"
-_SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})
-_SYSTEM_FOLDERS = frozenset({"__macosx", "$recycle.bin", "system volume information"})
+NOT_PLAIN = "Only plain text is read: save it as .txt (pdftotext, pandoc or your editor can)"
 
 
-class Walk:
-    """One walk over a folder: what it has seen, so that it enters each real folder once."""
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    """A file in a class's folder; `modality` is None where it is of no known kind."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.ignored: Counter[str] = Counter()
-        self.skipped: list[Skipped] = []
-        self.other_suffixes: Counter[str] = Counter()
-        self._entered: set[tuple[int, int]] = set()
-        self._real_root = root.resolve()
-        self._enter(root)
-
-    def children(self, folder: Path) -> tuple[list[Path], list[Path]]:
-        """Return its subfolders and its files, each sorted, without those passed over."""
-        folders: list[Path] = []
-        files: list[Path] = []
-        for path in sorted(folder.iterdir()):
-            passed_over = _passed_over(path.name)
-            if path.is_dir():
-                reason = f"{passed_over} folder" if passed_over else self._second_way_in(path)
-            else:
-                reason = f"{passed_over} file" if passed_over else None
-            if reason:
-                self.ignored[reason] += 1
-            elif path.is_dir():
-                folders.append(path)
-            else:
-                files.append(path)
-        return folders, files
-
-    def images(self, folder: Path) -> Iterator[Path]:
-        """Yield the images in and below a folder, its files before those of its subfolders."""
-        if not self._enter(folder):
-            self.ignored["link to a folder already read"] += 1
-            return
-        try:
-            folders, files = self.children(folder)
-        except PermissionError:
-            self.skipped.append(Skipped(name=self.name(folder), reason="no permission to read it"))
-            return
-        if not folders and not files:
-            self.ignored["empty folder"] += 1
-        for path in files:
-            if self.is_image(path):
-                yield path
-        for path in folders:
-            yield from self.images(path)
-
-    def name(self, path: Path) -> str:
-        """How a person finds it: the path below the root, with `/` on every system."""
-        return clean_text(path.relative_to(self.root).as_posix())
-
-    def _enter(self, folder: Path) -> bool:
-        status = folder.stat()
-        key = (status.st_dev, status.st_ino)
-        new = key not in self._entered
-        self._entered.add(key)
-        return new
-
-    def _second_way_in(self, folder: Path) -> str | None:
-        """The reason to pass over a link to a folder that is, or holds, one read anyway."""
-        if not folder.is_symlink():
-            return None
-        real = folder.resolve()
-        if self._real_root.is_relative_to(real):
-            return "link to a folder above"
-        if real.is_relative_to(self._real_root):
-            parts = real.relative_to(self._real_root).parts
-            if not any(_passed_over(part) for part in parts):
-                return "link to a folder already read"
-        return None
-
-    def ignore_other(self, path: Path) -> None:
-        """Count a file that is no image."""
-        suffix = clean_text(suffix_of(path.name)) or "no suffix"
-        self.other_suffixes[suffix] += 1
-        self.ignored[f"not an image ({suffix})"] += 1
-
-    def is_image(self, path: Path) -> bool:
-        """Whether a file is to be used; counts or reports it where it is not."""
-        suffix = suffix_of(path.name)
-        if suffix and suffix not in IMAGE_SUFFIXES:
-            self.ignore_other(path)
-            return False
-        try:
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
-                self.ignored["not a regular file"] += 1
-                return False
-            if not suffix and image_format(_prefix(path)) is None:
-                self.ignore_other(path)
-                return False
-        except FileNotFoundError:
-            reason = "a link to a file that is not there"
-        except OSError as error:
-            reason = f"the file cannot be read: {error.strerror}"
-        else:
-            if status.st_size:
-                return True
-            reason = EMPTY
-        self.skipped.append(Skipped(name=self.name(path), reason=reason))
-        return False
-
-
-def found_file(path: Path, name: str, *, label: str | None = None, **known: object) -> Found:
-    """Return the input that a file is."""
-    return Found(
-        name=name,
-        digest=partial(digest_file, path),
-        read=partial(read_file, path),
-        label=label,
-        **known,  # type: ignore[arg-type]
-    )
+    path: Path
+    folder: Path
+    split: Split | None
+    modality: Modality | None
 
 
 def split_folders(walk: Walk) -> dict[Path, Split]:
@@ -158,94 +53,132 @@ def split_folders(walk: Walk) -> dict[Path, Split]:
     return known if len(known) == len(splits) and "train" in known.values() else {}
 
 
-def read_class_folders(root: Path) -> tuple[list[Found], Walk]:
-    """Return the images of `root/<class>/` or `root/<split>/<class>/`, at any depth below.
+def read_class_folders(root: Path, meant: Modality | None) -> tuple[Modality, list[Found], Walk]:
+    """Return the inputs of `root/<class>/` or `root/<split>/<class>/`, at any depth below.
+
+    Which kind they are of, and which files are strays, is told by `one_kind`. `meant` is what the
+    backbone takes, where one was named.
 
     Raises:
-        SourceError: there are no images, or they are in no class's folder.
-        ModalityError: there are none, but sounds or texts.
+        SourceError: there are no inputs, or they are in no class's folder.
+        ModalityError: they are of several kinds, or documents that are not plain text.
     """
-    splits = split_folders(Walk(root))
     walk = Walk(root)
+    files, loose = _list_files(walk)
+    kind = _kind_of(files, f"The folder {clean_text(str(root))!r}")
     found: list[Found] = []
-    tops: Sequence[tuple[Path, Split | None]] = list(splits.items()) or [(root, None)]
-    loose: list[Path] = []
-    if splits:
-        loose += walk.children(root)[1]
-    for top, split in tops:
-        classes, files = walk.children(top)
-        loose += files
-        for folder in classes:
-            label = clean_text(folder.name)
-            for path in walk.images(folder):
-                found.append(found_file(path, walk.name(path), label=label, split=split))
-    num_loose = 0
-    for path in loose:
-        if suffix_of(path.name) in IMAGE_SUFFIXES:
-            num_loose += 1
-            walk.ignored["image outside the class folders"] += 1
+    for one in files:
+        if kind is not None and one.modality == kind:
+            # Of an empty text, the reason is given when it is read.
+            if walk.usable(one.path, empty=kind == "text"):
+                label = clean_text(one.folder.name)
+                name = walk.name(one.path)
+                found.append(found_file(one.path, name, kind, label=label, split=one.split))
+        elif kind in (None, "text") and suffix_of(one.path.name) in DOCUMENT_SUFFIXES:
+            reason = f"{suffix_of(one.path.name)} documents are not read. {NOT_PLAIN}"
+            walk.skipped.append(Skipped(name=walk.name(one.path), reason=reason))
         else:
-            walk.ignore_other(path)
-    if not found and not walk.skipped:
-        raise _no_images(walk, loose, num_loose)
-    return found, walk
+            walk.ignore_other(one.path, kind)
+    for path in loose:
+        if kind is not None and modality_of(path.name) == kind:
+            walk.ignored[f"{kind} outside the class folders"] += 1
+        else:
+            walk.ignore_other(path, kind)
+    documents = [one.path for one in files if suffix_of(one.path.name) in DOCUMENT_SUFFIXES]
+    if not found and (not walk.skipped or (kind is None and documents)):
+        raise _no_inputs(walk, loose, documents)
+    return as_meant(kind or meant or "image", meant), found, walk
 
 
-def images_below(root: Path) -> list[Path]:
-    """Return every image in and below a folder, sorted. Raises SourceError if there is none."""
+def files_below(root: Path, modality: Modality) -> list[Path]:
+    """Return every file of this kind in and below a folder, sorted.
+
+    Raises SourceError if there is none, ModalityError if there are others.
+    """
     walk = Walk(root)
     folders, files = walk.children(root)
-    paths = [path for path in files if walk.is_image(path)]
     for folder in folders:
-        paths.extend(walk.images(folder))
-    if not paths:
-        raise SourceError(f"There is no image in or below the folder {clean_text(str(root))!r}.")
-    return sorted(paths)
+        files.extend(walk.files(folder))
+    kinds: dict[Path, Modality | None] = {}
+    for path in files:
+        if suffix_of(path.name):
+            kinds[path] = modality_of(path.name)
+        elif modality != "text" and walk.usable(path, empty=True):
+            kinds[path] = walk.kind(path)
+    empty = modality == "text"
+    paths = [p for p, kind in kinds.items() if kind == modality and walk.usable(p, empty=empty)]
+    if paths:
+        return sorted(paths)
+    origin = f"in or below the folder {clean_text(str(root))!r}"
+    counts = Counter(kind for kind in kinds.values() if kind is not None)
+    others = " and ".join(counted(n, kind) for kind, n in counts.items() if kind != modality)
+    if others:
+        raise ModalityError(
+            f"There is no {modality} {origin}, but {others}. The model takes {modality}s: give it "
+            "a folder of these."
+        )
+    raise SourceError(f"There is no {modality} {origin}. Give a folder that holds {modality}s.")
 
 
-def _no_images(walk: Walk, loose: Sequence[Path], num_loose: int) -> SourceError | ModalityError:
+def _list_files(walk: Walk) -> tuple[list[_File], list[Path]]:
+    """Return the files in the folders of classes, and those outside them."""
+    splits = split_folders(Walk(walk.root))
+    tops: Sequence[tuple[Path, Split | None]] = list(splits.items()) or [(walk.root, None)]
+    files: list[_File] = []
+    loose: list[Path] = []
+    if splits:
+        loose += walk.children(walk.root)[1]
+    for top, split in tops:
+        folders, outside = walk.children(top)
+        loose += outside
+        for folder in folders:
+            for path in walk.files(folder):
+                if suffix_of(path.name) or walk.usable(path, empty=True):
+                    kind = walk.kind(path)
+                    files.append(_File(path=path, folder=folder, split=split, modality=kind))
+    return files, loose
+
+
+def _kind_of(files: Sequence[_File], origin: str) -> Modality | None:
+    """The kind of the files; any file that is no more than plain text by its look counts last."""
+    seen = [
+        Seen(path=one.path, folder=one.folder, modality=one.modality)
+        for one in files
+        if one.modality is not None
+    ]
+    sure = [one for one in seen if one.modality != "text" or suffix_of(one.path.name)]
+    return one_kind(sure or seen, origin)
+
+
+def _no_inputs(walk: Walk, loose: Sequence[Path], documents: Sequence[Path]) -> DataError:
     origin = repr(clean_text(str(walk.root)))
-    tables = [p.name for p in loose if suffix_of(p.name) in (".csv", ".tsv", ".jsonl")]
-    if tables and num_loose:
-        return SourceError(
-            f"{origin} has no folders of classes, but {num_loose} images and a table. Give the "
-            f"table itself: {clean_text(str(walk.root / tables[0]))}"
-        )
-    if num_loose:
-        return SourceError(
-            f"{origin} holds {num_loose} images directly, with nothing that says their class. "
-            f"{LAYOUTS}. Move the images into a folder per class."
-        )
-    raise_other_modality(origin, walk.other_suffixes)
+    tables = [p for p in loose if suffix_of(p.name) in (*TABLE_SUFFIXES, ARCHIVE_SUFFIX)]
+    kinds = Counter(kind for kind in (modality_of(path.name) for path in loose) if kind)
+    some = counted(kinds[most(kinds)], most(kinds)) if kinds else ""
     if tables:
         return SourceError(
-            f"{origin} has no images, but a table. Give the table itself: "
-            f"{clean_text(str(walk.root / tables[0]))}"
+            f"{origin} has no folders of classes, but {some + ' and ' if some else ''}a table. "
+            f"Give the table itself: {clean_text(str(tables[0]))}"
+        )
+    if documents:
+        suffixes = Counter(suffix_of(path.name) for path in documents)
+        listed = ", ".join(f"{count} {suffix}" for suffix, count in suffixes.items())
+        return ModalityError(f"{origin} holds documents ({listed}). {NOT_PLAIN}. {LAYOUTS}.")
+    if some:
+        return SourceError(
+            f"{origin} holds {some} directly, with nothing that says the class. {LAYOUTS}. Move "
+            f"the {most(kinds)}s into a folder per class."
         )
     seen = ", ".join(f"{count} {reason}" for reason, count in walk.ignored.most_common(5))
-    return SourceError(f"{origin} holds no images (found: {seen or 'nothing'}). {LAYOUTS}.")
+    return SourceError(
+        f"{origin} holds no images, sounds, texts or arrays (found: {seen or 'nothing'}). "
+        f"{LAYOUTS}."
+    )
 
 
-def raise_other_modality(origin: str, suffixes: Counter[str]) -> None:
-    """Raise ModalityError where these suffixes, none of an image, are those of sounds or texts."""
-    for kind, known in (("sound", SOUND_SUFFIXES), ("text", TEXT_SUFFIXES)):
-        seen = {suffix: count for suffix, count in suffixes.items() if suffix in known}
-        if seen:
-            counts = ", ".join(f"{count} {suffix} files" for suffix, count in seen.items())
-            raise ModalityError(
-                f"{origin} looks like {kind} ({counts}) and holds no images; images are what is "
-                f"accepted. {LAYOUTS}."
-            )
-
-
-def _passed_over(name: str) -> str | None:
-    if name.startswith("."):
-        return "hidden"
-    if name.lower() in _SYSTEM_NAMES or name.lower() in _SYSTEM_FOLDERS:
-        return "system"
-    return None
-
-
-def _prefix(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(PREFIX_BYTES)
+def other_kind(name: str, kind: Modality, modality: Modality) -> ModalityError:
+    """The refusal of one file that is of another kind than the model takes."""
+    return ModalityError(
+        f"The input {name!r} is {with_article(kind)}; the model takes {modality}s. Give it "
+        f"{with_article(modality)}, or use a model for {kind}s."
+    )

@@ -19,7 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from topwork.errors import SourceError
-from topwork.examples.example import Example, ExampleSet, Skipped, Split
+from topwork.examples.example import Example, ExampleSet, Modality, Skipped, Split
+from topwork.examples.kinds import with_article
 
 Progress = Callable[[int, int], None]
 """Called with how many inputs have been looked at, and how many there are."""
@@ -49,14 +50,14 @@ class Found:
 
     Attributes:
         order: examples are sorted by it, and by name where it is None: row 10 comes after row 9.
-        digest: computes the SHA-256 of its content; raises OSError, ExampleError or ValueError
-            where it cannot be read.
+        digest: the SHA-256 of its content, or what computes it, and raises OSError, ExampleError
+            or ValueError where it cannot be read.
         name, read, label, group, split: as in `Example`.
     """
 
     name: str
     order: tuple[str, int] | None = None
-    digest: Callable[[], str]
+    digest: str | Callable[[], str]
     read: Callable[[], object]
     label: str | None = None
     group: str | None = None
@@ -77,6 +78,7 @@ class Found:
 def gather(
     found: Sequence[Found],
     *,
+    modality: Modality,
     origin: str,
     skipped: Iterable[Skipped] = (),
     ignored: Counter[str] | None = None,
@@ -89,28 +91,34 @@ def gather(
     """
     left_out = list(skipped)
     ordered = sorted(found, key=lambda one: one.order or (one.name, 0))
-    copies: dict[str, list[Found]] = {}
-    for one, result in zip(ordered, hash_all(ordered, on_progress), strict=True):
+    digests = hash_all(ordered, on_progress)
+    repeated: dict[str, list[int]] = {
+        digest: [] for digest, count in _repeats(digests).items() if count > 1
+    }
+    kept: list[int] = []  # places in `ordered`
+    for place, result in enumerate(digests):
         if isinstance(result, Skipped):
             left_out.append(result)
+        elif result in repeated:
+            repeated[result].append(place)
         else:
-            copies.setdefault(result, []).append(one)
-    digests: dict[int, str] = {}  # of those that are kept, by id
+            kept.append(place)
     num_duplicates = 0
-    for digest, same in copies.items():
+    for places in repeated.values():
+        same = [ordered[place] for place in places]
         chosen = _choose(same)
-        if chosen is not None:
-            digests[id(chosen)] = digest
+        kept += [place for place in places if ordered[place] is chosen]
         for one in same:
             conflict = _conflict(one, chosen, same)
             if conflict:
                 left_out.append(Skipped(name=one.name, reason=conflict))
             elif one is not chosen:
                 num_duplicates += 1
-    if not digests:
-        raise SourceError(_nothing_left(origin, left_out))
+    if not kept:
+        raise SourceError(_nothing_left(origin, left_out, modality))
     return ExampleSet(
-        examples=tuple(one.example(digests[id(one)]) for one in ordered if id(one) in digests),
+        examples=tuple(ordered[place].example(str(digests[place])) for place in sorted(kept)),
+        modality=modality,
         origin=origin,
         skipped=tuple(sorted(left_out, key=lambda s: (s.name, s.reason))),
         ignored=ignored if ignored is not None else Counter(),
@@ -118,12 +126,16 @@ def gather(
     )
 
 
+def _repeats(digests: Sequence[str | Skipped]) -> Counter[str]:
+    return Counter(digest for digest in digests if isinstance(digest, str))
+
+
 def hash_all(found: Sequence[Found], on_progress: Progress | None = None) -> list[str | Skipped]:
     """Return each one's digest in order, or the reason why it cannot be read."""
 
     def digest_of(one: Found) -> str | Skipped:
         try:
-            return one.digest()
+            return one.digest if isinstance(one.digest, str) else one.digest()
         except OSError as error:
             reason = f"the file cannot be read: {error.strerror or error}"
         except ValueError as error:  # an ExampleError; or a NUL character in a path
@@ -183,9 +195,12 @@ def _conflict(one: Found, chosen: Found | None, same: Sequence[Found]) -> str | 
     return None
 
 
-def _nothing_left(origin: str, skipped: Sequence[Skipped]) -> str:
+def _nothing_left(origin: str, skipped: Sequence[Skipped], modality: Modality) -> str:
     if not skipped:
-        return f"{origin} holds no examples. Accepted: at least one labelled image."
+        return (
+            f"{origin} holds no examples. Accepted: at least {with_article(modality)} with a label "
+            "of each of two classes."
+        )
     first = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:3])
     return (
         f"None of the {len(skipped)} inputs in {origin} can be used. The first: {first}. "

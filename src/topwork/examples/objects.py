@@ -1,4 +1,4 @@
-"""Makes examples of what a Python program holds: paths, encoded bytes, PIL images and arrays.
+"""Makes examples of what a Python program holds: paths, bytes, images, sounds, texts and arrays.
 
 What it does not know: tables, and folders of classes.
 """
@@ -6,7 +6,8 @@ What it does not know: tables, and folders of classes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,43 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from topwork.digests import digest_bytes, digest_file
-from topwork.errors import SettingError, SourceError
+from topwork.digests import digest_bytes
+from topwork.errors import ExampleError, SettingError
 from topwork.examples.columns import plain_text
-from topwork.examples.decode import load_image, read_file
-from topwork.examples.example import Example, ExampleSet, Skipped
-from topwork.examples.folders import images_below
-from topwork.examples.identity import Found, Progress, clean_text, gather, hash_all
+from topwork.examples.contents import (
+    FileDigest,
+    Held,
+    Unusable,
+    array_digest,
+    check_numbers,
+    check_text,
+    found_file,
+    part_digest,
+    sound_digest,
+    text_digest,
+)
+from topwork.examples.decode import load_image
+from topwork.examples.example import ExampleSet, Modality, Skipped
+from topwork.examples.identity import Found, Progress, clean_text, gather
+from topwork.examples.kinds import PREFIX_BYTES, modality_of, sniff, suffix_of
+from topwork.examples.mixture import as_meant, most, refuse_mixture
+from topwork.examples.sounds import Sound, SoundFile
 
-_SINGLE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image)
-ACCEPTED = "a path, encoded bytes, a PIL image, or a NumPy array [height, width, 3]"
+ACCEPTED: dict[Modality | None, str] = {
+    "image": "a path, encoded bytes, a PIL image, or a NumPy array [height, width, 3]",
+    "sound": (
+        "a path, encoded bytes, Sound(samples=..., rate_hz=...), or "
+        "{'array': ..., 'sampling_rate': ...}"
+    ),
+    "text": "a str, which is the text itself, or the pathlib.Path of a .txt file",
+    "array": "a NumPy array, or the path of a .npy file",
+    None: (
+        "a path, encoded bytes, a PIL image, a NumPy array [height, width, 3], "
+        "Sound(samples=..., rate_hz=...), or a str that is a text"
+    ),
+}
+_MAX_PATH = 4096
+_Bytes = (bytes, bytearray, memoryview)
 
 
 def examples_from(
@@ -32,20 +60,31 @@ def examples_from(
     labels: Iterable[object],
     groups: Iterable[object] | None = None,
     *,
+    modality: Modality | None = None,
     on_progress: Progress | None = None,
 ) -> ExampleSet:
-    """Return labelled examples of inputs in memory or on disk.
+    """Return labelled examples of inputs in memory or on disk, all of one kind.
 
     Args:
-        inputs: paths, encoded bytes, PIL images, arrays; mixed as you like.
+        inputs: paths, encoded bytes, PIL images, arrays [H, W, 3], `Sound`s, or datasets' `{array,
+            sampling_rate}`. A str is a file if one of this name exists or it has the suffix of
+            one, else a text.
         labels: one for each input; text, whole numbers or truths. None or NaN: skipped.
         groups: one for each input (patient, speaker), or None where it has none.
+        modality: of a backbone that was named: for one of texts, every str is a text; for one of
+            arrays, every array is an input, whatever its shape; else a str is a path.
         on_progress: called with how many have been hashed, and how many there are.
 
     Raises:
         SettingError: the numbers differ, or an input is of another type.
+        ModalityError: they are of several kinds.
         SourceError: none of them can be used.
     """
+    if isinstance(inputs, str | os.PathLike | bytes):
+        raise SettingError(
+            f"The inputs are one {type(inputs).__name__}; with labels, a list is accepted: one "
+            "input for each label. A folder or table has its own labels: give it alone."
+        )
     things = list(inputs)
     kinds = list(labels)
     clans = list(groups) if groups is not None else [None] * len(things)
@@ -55,95 +94,208 @@ def examples_from(
                 f"{len(things)} inputs came with {len(values)} {name}; accepted: one for each "
                 "input, in the same order."
             )
+    main, sure = _kinds(things, modality)
     found: list[Found] = []
     skipped: list[Skipped] = []
     for place, (thing, kind, clan) in enumerate(zip(things, kinds, clans, strict=True)):
-        one = _found(place, thing)
+        known: dict[str, str | None] = {}
         try:
-            label, group = plain_text(kind), plain_text(clan)
+            known = {"label": plain_text(kind), "group": plain_text(clan)}
         except TypeError as error:
             raise SettingError(f"The label or group of input {place}: {error}.") from error
-        if label is None:
+        one = found_object(place, thing, sure[place] or main, **known)
+        if one.label is None:
             skipped.append(Skipped(name=one.name, reason="no label"))
-            continue
-        found.append(
-            Found(
-                name=one.name,
-                order=one.order,
-                digest=one.digest,
-                read=one.read,
-                label=label,
-                group=group,
-            )
-        )
-    return gather(found, origin="the inputs", skipped=skipped, on_progress=on_progress)
-
-
-def read_inputs(inputs: object, *, on_progress: Progress | None = None) -> list[Example]:
-    """Return unlabelled examples to predict, in the order given; repeats stay.
-
-    Args:
-        inputs: one input or many: paths, encoded bytes, PIL images, arrays, or an array
-            [N, H, W, C] of many. A folder stands for all images in and below it, sorted.
-        on_progress: called with how many have been hashed, and how many there are.
-
-    Raises:
-        SettingError: an input is of another type.
-        SourceError: a path is not there, or cannot be read.
-    """
-    found: list[Found] = []
-    for thing in _many(inputs):
-        if isinstance(thing, str | os.PathLike) and Path(thing).is_dir():
-            found.extend(_found(0, path) for path in images_below(Path(thing)))
         else:
-            found.append(_found(len(found), thing))
-    examples: list[Example] = []
-    for one, digest in zip(found, hash_all(found, on_progress), strict=True):
-        if isinstance(digest, Skipped):
-            raise SourceError(
-                f"The input {one.name!r}: {digest.reason}. Check its path; accepted: {ACCEPTED}, "
-                "or a folder."
-            )
-        examples.append(one.example(digest))
-    return examples
-
-
-def _many(inputs: object) -> Sequence[object]:
-    if isinstance(inputs, _SINGLE):
-        return [inputs]
-    if isinstance(inputs, np.ndarray):
-        return list(inputs) if inputs.ndim == 4 or inputs.dtype == object else [inputs]
-    if isinstance(inputs, Iterable) and not isinstance(inputs, dict):
-        return list(inputs)
-    raise SettingError(
-        f"The inputs are a {type(inputs).__name__}; accepted: {ACCEPTED}, or a list of these."
+            found.append(one)
+    return gather(
+        found,
+        modality=as_meant(main, modality),
+        origin="the inputs",
+        skipped=skipped,
+        on_progress=on_progress,
     )
 
 
-def _found(place: int, thing: object) -> Found:
-    """The input that an object is, without a label."""
-    if isinstance(thing, str | os.PathLike):
+def kind_of_object(place: int, thing: object, meant: Modality | None) -> Modality | None:
+    """Return the kind of input that an object is; None where its content does not tell.
+
+    Raises SettingError where it is none.
+    """
+    if isinstance(thing, str):
+        if meant is not None:
+            return "text" if meant == "text" else _kind_of_path(Path(thing))
+        return _kind_of_path(Path(thing)) if _names_file(thing) else "text"
+    if isinstance(thing, os.PathLike):
+        return _kind_of_path(Path(thing))
+    if isinstance(thing, _Bytes):
+        kind = sniff(bytes(memoryview(thing)[:PREFIX_BYTES]))
+        return kind if kind in ("image", "sound") else None
+    if isinstance(thing, Image.Image):
+        return "image"
+    if isinstance(thing, Sound | SoundFile):
+        return "sound"
+    if isinstance(thing, Mapping):
+        return _kind_of_dict(place, thing, meant)
+    if meant == "array" and (isinstance(thing, list | tuple) or hasattr(thing, "__array__")):
+        thing = np.asarray(thing)
+    if isinstance(thing, np.ndarray):
+        return _kind_of_array(place, thing, meant)
+    raise SettingError(f"Input {place} is a {type(thing).__name__}; accepted: {ACCEPTED[meant]}.")
+
+
+def found_object(place: int, thing: object, modality: Modality, **known: str | None) -> Found:
+    """Return the input that an object of this kind is; `known` as in `Found`."""
+    if isinstance(thing, os.PathLike) or (isinstance(thing, str) and modality != "text"):
         path = Path(thing)
-        name = clean_text(os.fspath(path))
-        return Found(name=name, digest=partial(digest_file, path), read=partial(read_file, path))
-    name, order = f"input {place}", ("input ", place)
-    digest: Callable[[], str]
-    if isinstance(thing, bytes | bytearray | memoryview):
+        return found_file(path, clean_text(os.fspath(path)), modality, **known)
+    if isinstance(thing, Mapping):
+        if thing.get("array") is not None:
+            samples = np.asarray(thing["array"])
+            thing = Sound(samples=samples, rate_hz=thing["sampling_rate"])
+        elif thing.get("bytes"):
+            thing = thing["bytes"]
+        else:
+            return found_object(place, Path(thing["path"]), modality, **known)
+    digest: Any
+    if isinstance(thing, _Bytes):
         thing = bytes(thing)  # so that it stays what was hashed
         digest = partial(digest_bytes, thing)
+        thing = SoundFile(source=thing) if modality == "sound" else thing
+    elif isinstance(thing, str):
+        digest = _digest_of_text(thing)
     elif isinstance(thing, Image.Image):
         digest = partial(_image_digest, thing)
-    elif isinstance(thing, np.ndarray):
-        if thing.dtype.kind not in "buif":
-            raise SettingError(f"Input {place} is an array of {thing.dtype}; accepted: numbers.")
-        digest = partial(_array_digest, thing)
+    elif isinstance(thing, Sound):
+        _check_sound(place, thing)
+        digest = partial(sound_digest, thing.samples, int(thing.rate_hz))
+    elif isinstance(thing, SoundFile):
+        digest = partial(_part_digest, thing)
     else:
-        raise SettingError(f"Input {place} is a {type(thing).__name__}; accepted: {ACCEPTED}.")
-    return Found(name=name, order=order, digest=digest, read=partial(_same, thing))
+        thing = np.asarray(thing)
+        digest = partial(_array_digest, thing)
+    order = ("input ", place)
+    read = Held(content=thing)
+    return Found(name=f"input {place}", order=order, digest=digest, read=read, **known)  # type: ignore[arg-type]
 
 
-def _same(thing: object) -> object:
-    return thing
+def _kinds(
+    things: Sequence[object], meant: Modality | None
+) -> tuple[Modality, list[Modality | None]]:
+    """The kind of all things, and that of each. Raises ModalityError where they are of several."""
+    kinds = [kind_of_object(place, thing, meant) for place, thing in enumerate(things)]
+    if meant is None:
+        kinds = _texts_after_all(things, kinds)
+    counts = Counter(kind for kind in kinds if kind is not None)
+    first = {kind: f"input {kinds.index(kind)}" for kind in counts}
+    if meant == "image" and "array" in counts:  # .npy files beside other images
+        counts["image"] += counts.pop("array")
+    refuse_mixture(counts, "The list of inputs", first=first, share=0)
+    return most(counts) if counts else meant or "image", kinds
+
+
+def _texts_after_all(
+    things: Sequence[object], kinds: list[Modality | None]
+) -> list[Modality | None]:
+    """Where most strings are texts, one that only ends like a file's name is a text, too."""
+    strings = [place for place, thing in enumerate(things) if isinstance(thing, str)]
+    texts = [p for p in strings if kinds[p] == "text" and not modality_of(str(things[p]))]
+    if 2 * len(texts) < len(strings):
+        return kinds
+    unclear = {p for p in strings if kinds[p] != "text" and not _is_file(str(things[p]))}
+    return ["text" if place in unclear else kind for place, kind in enumerate(kinds)]
+
+
+def _names_file(text: str) -> bool:
+    if not text or len(text) > _MAX_PATH or "\n" in text or "\0" in text:
+        return False
+    return modality_of(text) is not None or _is_file(text)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _kind_of_path(path: Path) -> Modality | None:
+    if suffix_of(path.name):
+        return modality_of(path.name)
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return sniff(file.read(PREFIX_BYTES))
+    except (OSError, ValueError):  # to be said when it is read
+        return None
+
+
+def _kind_of_dict(
+    place: int, thing: Mapping[object, object], meant: Modality | None
+) -> Modality | None:
+    """The kind of what the `datasets` library gives for a sound or image, decoded or not."""
+    if thing.get("array") is not None and "sampling_rate" in thing:
+        return "sound"
+    for key in ("bytes", "path"):
+        value = thing.get(key)
+        if value:
+            is_path = key == "path"
+            return kind_of_object(place, Path(str(value)) if is_path else value, meant)
+    raise SettingError(
+        f"Input {place} is a dict with the keys {sorted(map(str, thing))[:10]}; accepted: 'array' "
+        "and 'sampling_rate' (a sound), or 'bytes' or 'path' (an encoded sound or image)."
+    )
+
+
+def _kind_of_array(place: int, array: npt.NDArray[Any], meant: Modality | None) -> Modality:
+    if array.dtype.kind not in "buif":
+        raise SettingError(f"Input {place} is an array of {array.dtype}; accepted: numbers.")
+    if meant == "array":
+        return "array"
+    if meant == "image" or array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3, 4)):
+        return "image"
+    raise SettingError(
+        f"Input {place} is an array of shape {array.shape}, which may be anything. An image is "
+        "[height, width, 3]; a sound needs its rate: Sound(samples=array, rate_hz=16000); for any "
+        "other numbers, name a backbone that takes arrays."
+    )
+
+
+def _check_sound(place: int, sound: Sound) -> None:
+    samples, rate_hz = sound.samples, sound.rate_hz
+    good = (
+        isinstance(samples, np.ndarray) and samples.ndim in (1, 2) and samples.dtype.kind in "iuf"
+    )
+    if not good:
+        shape = (
+            f"shape {samples.shape} of {samples.dtype}"
+            if isinstance(samples, np.ndarray)
+            else (type(samples).__name__)
+        )
+        raise SettingError(
+            f"Input {place} is a sound whose samples are {shape}; accepted: a NumPy array of "
+            "numbers, [T] or [T, channels]."
+        )
+    if isinstance(rate_hz, bool) or not isinstance(rate_hz, int | np.integer) or rate_hz < 1:
+        raise SettingError(
+            f"Input {place} is a sound whose rate is {rate_hz!r}; accepted: samples a second, a "
+            "whole number such as 16000."
+        )
+
+
+def _digest_of_text(text: str) -> str | Unusable:
+    try:
+        return text_digest(check_text(text))
+    except ExampleError as error:
+        return Unusable(reason=str(error))
+
+
+def _part_digest(sound: SoundFile) -> str:
+    if isinstance(sound.source, bytes):
+        whole = digest_bytes(sound.source)
+        return part_digest(whole, sound.start_seconds, sound.end_seconds)
+    return FileDigest(sound.source).of_part(sound.start_seconds, sound.end_seconds)
 
 
 def _image_digest(image: Image.Image) -> str:
@@ -155,5 +307,5 @@ def _image_digest(image: Image.Image) -> str:
 
 
 def _array_digest(array: npt.NDArray[Any]) -> str:
-    about = f"{array.dtype.str} {array.shape}"
-    return digest_bytes(about.encode(), np.ascontiguousarray(array).data)
+    check_numbers(array)
+    return array_digest(array)

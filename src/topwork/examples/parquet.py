@@ -1,33 +1,36 @@
-"""Reads Parquet tables whose images are inside, or named by path, a row group at a time.
+"""Reads Parquet tables whose inputs are inside, or named by path, a batch of rows at a time.
 
-What it does not know: folders of classes, and how an image is decoded.
+What it does not know: folders of classes, and how an input is decoded.
 """
 
 from __future__ import annotations
 
 import json
-import threading
 from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from topwork.digests import digest_bytes
-from topwork.errors import ColumnError, ExampleError, ModalityError, SourceError
-from topwork.examples.columns import Columns, plain_text, read_splits
-from topwork.examples.example import Skipped, Split
+from topwork.errors import ColumnError, SourceError
+from topwork.examples.cells import numbers, plain_cells, read_bytes, read_numbers, read_sound
+from topwork.examples.columns import ColumnNames, Stored
+from topwork.examples.contents import array_digest, part_digest
+from topwork.examples.example import Modality, Skipped, Split
 from topwork.examples.identity import Found, clean_text
-from topwork.examples.tables import NO_LABEL, ColumnNames, check_files, file_row
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from topwork.examples.kinds import PREFIX_BYTES, sniff, with_article
+from topwork.examples.mixture import as_meant, most, refuse_mixture
+from topwork.examples.named_files import file_rows
+from topwork.examples.rows import Outcome, Table, TableRows, part_name
+from topwork.examples.tables import string_rows
 
 _BATCH_ROWS = 64  # of images: some tens of MB at most
-_MAX_ROW_GROUPS = 4
+
+OnRows = Callable[[int], None]
 
 
 def read_parquet(
@@ -36,201 +39,213 @@ def read_parquet(
     *,
     root: Path,
     split: Split | None = None,
-    on_rows: Callable[[int], None] | None = None,
-) -> tuple[list[Found], list[Skipped]]:
-    """Return the rows of a Parquet table; the images are hashed in one pass, and not kept.
+    on_rows: OnRows | None = None,
+) -> TableRows:
+    """Return the rows of a Parquet table; what is inside is hashed in one pass, and not kept.
 
-    The image column may be Hugging Face's `{bytes, path}`, plain binary, or a path relative to
-    the table. `on_rows` is called with the number of rows just hashed.
+    The input column may hold Hugging Face's `{bytes, path}` or plain binary (images, sounds),
+    paths relative to the table, texts, or lists of numbers (arrays), also lists of lists.
+    `on_rows` is called with the number of rows just hashed.
 
     Raises:
         SourceError: it is not Parquet, or ends early.
-        ColumnError, ModalityError: as `choose_columns`; also where the column holds no images.
+        ColumnError: as `ColumnNames.choose`; also where the column holds none of these.
+        ModalityError: the inputs are of several kinds.
     """
     import pyarrow.parquet as pq
 
     name = clean_text(path.relative_to(root).as_posix())
-    with _parquet_errors(name), pq.ParquetFile(path) as table:
-        schema = table.schema_arrow
+    with _parquet_errors(name), pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
         features = _features(schema)
-        columns = _choose(schema, features, given, f"The table {name!r}")
-        stored = _stored(schema.field(columns.file), f"The table {name!r}")
-        others = {columns.label, columns.group, columns.split} - {None}
-        values = table.read(columns=sorted(o for o in others if o)).to_pydict()
-        labels = _label_names(values[columns.label], features.get(columns.label))
-        values[columns.label] = labels
-        column_splits = columns.split and read_splits(values[columns.split])
-        splits = column_splits or [split] * len(labels)
-        rows = _Rows(name=name, columns=columns, values=values, splits=splits)
-        if stored == "path":
-            return rows.from_paths(table.read(columns=[columns.file]), path)
-        sizes = [table.metadata.row_group(i).num_rows for i in range(table.num_row_groups)]
-        return rows.from_images(_images(table, columns.file, on_rows), path, sizes)
+        stored = {field.name: _stored(field.type) for field in schema}
+        declared = [n for n, f in features.items() if f.get("_type") in ("Image", "Audio")]
+        origin = f"The table {name!r}"
+        columns = given.choose(schema.names, origin, stored=stored, declared=declared)
+        column = columns.input_for(given.meant)
+        held = stored[column]
+        if held == "other":
+            raise _not_inputs(origin, schema.field(column))
+        strings = [n for n in columns.inputs if stored[n] == "text"] if held == "text" else []
+        values = file.read(columns=[*columns.others, *strings]).to_pydict()
+        if columns.label:
+            label = features.get(columns.label)
+            values[columns.label] = _label_names(values[columns.label], label)
+        table = Table(
+            name=name,
+            folder=path.parent,
+            given=given,
+            columns=columns,
+            values=values,
+            num_rows=file.metadata.num_rows,
+            split=split,
+        )
+        if held == "text":
+            return string_rows(table)
+        cells = _Cells(file=file, path=path, column=column, table=table, on_rows=on_rows)
+        if held == "array":
+            return cells.arrays()
+        return cells.encoded(str(features.get(column, {}).get("_type")))
 
 
-class _Rows:
-    """The columns of one table, but for its images."""
+class _Cells:
+    """The column of inputs of one table, read from start to end."""
 
     def __init__(
-        self,
-        *,
-        name: str,
-        columns: Columns,
-        values: dict[str, list[object]],
-        splits: list[Split | None],
+        self, *, file: Any, path: Path, column: str, table: Table, on_rows: OnRows | None
     ) -> None:
-        self.name = name
-        self.columns = columns
-        self.values = values
-        self.splits = splits
+        self._file = file
+        self._path = path
+        self._column = column
+        self._table = table
+        self._on_rows = on_rows
+        sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+        self._starts = [0, *accumulate(sizes)]
 
-    def from_paths(self, files: pa.Table, path: Path) -> tuple[list[Found], list[Skipped]]:
-        found: list[Found] = []
-        skipped: list[Skipped] = []
-        self.values[self.columns.file] = files.column(0).to_pylist()
-        prefix = self.name[: self.name.rfind("/") + 1]
-        for number, split in enumerate(self.splits):
-            row = {column: values[number] for column, values in self.values.items()}
-            outcome = file_row(row, self.columns, path.parent, prefix, split)
-            if isinstance(outcome, Found):
-                found.append(outcome)
-            else:
-                name, reason = outcome
-                skipped.append(Skipped(name=name or f"{self.name}[{number}]", reason=reason))
-        check_files(f"The table {self.name!r}", self.columns.file, found, skipped)
-        return found, skipped
-
-    def from_images(
-        self, images: Iterator[bytes | None], path: Path, sizes: list[int]
-    ) -> tuple[list[Found], list[Skipped]]:
-        found: list[Found] = []
-        skipped: list[Skipped] = []
-        starts = [0, *accumulate(sizes)]
-        labels = self.values[self.columns.label]
-        groups = self.values[self.columns.group] if self.columns.group else [None] * len(labels)
-        for number, image in enumerate(images):
+    def arrays(self) -> TableRows:
+        """The rows of lists of numbers."""
+        outcomes: list[Outcome] = []
+        for number, cell in enumerate(self._cells()):
             try:
-                label, group = plain_text(labels[number]), plain_text(groups[number])
-                reason = None if label is not None else NO_LABEL
-            except TypeError as error:
-                label, group, reason = None, None, str(error)
-            if not image:
-                reason = "no image in this row" if image is None else "the image is empty (0 bytes)"
-            if reason:
-                skipped.append(Skipped(name=f"{self.name}[{number}]", reason=reason))
+                digest = array_digest(numbers(cell))
+                outcomes.append(self._found(number, digest, read_numbers))
+            except ValueError as error:  # an ExampleError, too
+                outcomes.append(self._skipped(number, str(error)))
+        modality = as_meant("array", self._table.given.meant)
+        return TableRows(modality=modality, outcomes=outcomes)
+
+    def encoded(self, declared: str) -> TableRows:
+        """The rows of encoded images or sounds; or of files, where there is nothing but paths."""
+        outcomes: list[Outcome] = []
+        kinds: list[Modality | None] = []
+        for number, cell in enumerate(self._cells()):
+            data: bytes | None = cell.as_py()
+            kinds.append(None)
+            if not data:
+                # What kind it is, is known at the end only.
+                outcomes.append(self._skipped(number, _NOTHING if data is None else _NO_BYTES))
                 continue
-            digest = digest_bytes(image or b"")
-            row_group = bisect_right(starts, number) - 1
-            place = number - starts[row_group]
-            found.append(
-                Found(
-                    name=f"{self.name}[{number}]",
-                    order=(self.name, number),
-                    digest=partial(str, digest),
-                    read=partial(_read_image, path, self.columns.file, row_group, place),
-                    label=label,
-                    group=group,
-                    split=self.splits[number],
-                )
-            )
-        return found, skipped
+            kind = sniff(data[:PREFIX_BYTES])
+            kinds[-1] = kind if kind in ("image", "sound") else None
+            try:
+                outcomes.append(self._found(number, digest_bytes(data), read_bytes))
+            except ValueError as error:
+                outcomes.append(self._skipped(number, str(error)))
+        paths = (
+            self._paths() if {getattr(o, "reason", "") for o in outcomes} == {_NOTHING} else None
+        )
+        if paths is not None:
+            return file_rows(self._table, self._column, paths)
+        main = self._main_kind(kinds, declared)
+        for number, (one, kind) in enumerate(zip(outcomes, kinds, strict=True)):
+            if isinstance(one, Skipped):
+                if one.reason in (_NOTHING, _NO_BYTES):
+                    outcomes[number] = self._skipped(number, one.reason.format(kind=main))
+            elif kind not in (None, main):
+                outcomes[number] = self._skipped(number, f"it is not {with_article(main)}")
+            elif main == "sound":
+                outcomes[number] = self._sound(number, one)
+        return TableRows(modality=main, outcomes=outcomes)
+
+    def _main_kind(self, kinds: Sequence[Modality | None], declared: str) -> Modality:
+        counts = Counter(kind for kind in kinds if kind is not None)
+        first = {kind: self._table.row_name(kinds.index(kind)) for kind in counts}
+        refuse_mixture(counts, self._table.origin, first=first)
+        if counts:
+            return most(counts)
+        meant = self._table.given.meant
+        return "sound" if declared == "Audio" or meant == "sound" else "image"
+
+    def _sound(self, number: int, one: Found) -> Outcome:
+        try:
+            start, end = self._table.part(number)
+        except ValueError as error:
+            return self._skipped(number, str(error))
+        digest = part_digest(str(one.digest), start, end)
+        whole = start is None and end is None
+        name = one.name if whole else one.name + part_name(start, end)
+        if not self._table.given.need_label:
+            name = one.name
+        return self._found(number, digest, read_sound, start, end, name=name)
+
+    def _found(
+        self,
+        number: int,
+        digest: str,
+        read: Callable[..., object],
+        *more: object,
+        name: str | None = None,
+    ) -> Found:
+        row_group = bisect_right(self._starts, number) - 1
+        place = number - self._starts[row_group]
+        return Found(
+            name=name or self._table.row_name(number),
+            order=(self._table.name, number),
+            digest=digest,
+            read=partial(read, self._path, self._column, row_group, place, *more),
+            **self._table.known(number),  # type: ignore[arg-type]
+        )
+
+    def _skipped(self, number: int, reason: str) -> Skipped:
+        return Skipped(name=self._table.row_name(number), reason=reason)
+
+    def _cells(self) -> Iterator[Any]:
+        for batch in self._file.iter_batches(batch_size=_BATCH_ROWS, columns=[self._column]):
+            yield from plain_cells(batch.column(0))
+            if self._on_rows is not None:
+                self._on_rows(batch.num_rows)
+
+    def _paths(self) -> list[object] | None:
+        """The paths of a column that holds no bytes; None where it holds no paths either."""
+        import pyarrow as pa
+
+        kind = self._file.schema_arrow.field(self._column).type
+        if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
+            return None
+        cells = self._file.read(columns=[self._column]).column(0).to_pylist()
+        paths = [cell and cell["path"] for cell in cells]
+        return paths if any(paths) else None
 
 
-def _images(
-    table: Any, column: str, on_rows: Callable[[int], None] | None
-) -> Iterator[bytes | None]:
-    for batch in table.iter_batches(batch_size=_BATCH_ROWS, columns=[column]):
-        for image in _binary(batch.column(0)):
-            yield image.as_py()
-        if on_rows is not None:
-            on_rows(batch.num_rows)
+_NOTHING = "no {kind} in this row"
+_NO_BYTES = "the {kind} is empty (0 bytes)"
 
 
-class _RowGroups:
-    """The row groups read last, so that neighbours in the table are read from the disk once."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
-
-    def get(self, path: Path, column: str, row_group: int) -> Any:
-        import pyarrow.parquet as pq
-
-        status = path.stat()  # a table that was written anew is another one
-        file = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
-        key = (file, column, row_group)
-        with self._lock:  # whoever waits here most likely waits for the same row group
-            if key not in self._kept:
-                while len(self._kept) >= _MAX_ROW_GROUPS:
-                    self._kept.popitem(last=False)
-                with pq.ParquetFile(path) as table:
-                    read = table.read_row_group(row_group, columns=[column])
-                self._kept[key] = _binary(read.column(0).combine_chunks())
-            self._kept.move_to_end(key)
-            return self._kept[key]
-
-
-_row_groups = _RowGroups()
-
-
-def _read_image(path: Path, column: str, row_group: int, place: int) -> bytes:
+def _stored(kind: Any) -> Stored:
+    """What a column of this type holds."""
     import pyarrow as pa
 
-    try:
-        image = _row_groups.get(path, column, row_group)[place].as_py()
-    except (pa.ArrowException, OSError, IndexError) as error:
-        raise ExampleError(f"its table cannot be read any more: {error}") from error
-    return bytes(image)
-
-
-def _binary(array: Any) -> Any:
-    """The bytes of an image column, whichever of its two forms it has."""
-    import pyarrow as pa
-
-    # flatten() heeds rows that are null as a whole, which field() does not.
-    if pa.types.is_struct(array.type):
-        return array.flatten()[array.type.get_field_index("bytes")]
-    return array
-
-
-def _stored(field: Any, origin: str) -> str:
-    """How a column stores images: `bytes` or `path`."""
-    import pyarrow as pa
-
-    kind = field.type
-    if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+    types = pa.types
+    if types.is_struct(kind):
+        place = kind.get_field_index("bytes")
+        # A column of bytes that are all null has no type of its own.
+        inner = kind.field(place).type if place >= 0 else None
+        return "media" if inner and (_is_binary(inner) or types.is_null(inner)) else "other"
+    if _is_binary(kind):
         return "bytes"
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return "bytes"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return "path"
-    raise ColumnError(
-        f"{origin}: its column {field.name!r} holds {kind}, not images. Accepted: encoded images "
-        "(binary, or a struct with `bytes`), or paths. Give another with --file-column (in "
-        "Python: file_column)."
+    if types.is_string(kind) or types.is_large_string(kind):
+        return "text"
+    if types.is_dictionary(kind):
+        return "text" if _stored(kind.value_type) == "text" else "other"
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        inner = kind.value_type
+        number = types.is_integer(inner) or types.is_floating(inner) or types.is_boolean(inner)
+        return "array" if number or _stored(inner) == "array" else "other"
+    return "other"
+
+
+def _is_binary(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _not_inputs(origin: str, field: Any) -> ColumnError:
+    return ColumnError(
+        f"{origin}: its column {field.name!r} holds {field.type}. Accepted: encoded images or "
+        "sounds (binary, or a struct with `bytes`), paths, texts, or lists of numbers. Give "
+        "another with --input-column (in Python: input_column)."
     )
-
-
-def _choose(
-    schema: Any, features: dict[str, dict[str, Any]], given: ColumnNames, origin: str
-) -> Columns:
-    """Choose the columns; of images first the one that the file itself declares to be so."""
-    declared = {name: str(feature.get("_type")) for name, feature in features.items()}
-    images = [n for n in schema.names if declared.get(n) == "Image"]
-    if not images and "Audio" in declared.values() and given.file_column is None:
-        raise ModalityError(
-            f"{origin} looks like sound: its column "
-            f"{next(n for n, t in declared.items() if t == 'Audio')!r} is declared as Audio. "
-            "Images are what is accepted."
-        )
-    chosen = given
-    if images and given.file_column is None:
-        chosen = ColumnNames(
-            file_column=images[0],
-            label_column=given.label_column,
-            group_column=given.group_column,
-        )
-    return chosen.choose(schema.names, origin)
 
 
 def _features(schema: Any) -> dict[str, dict[str, Any]]:
@@ -239,7 +254,7 @@ def _features(schema: Any) -> dict[str, dict[str, Any]]:
         text = (schema.metadata or {}).get(b"huggingface", b"{}")
         features = json.loads(text)["info"]["features"]
         return {name: one for name, one in features.items() if isinstance(one, dict)}
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from topwork.errors import DataError, TooFewError
-from topwork.examples.example import Example, ExampleSet, Skipped, sort_labels
+from topwork.examples.example import Example, ExampleSet, Modality, Skipped, sort_labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,16 +49,21 @@ def divide(found: ExampleSet) -> Parts:
 
 
 def check_readable(
-    wanted: Sequence[Example], readable: Sequence[Example], skipped: Sequence[Skipped]
+    wanted: Sequence[Example],
+    readable: Sequence[Example],
+    skipped: Sequence[Skipped],
+    *,
+    modality: Modality,
 ) -> None:
     """Raise TooFewError where a class of those wanted has lost all its examples."""
     lost = {e.label or "" for e in wanted} - {e.label or "" for e in readable}
     if lost:
         first = skipped[0]
+        names = ", ".join(sorted(lost)[:10])
         raise TooFewError(
-            f"No image can be read of {len(lost)} of the classes: {', '.join(sorted(lost)[:10])}. "
-            f"The first: {first.name}: {first.reason}. Bring readable images of every class, or "
-            "take the class out."
+            f"No {modality} can be read of {len(lost)} of the classes: {names}. "
+            f"The first: {first.name}: {first.reason}. Bring readable {modality}s of every "
+            "class, or take the class out."
         )
 
 

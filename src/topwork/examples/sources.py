@@ -1,6 +1,6 @@
-"""Reads labelled images from wherever a user keeps them: a folder, a table, a data set.
+"""Reads labelled inputs from wherever a user keeps them: a folder, a table, a data set.
 
-What it does not know: whether an image can be decoded, and whether there are enough of them.
+What it does not know: whether an input can be decoded, and whether there are enough of them.
 """
 
 from __future__ import annotations
@@ -9,66 +9,89 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from topwork.errors import SourceError
-from topwork.examples.example import ExampleSet, Skipped, Split
-from topwork.examples.folders import LAYOUTS, Walk, read_class_folders, split_folders
+from topwork.errors import ModalityError, SourceError
+from topwork.examples.columns import ColumnNames
+from topwork.examples.example import ExampleSet, Modality, Skipped, Split
+from topwork.examples.folders import LAYOUTS, NOT_PLAIN, read_class_folders, split_folders
 from topwork.examples.identity import SPLIT_NAMES, Found, Progress, clean_text, gather
-from topwork.examples.kinds import TABLE_SUFFIXES, suffix_of
-from topwork.examples.objects import examples_from, read_inputs
+from topwork.examples.inputs import read_inputs
+from topwork.examples.kinds import (
+    ARCHIVE_SUFFIX,
+    DOCUMENT_SUFFIXES,
+    TABLE_SUFFIXES,
+    counted,
+    modality_of,
+    suffix_of,
+    with_article,
+)
+from topwork.examples.npz import read_npz
+from topwork.examples.objects import examples_from
 from topwork.examples.parquet import count_rows, read_parquet
-from topwork.examples.tables import ColumnNames, read_table
+from topwork.examples.tables import read_table
+from topwork.examples.walk import Walk
 
 __all__ = ["examples_from", "read_examples", "read_inputs"]
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+_TEXT_TABLES = (".csv", ".tsv", ".jsonl")
 _PARTS = re.compile(r"[-_.]")
+
+Tables = dict[Path, Split | None]
 
 
 def read_examples(
     data: str | Path,
     *,
-    file_column: str | None = None,
+    modality: Modality | None = None,
+    input_column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
     on_progress: Progress | None = None,
 ) -> ExampleSet:
-    """Return the labelled images of a folder or table, each content once.
+    """Return the labelled inputs of a folder or table, each content once, all of one kind.
 
     Args:
-        data: a folder per class (`data/cat/1.jpg`), alone or below train, validation and test;
-            a .csv, .tsv, .jsonl or .parquet table; a folder with `metadata.csv` (or .jsonl,
-            .parquet), or with the Parquet files of a data set of the Hugging Face hub.
-        file_column, label_column, group_column: a table's columns; by default those of the usual
+        data: a folder per class (`data/cat/1.jpg`) of images, sounds, texts or arrays, alone or
+            below train, validation and test; a .csv, .tsv, .jsonl or .parquet table; a folder with
+            `metadata.csv` (or .jsonl, .parquet), with the Parquet files of a data set of the
+            Hugging Face hub, or with `train.csv` and `test.csv`; arrays and labels in a .npz.
+        modality: what the backbone takes, where one was named. Used only where the data can be
+            read in two ways: a table of files and texts; .npy files, which may be images.
+        input_column, label_column, group_column: a table's columns; by default those of the usual
             names. Groups (patients, speakers) never stand on both sides of a split.
         on_progress: called with how many inputs have been hashed, and how many there are.
 
     Raises:
         SourceError: there is nothing there, or it is of no form that is known.
         ColumnError: a table lacks a column.
-        ModalityError: it holds sounds or texts.
+        ModalityError: it holds inputs of several kinds, or documents that are not plain text.
     """
     path = Path(data)
     origin = clean_text(str(data))
     given = ColumnNames(
-        file_column=file_column, label_column=label_column, group_column=group_column
+        input_column=input_column,
+        label_column=label_column,
+        group_column=group_column,
+        meant=modality,
     )
-    if not path.exists():
+    if not _exists(path):
         raise SourceError(f"There is no folder or file {origin!r}. {LAYOUTS}.")
     if not path.is_dir():
-        if suffix_of(path.name) not in TABLE_SUFFIXES:
-            raise SourceError(f"The file {origin!r} is not a table of a known form. {LAYOUTS}.")
+        if suffix_of(path.name) not in (*TABLE_SUFFIXES, ARCHIVE_SUFFIX):
+            raise _no_table(path, origin)
         return _read_tables({path: None}, path.parent, given, origin, Counter(), on_progress)
     try:
         tables, ignored = _tables_within(path)
         if tables:
             return _read_tables(tables, path, given, origin, ignored, on_progress)
-        found, walk = read_class_folders(path)
+        kind, found, walk = read_class_folders(path, modality)
     except OSError as error:
         raise SourceError(
             f"The folder {origin!r} cannot be read: {error.strerror}. Check its permissions."
         ) from error
     return gather(
         found,
+        modality=kind,
         origin=origin,
         skipped=walk.skipped,
         ignored=walk.ignored,
@@ -76,21 +99,47 @@ def read_examples(
     )
 
 
-def _tables_within(root: Path) -> tuple[dict[Path, Split | None], Counter[str]]:
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that is too long; a NUL character
+        return False
+
+
+def _no_table(path: Path, origin: str) -> SourceError | ModalityError:
+    suffix, kind = suffix_of(path.name), modality_of(path.name)
+    if suffix in (".xls", ".xlsx", ".ods"):
+        return SourceError(
+            f"The file {origin!r} is a spreadsheet, which is not read: save it as 'CSV UTF-8'. "
+            f"{LAYOUTS}."
+        )
+    if suffix in DOCUMENT_SUFFIXES:
+        return ModalityError(f"The file {origin!r} is a document. {NOT_PLAIN}. {LAYOUTS}.")
+    if kind == "array":
+        return SourceError(
+            f"The file {origin!r} is one array, with no labels. Save arrays and labels together: "
+            f"np.savez('data.npz', x=arrays, y=labels), and give data.npz. {LAYOUTS}."
+        )
+    what = f"{with_article(kind)}, and " if kind else ""
+    return SourceError(f"The file {origin!r} is {what}not a table of a known form. {LAYOUTS}.")
+
+
+def _tables_within(root: Path) -> tuple[Tables, Counter[str]]:
     """The tables that a folder is made of, each with its part; none where it is not so made."""
     for name in _METADATA:
         if (root / name).is_file():
             return {root / name: None}, Counter()
-    in_splits: dict[Path, Split | None] = {}
+    in_splits: Tables = {}
     for folder, split in split_folders(Walk(root)).items():
         tables = [folder / name for name in _METADATA if (folder / name).is_file()]
         in_splits.update(dict.fromkeys(tables[:1], split))
     if in_splits:
         return in_splits, Counter()
-    return _hub_parquet(root)
+    stored, ignored = _hub_parquet(root)
+    return (stored, ignored) if stored else _split_tables(root)
 
 
-def _hub_parquet(root: Path) -> tuple[dict[Path, Split | None], Counter[str]]:
+def _hub_parquet(root: Path) -> tuple[Tables, Counter[str]]:
     """`train.parquet`, `data/train-00000-of-00002.parquet` or `default/train/0000.parquet`.
 
     A stray Parquet file beside or in folders of classes is none of these.
@@ -112,13 +161,24 @@ def _hub_parquet(root: Path) -> tuple[dict[Path, Split | None], Counter[str]]:
     return {}, Counter()
 
 
-def _split_of(path: Path) -> Split | None:
+def _split_tables(root: Path) -> tuple[Tables, Counter[str]]:
+    """`train.csv` and `test.csv`, in a folder without other folders, which may be classes."""
+    folders, files = Walk(root).children(root)
+    splits = {p: _split_of(p, own=True) for p in files if suffix_of(p.name) in _TEXT_TABLES}
+    known: Tables = {path: split for path, split in splits.items() if split is not None}
+    if folders or "train" not in known.values():
+        return {}, Counter()
+    return known, +Counter({"table of no known split": len(splits) - len(known)})
+
+
+def _split_of(path: Path, *, own: bool = False) -> Split | None:
     first = _PARTS.split(path.stem.lower())[0]
-    return SPLIT_NAMES.get(first) or SPLIT_NAMES.get(path.parent.name.lower())
+    by_name = SPLIT_NAMES.get(first)
+    return by_name if own else by_name or SPLIT_NAMES.get(path.parent.name.lower())
 
 
 def _read_tables(
-    tables: dict[Path, Split | None],
+    tables: Tables,
     root: Path,
     given: ColumnNames,
     origin: str,
@@ -128,21 +188,34 @@ def _read_tables(
     found: list[Found] = []
     skipped: list[Skipped] = []
     stored = [path for path in tables if suffix_of(path.name) == ".parquet"]
-    rows = _RowsDone(sum(count_rows(path, root) for path in stored), on_progress)
+    rows_done = _RowsDone(sum(count_rows(path, root) for path in stored), on_progress)
+    kinds: dict[Modality, str] = {}
+    counts: Counter[Modality] = Counter()
     for path, split in tables.items():
         if path in stored:
-            outcome = read_parquet(path, given, root=root, split=split, on_rows=rows.add)
+            rows = read_parquet(path, given, root=root, split=split, on_rows=rows_done.add)
+        elif suffix_of(path.name) == ARCHIVE_SUFFIX:
+            rows = read_npz(path, given, root=root)
         else:
-            outcome = read_table(path, given, root=root, split=split)
-        found.extend(outcome[0])
-        skipped.extend(outcome[1])
+            rows = read_table(path, given, root=root, split=split)
+        kinds.setdefault(rows.modality, path.name)
+        counts[rows.modality] += len(rows.outcomes)
+        found += (one for one in rows.outcomes if isinstance(one, Found))
+        skipped += (one for one in rows.outcomes if isinstance(one, Skipped))
+    if len(kinds) > 1:
+        listed = ", ".join(f"{clean_text(n)!r}: {counted(counts[k], k)}" for k, n in kinds.items())
+        raise ModalityError(
+            f"The tables in {origin!r} hold inputs of several kinds ({listed}). A model takes one "
+            "kind. Give the table of one kind alone."
+        )
     return gather(
         found,
+        modality=next(iter(kinds)),
         origin=origin,
         skipped=skipped,
         ignored=ignored,
-        # The images of a Parquet table have been hashed as they were read.
-        on_progress=None if rows.num_done else on_progress,
+        # What is inside a Parquet table has been hashed as it was read.
+        on_progress=None if rows_done.num_done else on_progress,
     )
 
 

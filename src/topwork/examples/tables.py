@@ -1,181 +1,173 @@
-"""Reads tables that name image files: CSV, TSV and JSON lines.
+"""Reads CSV, TSV and JSON lines, and tells whether their strings name files or are texts.
 
-What it does not know: folders of classes, and Parquet.
+What it does not know: Parquet, and what becomes of the files.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-import stat
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from topwork.errors import SourceError
-from topwork.examples.columns import Columns, choose_columns, plain_text, read_splits
-from topwork.examples.example import Skipped, Split
-from topwork.examples.folders import EMPTY, found_file, raise_other_modality
-from topwork.examples.identity import Found, clean_text
-from topwork.examples.kinds import IMAGE_SUFFIXES, suffix_of
+from topwork.examples.columns import ColumnNames, Columns
+from topwork.examples.example import Split
+from topwork.examples.identity import clean_text
+from topwork.examples.kinds import DOCUMENT_SUFFIXES, modality_of, suffix_of
+from topwork.examples.named_files import file_rows
+from topwork.examples.rows import Table, TableRows, text_rows
 
 _DELIMITERS = ",;\t"
-NO_LABEL = "no label"
+_SAMPLE = 200
+_MAX_NAME = 4096
 
-
-@dataclass(frozen=True, kw_only=True)
-class ColumnNames:
-    """The columns that the user named; None where they are to be found by their usual names."""
-
-    file_column: str | None = None
-    label_column: str | None = None
-    group_column: str | None = None
-
-    def choose(self, names: Sequence[str], origin: str) -> Columns:
-        """Return the columns to use. Raises as `choose_columns` does."""
-        return choose_columns(
-            names,
-            origin,
-            file_column=self.file_column,
-            label_column=self.label_column,
-            group_column=self.group_column,
-        )
+Choose = Callable[[Sequence[str]], Sequence[str]]
+"""Called with the names of all columns; returns those that are wanted."""
 
 
 def read_table(
     path: Path, given: ColumnNames, *, root: Path, split: Split | None = None
-) -> tuple[list[Found], list[Skipped]]:
-    """Return the files that a .csv, .tsv or .jsonl table names, relative to its own folder.
+) -> TableRows:
+    """Return the rows of a .csv, .tsv or .jsonl table. Paths are relative to its own folder.
 
     Args:
+        path: of the table.
+        given: the columns that the user named, and what for.
         root: names are given relative to it; the table's folder, or one above.
         split: the part that the whole table is, where its place says so.
 
     Raises:
         SourceError: it cannot be parsed (the message names the line), or no file is there.
-        ColumnError, ModalityError: as `choose_columns`; also where all files are sounds or texts.
+        ColumnError: as `ColumnNames.choose`.
+        ModalityError: the files are of several kinds.
+    """
+    origin = f"The table {clean_text(path.name)!r}"
+    chosen: list[Columns] = []
+
+    def choose(names: Sequence[str]) -> Sequence[str]:
+        chosen.append(given.choose(names, origin))
+        return (*chosen[0].inputs, *chosen[0].others)
+
+    values = read_columns(path, choose)
+    table = Table(
+        name=clean_text(path.relative_to(root).as_posix()),
+        folder=path.parent,
+        given=given,
+        columns=chosen[0],
+        values=values,
+        num_rows=len(values[chosen[0].inputs[0]]),
+        split=split,
+    )
+    return string_rows(table)
+
+
+def string_rows(table: Table) -> TableRows:
+    """Return the rows of a table whose inputs are strings: names of files, or texts."""
+    column, held = _choose_strings(table)
+    if held == "files":
+        return file_rows(table, column, table.values[column])
+    return TableRows(modality="text", outcomes=text_rows(table, column))
+
+
+def _choose_strings(table: Table) -> tuple[str, Literal["files", "texts"]]:
+    """Which column of strings is the input, and whether it names files or holds texts."""
+    columns, meant = table.columns, table.given.meant
+    if columns.given is not None:
+        some = _name_files(table, columns.given)
+        return columns.given, "files" if some else "texts"
+    if columns.file is not None and columns.file in table.values:
+        wanted = columns.text is not None and meant == "text"
+        if columns.text is None or (not wanted and _name_files(table, columns.file)):
+            return columns.file, "files"
+    if columns.text is None:  # an array was meant, which this table cannot hold
+        return columns.inputs[0], "files"
+    some = _name_files(table, columns.text, there=True)
+    return columns.text, "files" if some else "texts"
+
+
+def _name_files(table: Table, column: str, *, there: bool = False) -> bool:
+    """Whether most of a column's values, of a sample, are names of files.
+
+    Such a name is that of a file that exists, or (unless `there`) has a suffix that is known.
+    """
+    values = [value for value in table.values[column] if isinstance(value, str) and value.strip()]
+    sample = values[:: max(1, len(values) // _SAMPLE)]
+    num = sum(_names_file(table.folder, value, there) for value in sample)
+    return num > len(sample) / 2
+
+
+def _names_file(folder: Path, value: str, there: bool) -> bool:
+    if len(value) > _MAX_NAME or "\n" in value:
+        return False
+    suffix = suffix_of(value)
+    if not there and (modality_of(value) or suffix in DOCUMENT_SUFFIXES):
+        return True
+    try:
+        return (folder / value).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def read_columns(path: Path, choose: Choose) -> dict[str, list[object]]:
+    """Return the wanted columns of a .csv, .tsv or .jsonl table, by name; None where one is short.
+
+    Raises:
+        SourceError: it cannot be read or parsed; the message names the line.
     """
     origin = f"The table {clean_text(path.name)!r}"
     try:
         if path.suffix.lower() == ".jsonl":
-            names, rows = _read_json_lines(path)
-        else:
-            names, rows = _read_delimited(path)
+            return _read_json_lines(path, choose)
+        return _read_delimited(path, choose)
     except OSError as error:
         raise SourceError(f"{origin} cannot be read: {error.strerror}. Check its path.") from error
     except UnicodeDecodeError as error:
         raise SourceError(
             f"{origin} is not UTF-8 text (byte {error.start}). Save it as 'CSV UTF-8'."
         ) from error
-    columns = given.choose(names, origin)
-    column_splits = columns.split and read_splits(row.get(columns.split) for row in rows)
-    rows_splits = column_splits or [split] * len(rows)
-    found: list[Found] = []
-    skipped: list[Skipped] = []
-    prefix = path.parent.relative_to(root).as_posix() + "/" if path.parent != root else ""
-    for number, (row, part) in enumerate(zip(rows, rows_splits, strict=True)):
-        outcome = file_row(row, columns, path.parent, prefix, part)
-        if isinstance(outcome, Found):
-            found.append(outcome)
-        else:
-            name, reason = outcome
-            skipped.append(
-                Skipped(name=name or f"{clean_text(path.name)}[{number}]", reason=reason)
-            )
-    check_files(origin, columns.file, found, skipped)
-    return found, skipped
 
 
-def file_row(
-    row: Mapping[str, object], columns: Columns, folder: Path, prefix: str, split: Split | None
-) -> Found | tuple[str, str]:
-    """Return the file that a row names, or a name and the reason why it cannot be used."""
-    value = row.get(columns.file)
-    if value is None or value == "":
-        return "", "no file name"
-    if not isinstance(value, str):
-        return "", f"its file name is {value!r}, not text"
-    name = prefix + clean_text(value)
-    try:
-        label = plain_text(row.get(columns.label))
-        group = plain_text(row.get(columns.group)) if columns.group else None
-    except TypeError as error:
-        return name, str(error)
-    if label is None:
-        return name, NO_LABEL
-    path, reason = _find(folder, value)
-    if reason:
-        return name, reason
-    return found_file(path, name, label=label, group=group, split=split)
-
-
-def check_files(
-    origin: str, column: str, found: Sequence[Found], skipped: Sequence[Skipped]
-) -> None:
-    """Raise where a table's files as a whole are not there, or are not images."""
-    names = [one.name for one in found] + [one.name for one in skipped]
-    suffixes = Counter(suffix_of(name) for name in names)
-    if not suffixes.keys() & IMAGE_SUFFIXES:
-        raise_other_modality(origin, suffixes)
-    missing = [s for s in skipped if s.reason.startswith(_NOT_THERE)]
-    if missing and not found:
-        raise SourceError(
-            f"{origin}: of the files that its column {column!r} names, none is there; the first "
-            f"is {missing[0].name!r}. Paths are taken relative to the table's folder: move the "
-            "table, or correct the paths."
-        )
-
-
-_NOT_THERE = "there is no such file"
-
-
-def _find(folder: Path, value: str) -> tuple[Path, str | None]:
-    """Return a file's path, and the reason why it cannot be used, or None."""
-    if "://" in value:
-        return folder, "it is a web address; only files on disk are read. Download it first"
-    path = folder / value
-    try:
-        if not path.exists() and "\\" in value:  # written on Windows
-            path = folder / value.replace("\\", "/")
-        status = path.stat()
-    except FileNotFoundError:
-        return path, _NOT_THERE
-    except (OSError, ValueError) as error:  # ValueError: a NUL character
-        return path, f"the file cannot be read: {getattr(error, 'strerror', None) or error}"
-    if not stat.S_ISREG(status.st_mode):
-        return path, "it is not a file"
-    return path, None if status.st_size else EMPTY
-
-
-def _read_delimited(path: Path) -> tuple[list[str], list[dict[str, object]]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+def _read_delimited(path: Path, choose: Choose) -> dict[str, list[object]]:
+    with path.open(encoding="utf-8-sig", newline="") as file, _fields_of_any_length():
         delimiter = "\t" if path.suffix.lower() == ".tsv" else _sniff(file.readline())
         file.seek(0)
         reader = csv.reader(file, delimiter=delimiter, strict=True)
         try:
             header = [name.strip() for name in next(reader, [])]
-            rows = list(_named_rows(path, header, reader))
+            names = list(dict.fromkeys(header))
+            wanted = choose(names)
+            # The first of two columns of the same name is the one that counts.
+            places = [(header.index(name), name) for name in dict.fromkeys(wanted)]
+            columns: dict[str, list[object]] = {name: [] for _, name in places}
+            for row in reader:
+                if not any(row):
+                    continue
+                if len(row) > len(header):
+                    raise _bad_line(
+                        path,
+                        reader.line_num,
+                        f"{len(row)} fields, where the first line names {len(header)} columns; put "
+                        "fields that hold the delimiter in double quotes",
+                    )
+                for place, name in places:
+                    columns[name].append(row[place] if place < len(row) else None)
         except csv.Error as error:
             raise _bad_line(path, reader.line_num, str(error)) from error
-    return list(dict.fromkeys(header)), rows
+    return columns
 
 
-def _named_rows(
-    path: Path, header: Sequence[str], reader: Iterator[list[str]]
-) -> Iterator[dict[str, object]]:
-    for number, row in enumerate(reader, start=2):
-        if not any(row):
-            continue
-        if len(row) > len(header):
-            raise _bad_line(
-                path,
-                getattr(reader, "line_num", number),
-                f"{len(row)} fields, where the first line names {len(header)} columns; put "
-                "fields that hold the delimiter in double quotes",
-            )
-        # Backwards, so that the first of two columns of the same name is the one that counts.
-        yield dict(reversed(list(zip(header, row, strict=False))))
+@contextmanager
+def _fields_of_any_length() -> Iterator[None]:
+    """A text may be longer than the 131,072 characters that Python allows a field by itself."""
+    limit = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _sniff(first_line: str) -> str:
@@ -184,9 +176,19 @@ def _sniff(first_line: str) -> str:
     return max(_DELIMITERS, key=outside.count)  # the first of equals: the comma
 
 
-def _read_json_lines(path: Path) -> tuple[list[str], list[dict[str, object]]]:
-    rows: list[dict[str, object]] = []
+def _read_json_lines(path: Path, choose: Choose) -> dict[str, list[object]]:
+    """Read it twice: first the names, so that only the columns that are wanted are kept."""
     names: dict[str, None] = {}
+    for row in _json_rows(path):
+        names.update(dict.fromkeys(row))
+    columns: dict[str, list[object]] = {name: [] for name in choose(list(names))}
+    for row in _json_rows(path):
+        for name, values in columns.items():
+            values.append(row.get(name))
+    return columns
+
+
+def _json_rows(path: Path) -> Iterator[dict[str, object]]:
     with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
@@ -197,9 +199,7 @@ def _read_json_lines(path: Path) -> tuple[list[str], list[dict[str, object]]]:
                 raise _bad_line(path, number, f"not JSON ({error})") from error
             if not isinstance(row, dict):
                 raise _bad_line(path, number, f"a {type(row).__name__}, not an object {{...}}")
-            rows.append(row)
-            names.update(dict.fromkeys(row))
-    return list(names), rows
+            yield row
 
 
 def _bad_line(path: Path, number: int, what: str) -> SourceError:

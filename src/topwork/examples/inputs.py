@@ -1,0 +1,164 @@
+"""Makes examples without labels, to predict, of whatever a user gives: in that order, all of it.
+
+What it does not know: labels, and the data sets that are trained on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from topwork.digests import digest_bytes
+from topwork.errors import ModalityError, SettingError, SourceError
+from topwork.examples.columns import ColumnNames
+from topwork.examples.contents import Unusable, found_file
+from topwork.examples.example import Example, Modality, Skipped
+from topwork.examples.folders import NOT_PLAIN, files_below, other_kind
+from topwork.examples.identity import Found, Progress, clean_text, hash_all
+from topwork.examples.kinds import (
+    ARCHIVE_SUFFIX,
+    DOCUMENT_SUFFIXES,
+    TABLE_SUFFIXES,
+    modality_of,
+    suffix_of,
+)
+from topwork.examples.npz import read_npz
+from topwork.examples.objects import ACCEPTED, found_object, kind_of_object
+from topwork.examples.parquet import read_parquet
+from topwork.examples.rows import Outcome
+from topwork.examples.sounds import Sound, SoundFile
+from topwork.examples.tables import read_table
+
+_SINGLE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, Sound, SoundFile, dict)
+
+
+def read_inputs(
+    inputs: object,
+    *,
+    modality: Modality,
+    input_column: str | None = None,
+    array_ndim: int | None = None,
+    on_progress: Progress | None = None,
+) -> list[Example]:
+    """Return unlabelled examples to predict, in the order given; repeats stay.
+
+    Args:
+        inputs: one input or many: of images paths, encoded bytes, PIL images, arrays, or an array
+            [N, H, W, C] of many; of sounds paths, bytes or `Sound`s; of texts a str each, which is
+            the text itself, or a `pathlib.Path` of a .txt file; of arrays those, or paths of .npy
+            files. A folder stands for all files of the kind in and below it, sorted; a table
+            (.csv, .tsv, .jsonl, .parquet; of arrays .npz) for its rows: `new.csv[3]`.
+        modality: what the model takes.
+        input_column: of the tables; by default that of a usual name.
+        array_ndim: dimensions of one array; one of one more stands for many.
+        on_progress: called with how many have been hashed, and how many there are.
+
+    An input that is there but cannot be used (an empty text, a row that names no file) becomes an
+    example that says so when it is read.
+
+    Raises:
+        SettingError: an input is of another type.
+        SourceError: a path is not there, or a table cannot be read.
+        ColumnError: a table lacks the column of inputs.
+        ModalityError: a file, folder, table or object is of another kind than the model takes.
+    """
+    given = ColumnNames(input_column=input_column, need_label=False, meant=modality)
+    outcomes: list[Outcome] = []
+    for thing in _many(inputs, modality, array_ndim):
+        if isinstance(thing, os.PathLike) or (isinstance(thing, str) and modality != "text"):
+            outcomes += _of_path(Path(thing), given, modality)
+        else:
+            outcomes.append(_of_object(len(outcomes), thing, modality))
+    found = [one for one in outcomes if isinstance(one, Found)]
+    digests = iter(hash_all(found, on_progress))
+    examples: list[Example] = []
+    for one in outcomes:
+        result = one if isinstance(one, Skipped) else next(digests)
+        if isinstance(result, Skipped):
+            examples.append(_unusable(result))
+        elif isinstance(one, Found):
+            examples.append(one.example(result))
+    return examples
+
+
+def _many(inputs: object, modality: Modality, array_ndim: int | None) -> Sequence[object]:
+    if isinstance(inputs, _SINGLE):
+        return [inputs]
+    if isinstance(inputs, np.ndarray):
+        ndim = {"image": 3, "array": array_ndim}.get(modality)
+        if inputs.dtype.kind in "OUS":
+            return list(inputs.tolist()) if inputs.ndim else [inputs.item()]
+        return list(inputs) if ndim is not None and inputs.ndim == ndim + 1 else [inputs]
+    if isinstance(inputs, Iterable):
+        return list(inputs)
+    raise SettingError(
+        f"The inputs are a {type(inputs).__name__}; accepted: {ACCEPTED[modality]}, or a list of "
+        "these."
+    )
+
+
+def _of_path(path: Path, given: ColumnNames, modality: Modality) -> Sequence[Outcome]:
+    name = clean_text(os.fspath(path))
+    try:
+        path.stat()
+    except (OSError, ValueError) as error:  # ValueError: a NUL character
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(
+            f"The input {name!r}: the file cannot be read: {reason}. Check its path; accepted: "
+            f"{ACCEPTED[modality]}, a folder, or a table."
+        ) from error
+    if path.is_dir():
+        return [_of_file(one, modality) for one in files_below(path, modality)]
+    suffix = suffix_of(path.name)
+    if suffix in TABLE_SUFFIXES or suffix == ARCHIVE_SUFFIX:
+        read = {ARCHIVE_SUFFIX: read_npz, ".parquet": read_parquet}.get(suffix, read_table)
+        rows = read(path, given, root=path.parent)
+        if rows.modality != modality:
+            raise ModalityError(
+                f"The table {name!r} holds {rows.modality}s; the model takes {modality}s. Give "
+                f"it a table of these, or use a model for {rows.modality}s."
+            )
+        return rows.outcomes
+    if suffix in DOCUMENT_SUFFIXES and modality == "text":
+        raise ModalityError(f"The input {name!r} is a {suffix} document. {NOT_PLAIN}.")
+    kind = modality_of(path.name)
+    if kind not in (None, modality) and (kind, modality) != ("array", "image"):
+        raise other_kind(name, kind or modality, modality)
+    return [_of_file(path, modality)]
+
+
+def _of_file(path: Path, modality: Modality) -> Found:
+    """The input that a file is; an image may be an array in a .npy file."""
+    kind = "array" if modality_of(path.name) == "array" else modality
+    return found_file(path, clean_text(os.fspath(path)), kind)
+
+
+def _of_object(place: int, thing: object, modality: Modality) -> Found:
+    if isinstance(thing, np.ndarray) and thing.dtype.kind in "buif" and modality == "sound":
+        raise SettingError(
+            f"Input {place} is an array of shape {thing.shape} without a rate; accepted: "
+            f"{ACCEPTED[modality]}."
+        )
+    if isinstance(thing, bytes | bytearray | memoryview) and modality in ("image", "sound"):
+        return found_object(place, thing, modality)  # what else it may be is said when it is read
+    kind = kind_of_object(place, thing, modality)
+    if kind is None:
+        raise SettingError(
+            f"Input {place} is a {type(thing).__name__}; accepted: {ACCEPTED[modality]}."
+        )
+    if kind != modality:
+        raise other_kind(f"input {place}", kind, modality)
+    return found_object(place, thing, kind)
+
+
+def _unusable(skipped: Skipped) -> Example:
+    """An example that cannot be read, so that its place in the order is kept."""
+    return Example(
+        name=skipped.name,
+        digest=digest_bytes(skipped.name.encode(), skipped.reason.encode()),
+        read=Unusable(reason=skipped.reason),
+    )
