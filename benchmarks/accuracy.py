@@ -70,15 +70,14 @@ def load(source: Path) -> Data:
     """Read a data set, and compute its features as `train` would."""
     import numpy as np
 
-    from topwork.backbones.image import get_backbone
+    from topwork.backbones.named import get_backbone
     from topwork.examples.sources import read_examples
     from topwork.features.extract import default_pools, extract
     from topwork.heads.search import Labels
-    from topwork.recipe import DEFAULT_BACKBONE
 
     found = read_examples(source)
     extraction = extract(
-        found.examples, get_backbone(DEFAULT_BACKBONE), pools=default_pools(len(found))
+        found.examples, get_backbone("efficientnet-lite0"), pools=default_pools(len(found), "image")
     )
     examples = extraction.examples
     groups = None

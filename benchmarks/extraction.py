@@ -86,19 +86,18 @@ class Bench:
     """Everything that is built once; `round` measures each thing once, one after the other."""
 
     def __init__(self, source: Path, num_images: int, num_few: int) -> None:
-        from topwork.backbones.image import get_backbone
+        from topwork.backbones.named import get_backbone
         from topwork.examples.sources import read_examples
         from topwork.executors.choose import open_executor
         from topwork.executors.torch import TorchExecutor
         from topwork.features.extract import default_pools
-        from topwork.recipe import DEFAULT_BACKBONE
 
         self.source = source
         found = read_examples(source)
         self.examples = _spread(found.examples, num_images)
         self.few = _spread(self.examples, num_few)
-        self.backbone = get_backbone(DEFAULT_BACKBONE)
-        self.pools = default_pools(len(found))
+        self.backbone = get_backbone("efficientnet-lite0")
+        self.pools = default_pools(len(found), "image")
         self.executor = open_executor(self.backbone, pools=self.pools, device="openvino")
         self.torch = TorchExecutor(self.backbone, pools=self.pools, device="cpu")
         self.eager = EagerNetwork(self.backbone, self.pools)

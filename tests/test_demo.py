@@ -1,53 +1,27 @@
 """The demonstration, at a small size."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 from tests import small
 from topwork import demo
-from topwork.backbones.catalog import EFFICIENTNET_LITE0
 from topwork.cli import app
-from topwork.demo import DEFAULT_BACKBONE, RANDOM, DemoRow, run_demo, show_demo, write_digits
+from topwork.demo import DEMOS, DemoRow, prepare, run_demo, show_demo
+from topwork.demo_data import write_digits
 from topwork.errors import SettingError, StoreError
 from topwork.evaluation.metrics import evaluate
-
-
-def count(folder: Path) -> int:
-    return len(list(folder.glob("*/*.png")))
-
-
-def test_the_digits_are_dealt_once(tmp_path: Path) -> None:
-    write_digits(tmp_path / "digits", num_train=50)
-    train, test = tmp_path / "digits" / "train", tmp_path / "digits" / "test"
-    assert (count(train), count(test)) == (50, 1747)
-    assert sorted(path.name for path in train.iterdir()) == [str(k) for k in range(10)]
-    assert min(len(list(path.iterdir())) for path in train.iterdir()) >= 4
-    names = [path.name for path in (tmp_path / "digits").glob("*/*/*.png")]
-    assert len(set(names)) == 1797
-    with Image.open(next(train.glob("*/*.png"))) as image:
-        assert (image.size, image.mode) == ((8, 8), "L")
-        assert np.asarray(image).max() == 255
-
-
-def test_the_same_again_is_the_same(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        write_digits(tmp_path / name, num_train=20)
-    first, second = (
-        sorted(p.relative_to(tmp_path / name) for p in (tmp_path / name).glob("train/*/*"))
-        for name in ("a", "b")
-    )
-    assert first == second
+from topwork.examples.example import Modality
 
 
 def test_its_own_folder_is_made_anew(tmp_path: Path) -> None:
-    write_digits(tmp_path / "digits", num_train=20)
-    write_digits(tmp_path / "digits", num_train=30)
-    assert count(tmp_path / "digits" / "train") == 30
-    assert count(tmp_path / "digits" / "test") == 1767
+    for _ in range(2):
+        prepare(tmp_path / "digits")
+        assert [path.name for path in (tmp_path / "digits").iterdir()] == [demo.MARK]
+        (tmp_path / "digits" / "old.png").touch()
 
 
 def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
@@ -63,26 +37,34 @@ def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("mine")
-    with pytest.raises(StoreError, match=r"Writing the pictures to .* failed"):
+    with pytest.raises(StoreError, match=r"Writing the data to .* failed"):
         run_demo(tmp_path / "demo")
     with pytest.raises(SettingError, match="is a file"):
-        write_digits(tmp_path / "demo", num_train=20)
+        prepare(tmp_path / "demo")
     assert (tmp_path / "demo").read_text() == "mine"
 
 
 @pytest.fixture
 def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Test on one digit in thirty, beside a small network of random weights."""
-    plain = demo.write_digits
+    """Test on one digit in thirty, on a small network."""
 
-    def write(folder: Path, *, num_train: int, seed: int = 0) -> None:
-        plain(folder, num_train=num_train, seed=seed)
+    def write(folder: Path, *, num_train: int) -> None:
+        write_digits(folder, num_train=num_train)
         for path in sorted(folder.glob("test/*/*.png")):
             if int(path.stem) % 30:
                 path.unlink()
 
-    monkeypatch.setattr(demo, "write_digits", write)
-    monkeypatch.setattr(demo, "RANDOM", small.SMALL)
+    monkeypatch.setitem(demo.DEMOS, "image", replace(DEMOS["image"], write=write))
+    plain = demo.train
+    monkeypatch.setattr(
+        demo,
+        "train",
+        lambda folder, *, backbone, on_progress: plain(
+            folder,
+            backbone=small.SMALL if "?" in backbone else backbone,
+            on_progress=on_progress,
+        ),
+    )
 
 
 @pytest.mark.slow
@@ -115,8 +97,14 @@ def test_a_test_part_that_was_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         run_demo(tmp_path)
 
 
-def test_both_networks_are_of_one_architecture() -> None:
-    assert RANDOM.split("?")[0] == DEFAULT_BACKBONE == EFFICIENTNET_LITE0.name
+@pytest.mark.slow
+@pytest.mark.parametrize("modality", ["sound", "text"])
+def test_sounds_and_texts_are_worth_transferring(tmp_path: Path, modality: Modality) -> None:
+    (row,) = run_demo(tmp_path, modality, sizes=(50,))
+    assert row.worth[1] > 0  # the lower end of the interval
+    run = CliRunner().invoke(app, ["demo", "--sound", "--text", "--out", str(tmp_path)])
+    assert run.exit_code == 2
+    assert "accepted: one of them" in run.stderr
 
 
 def test_a_row_says_what_transfer_is_worth() -> None:

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests import small
-from topwork.backbones.image import get_backbone
+from topwork.backbones.named import get_backbone
 from topwork.embedding import embed
 from topwork.errors import DataError, ExampleError, SettingError, SourceError, StoreError
 from topwork.examples.sources import read_examples
@@ -27,7 +27,7 @@ def test_the_table_holds_what_the_store_holds(digits: Path, tmp_path: Path) -> N
     assert found.num_rows == 30
     assert found["label"].to_pylist() == [name for name in small.NAMES for _ in range(10)]
     stored = extract(
-        read_examples(digits).examples, get_backbone(small.SMALL), pools=default_pools(30)
+        read_examples(digits).examples, get_backbone(small.SMALL), pools=default_pools(30, "image")
     )
     assert stored.num_computed == 0
     assert [one.digest for one in stored.examples] == found["digest"].to_pylist()

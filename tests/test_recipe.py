@@ -12,7 +12,7 @@ from topwork.recipe import Recipe
 
 FULL = Recipe(
     data="photos of Jürgen/",
-    file_column="file",
+    input_column="file",
     label_column="ICD 10",
     group_column='patient "number"',
     backbone="efficientnet-lite0?size=160&resize=squash",
@@ -73,7 +73,7 @@ def test_changes_leave_the_rest() -> None:
         ({"seed": -1}, "seed is -1; accepted: a whole number, 0 or more"),
         ({"seed": 0.0}, "seed is 0.0"),
         ({"data": 3}, "data is 3; accepted: text"),
-        ({"file_column": 3}, "file_column is 3"),
+        ({"input_column": 3}, "input_column is 3"),
         ({"label_column": False}, "label_column is False"),
         ({"group_column": ["a"]}, "group_column is"),
         ({"backbone": 3}, "backbone is 3; accepted: the name of a backbone"),

@@ -76,20 +76,20 @@ def make_vowel(vowel: str, random: np.random.Generator) -> npt.NDArray[np.float6
     from scipy.signal import lfilter
 
     pitch, *formants = FORMANTS[vowel][random.integers(3)]
-    formants = [f * random.normal(1, SPREAD) for f in (*formants, formants[-1] + 900)]
+    resonances = [f * random.normal(1, SPREAD) for f in (*formants, formants[-1] + 900)]
     count = int(random.uniform(0.25, 0.5) * RATE_HZ)
     glide = np.linspace(1.08, 0.9, count) * random.normal(1, 0.12)
     phase = np.cumsum(pitch * glide / RATE_HZ)
     pulses = np.diff(np.floor(phase), prepend=0.0) + 0.02 * random.standard_normal(count)
     voice = lfilter([1], [1, -0.95], pulses)
-    for hz, width in zip(formants, BANDWIDTHS_HZ, strict=True):
+    for hz, width in zip(resonances, BANDWIDTHS_HZ, strict=True):
         radius = np.exp(-np.pi * width / RATE_HZ)
         voice = lfilter([1], [1, -2 * radius * np.cos(2 * np.pi * hz / RATE_HZ), radius**2], voice)
     rise = int(0.03 * RATE_HZ)
     voice *= np.minimum(1, np.minimum(np.arange(count), np.arange(count)[::-1]) / rise)
     voice *= random.uniform(0.1, 0.9) / np.abs(voice).max()
     noise = random.standard_normal(count) * voice.std() * 10 ** (-random.uniform(10, 30) / 20)
-    return np.clip(voice + noise, -1, 1)
+    return np.asarray(np.clip(voice + noise, -1, 1))
 
 
 def write_sentences(folder: Path, *, num_train: int, seed: int = 0) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -99,7 +100,7 @@ def _stretches(
             # the last window may be filled up with silence beyond the end
             end = (number * hop + size) / spec.rate_hz
             length = end if whole is None else min(end, whole)
-            yield replace(example, read=lambda sound=sound: sound)
+            yield replace(example, read=partial(_same, sound))
 
     previous: Prediction | None = None
     start, number = 0.0, 0
@@ -113,6 +114,10 @@ def _stretches(
         previous = prediction
     if previous is not None:
         yield start, max(length, start), previous
+
+
+def _same(sound: Sound) -> object:
+    return sound
 
 
 def _merged(stretches: Iterator[tuple[float, float, Prediction]]) -> Iterator[Moment]:

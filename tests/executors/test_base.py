@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from topwork.errors import BackboneError, SettingError
-from topwork.executors.base import POOLS, check_pixels, order_pools
+from topwork.executors.base import POOLS, WindowForm, order_pools
 
 
 def test_pools_are_put_in_the_order_of_storage() -> None:
@@ -18,9 +18,14 @@ def test_other_pools_are_refused(pools: list[str], message: str) -> None:
         order_pools(pools)
 
 
-def test_pixels_of_another_form_are_refused() -> None:
-    check_pixels(np.zeros((4, 4, 3), np.uint8), (4, 4, 3))
+def test_windows_of_another_form_are_refused() -> None:
+    images = WindowForm(dtype="uint8", shape=(4, 4, 3))
+    images.check(np.zeros((4, 4, 3), np.uint8))
     with pytest.raises(BackboneError, match=r"takes uint8 \[4, 4, 3\], and got uint8 \[5, 4, 3\]"):
-        check_pixels(np.zeros((5, 4, 3), np.uint8), (4, 4, 3))
+        images.check(np.zeros((5, 4, 3), np.uint8))
     with pytest.raises(BackboneError, match=r"and got float64 \[4, 4, 3\]"):
-        check_pixels(np.zeros((4, 4, 3)), (4, 4, 3))  # type: ignore[arg-type]
+        images.check(np.zeros((4, 4, 3)))
+    texts = WindowForm(dtype="int64", shape=(None,))
+    texts.check(np.zeros(7, np.int64))
+    with pytest.raises(BackboneError, match=r"takes int64 \['any'\], and got int64 \[1, 7\]"):
+        texts.check(np.zeros((1, 7), np.int64))

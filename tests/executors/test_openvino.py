@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from topwork.backbones.base import Backbone
-from topwork.backbones.image import get_backbone
+from topwork.backbones.named import get_backbone
 from topwork.backbones.modules import from_module
 from topwork.errors import BackboneError
 from topwork.examples.decode import ImageInput
@@ -141,7 +141,7 @@ def test_a_second_process_needs_no_torch(tiny: Backbone) -> None:
     open_compiled(backbone, POOLS)
     code = (
         "import sys, numpy\n"
-        "from topwork.backbones.image import get_backbone\n"
+        "from topwork.backbones.named import get_backbone\n"
         "from topwork.executors.choose import open_executor\n"
         "from topwork.executors.base import POOLS\n"
         "executor = open_executor(get_backbone('efficientnet-lite0'), pools=POOLS, device='cpu')\n"

@@ -77,7 +77,9 @@ def test_pools_agree_with_numpy(form: Form, prefix: int) -> None:
         )
         assert np.allclose(part, expected, rtol=1e-4), segment
     assert start == found.shape[1]
-    assert [s.pool for s in shape.segments(POOLS)] == [p for p in POOLS[:-1] if p != "prefix" or prefix]
+    assert [s.pool for s in shape.segments(POOLS)] == [
+        p for p in POOLS[:-1] if p != "prefix" or prefix
+    ]
 
 
 def shape_of(
@@ -164,7 +166,8 @@ def test_modules_that_cannot_be_cut_there_are_refused(
 
 
 def test_pixels_are_normalised_and_no_hook_stays(tiny: Backbone) -> None:
-    module, segments = pooled_network(tiny, ["max", "mean"])
+    module, segments, form = pooled_network(tiny, ["max", "mean"])
+    assert (form.dtype, form.shape, form.max_batch) == ("uint8", (20, 20, 3), 1)
     assert [(s.block, s.pool, s.size) for s in segments] == [
         ("1", "mean", 4),
         ("1", "max", 4),

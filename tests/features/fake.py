@@ -27,7 +27,6 @@ def no_network() -> Network:
 def backbone(name: str = "fake") -> Backbone:
     return Backbone(
         name=name,
-        modality="image",
         digest=hashlib.sha256(name.encode()).hexdigest(),
         input=INPUT,
         card=Card(

@@ -45,8 +45,9 @@ def stored_digests(store: FeatureStore) -> list[bytes]:
 
 
 def test_default_pools_shrink_with_the_number_of_examples() -> None:
-    assert default_pools(50_000) == ("mean", "std", "max", "grid3", "prefix")
-    assert default_pools(50_001) == ("mean", "prefix")
+    assert default_pools(50_000, "image") == ("mean", "std", "max", "grid3", "prefix")
+    assert default_pools(50_001, "image") == ("mean", "prefix", "last")
+    assert default_pools(10, "text") == ("mean", "max", "prefix", "last")
 
 
 def test_rows_are_what_was_stored_in_the_order_given(
@@ -308,11 +309,11 @@ def test_finding_everything_loads_no_framework(
 
 @pytest.mark.slow
 def test_the_embedded_backbone(store: FeatureStore) -> None:
-    from topwork.backbones.image import get_backbone
+    from topwork.backbones.named import get_backbone
 
     network = get_backbone("efficientnet-lite0?size=64")
     given = examples(5)
-    pools = default_pools(5)
+    pools = default_pools(5, "image")
     first = extract(given, network, pools=pools, device="cpu", store=store)
     assert first.device is not None
     again = extract(given[1:], network, pools=pools, device="cpu", store=store)

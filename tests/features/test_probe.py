@@ -3,8 +3,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from tests.features.fake import FakeExecutor
-from topwork.features.probe import choose_dtypes, probe_images
+from tests import small
+from tests.features.fake import INPUT, FakeExecutor
+from topwork.examples.array_input import ArrayInput
+from topwork.examples.sound_input import SoundInput
+from topwork.features.probe import choose_dtypes, probe_images, probe_windows
 
 
 class Giving(FakeExecutor):
@@ -20,7 +23,7 @@ class Giving(FakeExecutor):
 
 
 def chosen(large: float, small: float) -> tuple[str, str]:
-    dtypes = choose_dtypes(Giving([*[0.0] * 7, large, *[0.0] * 3, small]), 8)
+    dtypes = choose_dtypes(Giving([*[0.0] * 7, large, *[0.0] * 3, small]), INPUT)
     return dtypes["large"], dtypes["small"]
 
 
@@ -40,3 +43,16 @@ def test_the_images_are_the_same_every_time() -> None:
         assert all(image.shape == (size, size, 3) for image in once)
         assert all(image.dtype == np.uint8 for image in once)
         assert all(np.array_equal(a, b) for a, b in zip(once, again, strict=True))
+
+
+def test_every_kind_of_input_has_its_windows() -> None:
+    sound = SoundInput(rate_hz=8000, min_samples=4000, max_samples=8000)
+    text = small.tiny_text_backbone().input
+    array = ArrayInput(shape=(2, 5))
+    for spec in (sound, text, array):
+        once, again = probe_windows(spec), probe_windows(spec)
+        assert len(once) >= 2
+        assert all(np.array_equal(a, b) for a, b in zip(once, again, strict=True))
+    assert {w.dtype for w in probe_windows(text)} == {np.dtype(np.int64)}
+    assert all(w.shape == (2, 5) for w in probe_windows(array))
+    assert all(4000 <= len(w) <= 8000 for w in probe_windows(sound))

@@ -10,6 +10,9 @@ from tests.features.fake import INPUT, FakeExecutor, example, examples, png, vec
 from topwork.errors import ExampleError, TooLargeError
 from topwork.examples.decode import decode_image
 from topwork.examples.example import Example, Skipped
+from topwork.examples.sound_input import SoundInput
+from topwork.examples.sounds import Sound
+from topwork.executors.base import Segment
 from topwork.features import stream
 from topwork.features.stream import decode_ahead, stream_features
 
@@ -54,6 +57,53 @@ def test_strict_keeps_the_kind_of_the_error() -> None:
         list(stream_features([huge], FakeExecutor(), INPUT, strict=True))
 
 
+def test_windows_of_one_example_are_joined_and_none_goes_to_another() -> None:
+    spec = SoundInput(rate_hz=8000, min_samples=1200, max_samples=1200)
+    lengths = [1, 3, 1, 9, 2]
+    rng = np.random.default_rng(0)
+    sounds = [
+        Sound(samples=rng.uniform(-1, 1, 1200 * n).astype(np.float32), rate_hz=8000)
+        for n in lengths
+    ]
+    given = [
+        Example(name=str(i), digest="0" * 64, read=lambda sound=sound: sound)
+        for i, sound in enumerate(sounds)
+    ]
+    given.insert(2, Example(name="no sound", digest="0" * 64, read=lambda: b"nothing of use"))
+    executor = FakeExecutor()
+    executor.segments = (Segment(block="a", pool="mean", size=12),)
+    results = dict(stream_features(given, executor, spec))
+    assert list(results) == list(range(6))
+    assert isinstance(results.pop(2), Skipped)
+    for sound, found in zip(sounds, results.values(), strict=True):
+        windows = sound.samples.reshape(-1, 1200)
+        vectors = np.stack([vector_of(window) for window in windows])
+        assert isinstance(found, np.ndarray)
+        np.testing.assert_allclose(found, vectors.mean(0), atol=1e-7)
+
+
+def test_a_long_sound_that_breaks_off_is_skipped_and_the_next_is_not_touched() -> None:
+    spec = SoundInput(rate_hz=8000, min_samples=1200, max_samples=1200)
+    whole = Sound(samples=np.full(1200, 0.5, np.float32), rate_hz=8000)
+
+    def long(_content: object, _spec: object) -> Iterator[npt.NDArray[np.float32]]:
+        yield np.zeros(1200, np.float32)
+        yield np.zeros(1200, np.float32)
+        raise ExampleError("it ends early")
+
+    given = [Example(name=n, digest="0" * 64, read=lambda: whole) for n in "abc"]
+    plain = stream.decode
+    calls = iter([plain, long, plain])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream, "num_cores", lambda: 1)
+        patch.setattr(stream, "decode", lambda content, spec: next(calls)(content, spec))
+        results = dict(stream_features(given, FakeExecutor(), spec))
+    skipped = results[1]
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason == "it ends early"
+    np.testing.assert_array_equal(results[0], results[2])  # type: ignore[arg-type]
+
+
 class GivingNaN(FakeExecutor):
     def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.float32]]:
         for number, vector in enumerate(super().run(inputs)):
@@ -70,7 +120,7 @@ def test_numbers_that_are_none_are_a_reason_to_skip() -> None:
 
 
 def test_reading_goes_no_further_ahead_than_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "WINDOW", 6)
+    monkeypatch.setattr(stream, "AHEAD", 6)
     num_read = 0
 
     def endless() -> Iterator[Example]:

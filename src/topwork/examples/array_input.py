@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy.typing as npt
 
 from topwork.errors import SettingError
-from topwork.examples.example import Modality
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +22,7 @@ class ArrayInput:
         shape: of one example, without the batch: (3, 128) is 3 channels of 128 samples.
     """
 
-    modality: ClassVar[Modality] = "array"
+    modality: ClassVar[Literal["array"]] = "array"
 
     shape: tuple[int, ...]
 

@@ -13,7 +13,6 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy.typing as npt
 
 from topwork.errors import SettingError
-from topwork.examples.example import Modality
 
 Resize = Literal["squash", "crop", "pad"]
 Interpolation = Literal["bicubic", "bilinear", "lanczos"]
@@ -37,7 +36,7 @@ class ImageInput:
         crop_fraction: the share of the shorter side that `crop` keeps, above 0 and at most 1.
     """
 
-    modality: ClassVar[Modality] = "image"
+    modality: ClassVar[Literal["image"]] = "image"
 
     size: int
     resize: Resize = "squash"

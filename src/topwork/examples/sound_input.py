@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from topwork.errors import SettingError
-from topwork.examples.example import Modality
 
 EXTRACTORS = (
     "ASTFeatureExtractor",
@@ -43,7 +42,7 @@ class SoundInput:
             network takes (a spectrogram); None: it takes the samples.
     """
 
-    modality: ClassVar[Modality] = "sound"
+    modality: ClassVar[Literal["sound"]] = "sound"
 
     rate_hz: int
     min_samples: int

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy.typing as npt
 
 from topwork.errors import SettingError
-from topwork.examples.example import Modality
 
 TOKENIZER = "tokenizer.json"
 
@@ -30,7 +29,7 @@ class TextInput:
         prompt: what is put in front of every text, as some networks want it.
     """
 
-    modality: ClassVar[Modality] = "text"
+    modality: ClassVar[Literal["text"]] = "text"
 
     tokenizer: Path = field(compare=False)
     tokenizer_digest: str

@@ -57,7 +57,7 @@ def _join_pool(pool: str, part: Rows, share: Rows, means: Rows | None) -> Rows:
     if pool == "max":
         return np.asarray(part.max(0))
     if pool == "last":
-        return part[-1]
+        return np.asarray(part[-1])
     if pool == "std":
         squares = share @ part**2
         if means is not None:
