@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from topwork.digests import digest_file
-from topwork.errors import ExampleError, WeightsError
+from topwork.errors import ExampleError, SettingError, WeightsError
 from topwork.examples.text_input import TextInput
 
 Tokens = npt.NDArray[np.int64]
@@ -37,6 +38,7 @@ def text_windows(content: object, spec: TextInput) -> list[Tokens]:
 
     Raises:
         ExampleError: it is not a str, or there is nothing in it.
+        SettingError: `max_tokens` leaves no room beside the special tokens.
         WeightsError: the tokenizer is missing, damaged, or not the one expected.
     """
     if not isinstance(content, str):
@@ -44,21 +46,32 @@ def text_windows(content: object, spec: TextInput) -> list[Tokens]:
     if not content or content.isspace():
         raise ExampleError("the text is empty")
     loaded = _load(spec.tokenizer, spec.tokenizer_digest)
-    text = spec.prompt + content
-    try:
-        tokens = loaded.tokenizer.encode(text, add_special_tokens=False).ids
-    except UnicodeEncodeError:  # half of a surrogate pair, as cut strings and JSON have them
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        tokens = loaded.tokenizer.encode(text, add_special_tokens=False).ids
+    tokens = _encode(loaded.tokenizer, spec.prompt + content).ids
     num_special = len(loaded.before) + len(loaded.after)
     if not tokens and not num_special:
         raise ExampleError("the tokenizer finds no token in it: are there control characters only?")
     room = spec.max_tokens - num_special
+    if room < 1:
+        raise SettingError(
+            f"The text input's max_tokens is {spec.max_tokens}, and its tokenizer adds "
+            f"{num_special} to each window. Take the value that the backbone was published with."
+        )
     starts = range(0, max(len(tokens), 1), room)
     if len(starts) == 1:
         return [_window(loaded, np.array(tokens, np.int64))]
     whole = np.array(tokens, np.int64)
     return [_window(loaded, whole[i : i + room]) for i in starts]
+
+
+def _encode(tokenizer: Tokenizer, text: str, *, special: bool = False) -> Encoding:
+    try:
+        try:
+            return tokenizer.encode(text, add_special_tokens=special)
+        except TypeError:  # half of a surrogate pair, as cut strings and JSON have them
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return tokenizer.encode(text, add_special_tokens=special)
+    except Exception as error:  # tokenizers raises plain Exception
+        raise ExampleError(f"the tokenizer cannot read it ({error})") from error
 
 
 def _window(loaded: _Loaded, tokens: Tokens) -> Tokens:
@@ -86,10 +99,20 @@ def _load(path: Path, digest: str) -> _Loaded:
         raise WeightsError(f"The tokenizer {path} is damaged: {error}. {again}") from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    # Where the text's own tokens stand tells what is put before and after them.
-    around = tokenizer.encode("a")
-    inner = [i for i, special in enumerate(around.special_tokens_mask) if not special]
-    ids = np.array(around.ids, np.int64)
-    if inner:
-        return _Loaded(tokenizer=tokenizer, before=ids[: inner[0]], after=ids[inner[-1] + 1 :])
-    return _Loaded(tokenizer=tokenizer, before=ids, after=ids[:0])
+    before, after = _around(tokenizer)
+    return _Loaded(tokenizer=tokenizer, before=before, after=after)
+
+
+def _around(tokenizer: Tokenizer) -> tuple[Tokens, Tokens]:
+    """Find the special tokens before and after a text: some text's own tokens stand between."""
+    ids = np.zeros(0, np.int64)
+    for text in ("a", "1", *islice(tokenizer.get_vocab(), 100)):  # not every one knows an "a"
+        try:
+            found = _encode(tokenizer, text, special=True)
+        except ExampleError:  # nor puts up with what it does not know
+            continue
+        ids = np.array(found.ids, np.int64)
+        own = np.flatnonzero(np.array(found.special_tokens_mask) == 0)
+        if len(own):
+            return ids[: own[0]], ids[own[-1] + 1 :]
+    return ids, ids[:0]

@@ -56,7 +56,11 @@ def input_from(settings: Mapping[str, Any], folder: Path | None = None) -> Input
         return SoundInput.from_settings(settings)
     if modality == "array":
         return ArrayInput.from_settings(settings)
-    if modality == "text" and folder is not None:
+    if modality == "text":
+        if folder is None:
+            raise SettingError(
+                f"A text's settings need the folder of its {TOKENIZER}. Give it as `folder`."
+            )
         return TextInput.from_settings(settings, folder / TOKENIZER)
     raise SettingError(
         f"The input's modality is {modality!r}; accepted: image, sound, text, array."
