@@ -58,7 +58,7 @@ def read_file(path: Path) -> bytes:
         if size_bytes > MAX_FILE_BYTES:
             raise TooLargeError(
                 f"the file has {size_bytes:,} bytes; at most {MAX_FILE_BYTES:,} are read. "
-                "Save the image smaller or compressed"
+                "Save it smaller or compressed"
             )
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
