@@ -182,7 +182,8 @@ def _mapped(path: Path) -> npt.NDArray[Any]:
     return array
 
 
-def _array_file(path: Path) -> npt.NDArray[Any]:
+def read_array_file(path: Path) -> npt.NDArray[Any]:
+    """As `read_array`; raises ExampleError where the file cannot be read, too."""
     try:
         return read_array(path)
     except OSError as error:
@@ -211,5 +212,5 @@ _READERS: dict[Modality, Callable[[Path], object]] = {
     "image": read_file,
     "sound": _sound_file,
     "text": read_text,
-    "array": _array_file,
+    "array": read_array_file,
 }

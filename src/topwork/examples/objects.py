@@ -85,7 +85,7 @@ def examples_from(
             f"The inputs are one {type(inputs).__name__}; with labels, a list is accepted: one "
             "input for each label. A folder or table has its own labels: give it alone."
         )
-    things = list(inputs)
+    things = _paths_told(list(inputs), modality)
     kinds = list(labels)
     clans = list(groups) if groups is not None else [None] * len(things)
     for name, values in (("labels", kinds), ("groups", clans)):
@@ -120,12 +120,10 @@ def examples_from(
 def kind_of_object(place: int, thing: object, meant: Modality | None) -> Modality | None:
     """Return the kind of input that an object is; None where its content does not tell.
 
-    Raises SettingError where it is none.
+    A str is a text, a path a file. Raises SettingError where it is no input.
     """
     if isinstance(thing, str):
-        if meant is not None:
-            return "text" if meant == "text" else _kind_of_path(Path(thing))
-        return _kind_of_path(Path(thing)) if _names_file(thing) else "text"
+        return "text"
     if isinstance(thing, os.PathLike):
         return _kind_of_path(Path(thing))
     if isinstance(thing, _Bytes):
@@ -146,7 +144,7 @@ def kind_of_object(place: int, thing: object, meant: Modality | None) -> Modalit
 
 def found_object(place: int, thing: object, modality: Modality, **known: str | None) -> Found:
     """Return the input that an object of this kind is; `known` as in `Found`."""
-    if isinstance(thing, os.PathLike) or (isinstance(thing, str) and modality != "text"):
+    if isinstance(thing, os.PathLike):
         path = Path(thing)
         return found_file(path, clean_text(os.fspath(path)), modality, **known)
     if isinstance(thing, Mapping):
@@ -184,8 +182,6 @@ def _kinds(
 ) -> tuple[Modality, list[Modality | None]]:
     """The kind of all things, and that of each. Raises ModalityError where they are of several."""
     kinds = [kind_of_object(place, thing, meant) for place, thing in enumerate(things)]
-    if meant is None:
-        kinds = _texts_after_all(things, kinds)
     counts = Counter(kind for kind in kinds if kind is not None)
     first = {kind: f"input {kinds.index(kind)}" for kind in counts}
     if meant == "image" and "array" in counts:  # .npy files beside other images
@@ -194,25 +190,32 @@ def _kinds(
     return most(counts) if counts else meant or "image", kinds
 
 
-def _texts_after_all(
-    things: Sequence[object], kinds: list[Modality | None]
-) -> list[Modality | None]:
-    """Where most strings are texts, one that only ends like a file's name is a text, too."""
-    strings = [place for place, thing in enumerate(things) if isinstance(thing, str)]
-    texts = [p for p in strings if kinds[p] == "text" and not modality_of(str(things[p]))]
-    if 2 * len(texts) < len(strings):
-        return kinds
-    unclear = {p for p in strings if kinds[p] != "text" and not _is_file(str(things[p]))}
-    return ["text" if place in unclear else kind for place, kind in enumerate(kinds)]
+def _paths_told(things: list[object], meant: Modality | None) -> list[object]:
+    """Put paths in place of the strings that are meant as such.
+
+    Where nothing else says so, these are names of files that exist, or end as those of images,
+    sounds and arrays do; but where most strings are texts, one that only ends so is a text, too.
+    """
+    if meant == "text":
+        return things
+    if meant is not None:
+        return [Path(thing) if isinstance(thing, str) else thing for thing in things]
+    strings = [thing for thing in things if isinstance(thing, str)]
+    there = {text for text in strings if _is_file(text)}
+    alike = {text for text in strings if _ends_like_file(text)}
+    num_texts = sum(text not in there and text not in alike for text in strings)
+    files = there if num_texts and 2 * num_texts >= len(strings) else there | alike
+    return [Path(one) if isinstance(one, str) and one in files else one for one in things]
 
 
-def _names_file(text: str) -> bool:
-    if not text or len(text) > _MAX_PATH or "\n" in text or "\0" in text:
-        return False
-    return modality_of(text) is not None or _is_file(text)
+def _ends_like_file(text: str) -> bool:
+    short = len(text) <= _MAX_PATH and "\n" not in text and "\0" not in text
+    return short and modality_of(text) not in (None, "text")
 
 
 def _is_file(text: str) -> bool:
+    if not text or len(text) > _MAX_PATH or "\n" in text:
+        return False
     try:
         return Path(text).is_file()
     except (OSError, ValueError):

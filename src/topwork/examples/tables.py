@@ -49,7 +49,7 @@ def read_table(
     chosen: list[Columns] = []
 
     def choose(names: Sequence[str]) -> Sequence[str]:
-        chosen.append(given.choose(names, origin))
+        chosen[:] = [given.choose(names, origin)]
         return (*chosen[0].inputs, *chosen[0].others)
 
     values = read_columns(path, choose)
@@ -122,6 +122,8 @@ def read_columns(path: Path, choose: Choose) -> dict[str, list[object]]:
     try:
         if path.suffix.lower() == ".jsonl":
             return _read_json_lines(path, choose)
+        if path.suffix.lower() == ".tsv":
+            return _read_tsv(path, choose)
         return _read_delimited(path, choose)
     except OSError as error:
         raise SourceError(f"{origin} cannot be read: {error.strerror}. Check its path.") from error
@@ -131,11 +133,24 @@ def read_columns(path: Path, choose: Choose) -> dict[str, list[object]]:
         ) from error
 
 
-def _read_delimited(path: Path, choose: Choose) -> dict[str, list[object]]:
+def _read_tsv(path: Path, choose: Choose) -> dict[str, list[object]]:
+    """Read a .tsv. Many are written without quoting: a quotation mark is then a letter like any."""
+    try:
+        return _read_delimited(path, choose)
+    except SourceError as error:
+        try:
+            return _read_delimited(path, choose, quoting=csv.QUOTE_NONE)
+        except SourceError:
+            raise error from None
+
+
+def _read_delimited(
+    path: Path, choose: Choose, *, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
+) -> dict[str, list[object]]:
     with path.open(encoding="utf-8-sig", newline="") as file, _fields_of_any_length():
         delimiter = "\t" if path.suffix.lower() == ".tsv" else _sniff(file.readline())
         file.seek(0)
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        reader = csv.reader(file, delimiter=delimiter, strict=True, quoting=quoting)
         try:
             header = [name.strip() for name in next(reader, [])]
             names = list(dict.fromkeys(header))

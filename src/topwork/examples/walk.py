@@ -50,19 +50,22 @@ class Walk:
 
     def files(self, folder: Path) -> Iterator[Path]:
         """Yield the files in and below a folder, its own before those of its subfolders."""
-        if not self._enter(folder):
-            self.ignored["link to a folder already read"] += 1
-            return
-        try:
-            folders, files = self.children(folder)
-        except PermissionError:
-            self.skipped.append(Skipped(name=self.name(folder), reason="no permission to read it"))
-            return
-        if not folders and not files:
-            self.ignored["empty folder"] += 1
-        yield from files
-        for path in folders:
-            yield from self.files(path)
+        waiting = [folder]  # not a recursion, which deep folders would exhaust
+        while waiting:
+            folder = waiting.pop()
+            if not self._enter(folder):
+                self.ignored["link to a folder already read"] += 1
+                continue
+            try:
+                folders, files = self.children(folder)
+            except PermissionError:
+                reason = "no permission to read it"
+                self.skipped.append(Skipped(name=self.name(folder), reason=reason))
+                continue
+            if not folders and not files:
+                self.ignored["empty folder"] += 1
+            yield from files
+            waiting += reversed(folders)
 
     def name(self, path: Path) -> str:
         """How a person finds it: the path below the root, with `/` on every system."""
