@@ -149,6 +149,20 @@ class TestWhichColumn:
         found = read_examples(table(tmp_path / "b.csv", rows))
         assert texts(found) == [("b.csv[0]", "it broke", "x")]
 
+    def test_texts_with_attachments(self, tmp_path):
+        (tmp_path / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+        for values in (["1.png", "", ""], ["http://x/1.png"] * 3):
+            rows = [
+                {"image": v, "text": f"it broke {i}", "label": "x"} for i, v in enumerate(values)
+            ]
+            path = table(tmp_path / "a.csv", rows)
+            assert read_examples(path).modality == "text"
+
+            if values[0] == "1.png":
+                assert read_examples(path, input_column="image").modality == "image"
+        with pytest.raises(SourceError, match=r"a web address; only files on disk are read"):
+            read_examples(path, input_column="image")
+
     def test_text_files_by_name(self, tmp_path):
         (tmp_path / "1.txt").write_text("one")
         (tmp_path / "empty.txt").write_text("")

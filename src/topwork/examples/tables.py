@@ -79,29 +79,32 @@ def _choose_strings(table: Table) -> tuple[str, Literal["files", "texts"]]:
     if columns.given is not None:
         some = _name_files(table, columns.given)
         return columns.given, "files" if some else "texts"
-    if columns.file is not None and columns.file in table.values:
-        wanted = columns.text is not None and meant == "text"
-        if columns.text is None or (not wanted and _name_files(table, columns.file)):
-            return columns.file, "files"
-    if columns.text is None:  # an array was meant, which this table cannot hold
+    if columns.text is None:
         return columns.inputs[0], "files"
+    file = columns.file if columns.file in table.values and meant != "text" else None
+    # Beside texts, a column of files must name one in most rows: tickets have attachments.
+    if file is not None and _name_files(table, file, every_row=True):
+        return file, "files"
     some = _name_files(table, columns.text, there=True)
     return columns.text, "files" if some else "texts"
 
 
-def _name_files(table: Table, column: str, *, there: bool = False) -> bool:
+def _name_files(table: Table, column: str, *, there: bool = False, every_row: bool = False) -> bool:
     """Whether most of a column's values, of a sample, are names of files.
 
     Such a name is that of a file that exists, or (unless `there`) has a suffix that is known.
+    Blanks do not count and web addresses do, but the other way about with `every_row`.
     """
-    values = [value for value in table.values[column] if isinstance(value, str) and value.strip()]
+    given = [value if isinstance(value, str) else "" for value in table.values[column]]
+    values = [value for value in given if every_row or value.strip()]
     sample = values[:: max(1, len(values) // _SAMPLE)]
-    num = sum(_names_file(table.folder, value, there) for value in sample)
+    names = [value for value in sample if not (every_row and "://" in value)]
+    num = sum(_names_file(table.folder, value, there) for value in names)
     return num > len(sample) / 2
 
 
 def _names_file(folder: Path, value: str, there: bool) -> bool:
-    if len(value) > _MAX_NAME or "\n" in value:
+    if not value or len(value) > _MAX_NAME or "\n" in value:
         return False
     suffix = suffix_of(value)
     if not there and (modality_of(value) or suffix in DOCUMENT_SUFFIXES):
