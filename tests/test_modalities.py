@@ -127,7 +127,7 @@ class TestTexts:
         (tmp_path / "note.txt").write_text("a storm with snow", encoding="utf-8")
         run = CliRunner().invoke(
             app,
-            ["predict", str(text_model), str(tmp_path / "note.txt"), str(texts), "my card is lost please",
+            ["predict", str(text_model), str(tmp_path / "note.txt"), str(texts), "my card is lost",
              "-", "--format", "jsonl"],
             input="sun and rain\n",
         )  # fmt: skip

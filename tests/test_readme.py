@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from topwork.cli import app
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/backbones.md")
+PAGES = ("README.md", "docs/backbones.md", "docs/arrays.md")
 
 
 def blocks(page: str, language: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def test_it_has_no_gaps_and_finds_the_parts(model: Model) -> None:
     found = model.timeline(recording())
     assert found[0].start_seconds == 0.0
     assert found[-1].end_seconds == pytest.approx(3.6)
-    for one, after in zip(found, found[1:], strict=False):
+    for one, after in itertools.pairwise(found):
         assert one.end_seconds == after.start_seconds
         assert one.label != after.label
     assert all(0 < one.probability <= 1 for one in found)

@@ -1,8 +1,8 @@
 """Transfer learning from few labelled examples, with scores that can be believed.
 
     import topwork
-    model = topwork.train("photos/")          # a folder per class, or a table
-    model.predict(["a.jpg", pil_image])       # label names and probabilities, in input order
+    model = topwork.train("photos/")          # a folder per class, or a table; of recordings and
+    model.predict(["a.jpg", pil_image])       # texts, too: label names and probabilities
     model.save("pets"); topwork.load("pets")
 
 This file lists the public names. They are loaded when they are first used: `import topwork` alone
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from topwork.archive import load
     from topwork.backbones.base import Backbone, Card
-    from topwork.backbones.named import get_backbone
     from topwork.backbones.modules import from_module
+    from topwork.backbones.named import get_backbone
     from topwork.errors import (
         BackboneError,
         ColumnError,
@@ -38,10 +38,15 @@ if TYPE_CHECKING:
     from topwork.estimator import TransferClassifier
     from topwork.evaluation.intervals import Estimate
     from topwork.evaluation.metrics import Evaluation
-    from topwork.examples.decode import ImageInput
+    from topwork.examples.array_input import ArrayInput
+    from topwork.examples.image_input import ImageInput
+    from topwork.examples.sound_input import SoundInput
+    from topwork.examples.sounds import Sound, SoundFile
+    from topwork.examples.text_input import TextInput
     from topwork.model import Model, Prediction
     from topwork.pipeline import train
     from topwork.recipe import Recipe
+    from topwork.timeline import Moment
 
 _HOMES = {
     "topwork.archive": ("load",),
@@ -56,14 +61,20 @@ _HOMES = {
     "topwork.estimator": ("TransferClassifier",),
     "topwork.evaluation.intervals": ("Estimate",),
     "topwork.evaluation.metrics": ("Evaluation",),
-    "topwork.examples.decode": ("ImageInput",),
+    "topwork.examples.array_input": ("ArrayInput",),
+    "topwork.examples.image_input": ("ImageInput",),
+    "topwork.examples.sound_input": ("SoundInput",),
+    "topwork.examples.sounds": ("Sound", "SoundFile"),
+    "topwork.examples.text_input": ("TextInput",),
     "topwork.model": ("Model", "Prediction"),
     "topwork.pipeline": ("train",),
     "topwork.recipe": ("Recipe",),
+    "topwork.timeline": ("Moment",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "ArrayInput",
     "Backbone",
     "BackboneError",
     "Card",
@@ -76,11 +87,16 @@ __all__ = [
     "ModalityError",
     "Model",
     "ModelError",
+    "Moment",
     "Prediction",
     "Recipe",
     "SettingError",
+    "Sound",
+    "SoundFile",
+    "SoundInput",
     "SourceError",
     "StoreError",
+    "TextInput",
     "TooFewError",
     "TooLargeError",
     "TopworkError",

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from topwork.backbones.base import Backbone
-from topwork.backbones.named import get_backbone
 from topwork.backbones.modules import from_module
+from topwork.backbones.named import get_backbone
 from topwork.errors import BackboneError
 from topwork.examples.decode import ImageInput
 from topwork.executors import openvino as module
