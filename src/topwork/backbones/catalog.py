@@ -12,6 +12,7 @@ from typing import Any
 
 from topwork.backbones.base import Card, Precision
 from topwork.backbones.listed import HUB_ROWS, IMAGENET_1K, NUM_IMAGENET_1K, Row
+from topwork.backbones.spec import Spec
 from topwork.errors import SettingError
 from topwork.examples.example import Modality
 
@@ -140,6 +141,16 @@ _EMBEDDED_ROWS = tuple(
 )
 _ROWS = (*_EMBEDDED_ROWS, *HUB_ROWS)
 CARDS = {row.name: row.card for row in _ROWS}
+
+
+def random_card(spec: Spec) -> Card:
+    """Return the card of a backbone that has learned nothing."""
+    return Card(
+        licence="none (no trained weights)",
+        pretrained_on=NOTHING,
+        num_pretraining_examples=0,
+        source=f"the architecture of {spec.base}, initialised with seed {spec.seed}",
+    )
 
 
 def list_backbones() -> list[Row]:

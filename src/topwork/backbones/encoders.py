@@ -43,9 +43,9 @@ def clean_config(config: Mapping[str, Any], name: str) -> dict[str, Any]:
             "Take the repository that it was made from."
         )
     return {
-        key: clean_config(value, name) if isinstance(value, dict) else value
+        str(key): clean_config(value, name) if isinstance(value, dict) else value
         for key, value in config.items()
-        if not PASSED_OVER.search(key)
+        if not PASSED_OVER.search(str(key))
     }
 
 

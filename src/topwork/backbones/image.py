@@ -15,7 +15,7 @@ from typing import Any
 
 from topwork.backbones.base import Backbone, Card
 from topwork.backbones.build import build_embedded, build_timm
-from topwork.backbones.catalog import CARDS, NOTHING, Embedded
+from topwork.backbones.catalog import CARDS, Embedded, random_card
 from topwork.backbones.described import describe, package_versions
 from topwork.backbones.families import RULES_VERSION, SIZES
 from topwork.backbones.repository import CONFIG, Repository
@@ -124,12 +124,7 @@ def _random(
             **({"arguments": dict(arguments)} if arguments else {}),
         ),
         input=image,
-        card=Card(
-            licence="none (no trained weights)",
-            pretrained_on=NOTHING,
-            num_pretraining_examples=0,
-            source=f"timm's {model}, initialised with seed {spec.seed}",
-        ),
+        card=random_card(replace(spec, base=f"timm's {model}")),
         architecture=_architecture(model, fixed_size, arguments),
         precision=spec.precision or "f32",
         build=lambda: build_timm(

@@ -18,7 +18,8 @@ from topwork.backbones.catalog import CARDS, EMBEDDED
 from topwork.backbones.image import HUB_PREFIX, embedded_image, timm_by_name, timm_from
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.sentence import MODULES
-from topwork.backbones.sound import SOUND_TYPES, embedded_sound, sound_from
+from topwork.backbones.sound import embedded_sound, sound_from
+from topwork.backbones.sound_network import SOUND_TYPES
 from topwork.backbones.spec import Spec, nearest_names, parse_spec
 from topwork.backbones.text import embedded_text, text_from
 from topwork.backbones.weights import find_embedded

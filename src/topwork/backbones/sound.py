@@ -6,21 +6,44 @@ decoded.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from topwork.backbones import speech
-from topwork.backbones.base import Backbone, Card
-from topwork.backbones.catalog import NOTHING, Embedded
+from topwork.backbones.base import Backbone, Card, Network, Precision
+from topwork.backbones.catalog import CARDS, Embedded, random_card
 from topwork.backbones.described import package_versions
+from topwork.backbones.encoders import clean_config
 from topwork.backbones.families import RULES_VERSION
-from topwork.backbones.repository import Repository
+from topwork.backbones.repository import CONFIG, Repository
+from topwork.backbones.sound_network import (
+    AST,
+    CLAP,
+    CLAP_AUDIO,
+    OF_SAMPLES,
+    WHISPER,
+    build_sound,
+)
 from topwork.backbones.spec import Spec
+from topwork.backbones.weights import find_weights
 from topwork.digests import digest_settings
 from topwork.examples.sound_input import SoundInput
 
-SOUND_TYPES: frozenset[str] = frozenset()
+PREPROCESSOR = "preprocessor_config.json"
+NOT_SETTINGS = ("processor_class", "mel_filters", "_commit_hash", "image_processor_type")
+"""In that file, but not what its feature extractor is made with."""
+
+EXTRACTOR_OF = {
+    AST: "ASTFeatureExtractor",
+    CLAP: "ClapFeatureExtractor",
+    CLAP_AUDIO: "ClapFeatureExtractor",
+    WHISPER: "WhisperFeatureExtractor",
+}
+
+MAX_SECONDS = 20
+"""Of a window of a network of samples: they were trained on clips of some 15 s, and attention costs
+the square of it."""
 
 SPEECH_INPUT = SoundInput(
     rate_hz=speech.RATE_HZ,
@@ -37,35 +60,102 @@ SPEECH_INPUT = SoundInput(
 
 def embedded_sound(spec: Spec, entry: Embedded, folder: Path | None) -> Backbone:
     """Return the speech embedding; with random weights where no folder of it is given."""
-    architecture = {"library": "topwork", "model": entry.name}
-    parts: dict[str, Any] = {"seed": spec.seed, "versions": package_versions()}
-    if folder is not None:
-        parts = {"weights": list(entry.sha256.values())}
-    random = Card(
-        licence="none (no trained weights)",
-        pretrained_on=NOTHING,
-        num_pretraining_examples=0,
-        source=f"the architecture of {entry.name}, initialised with seed {spec.seed}",
-    )
     files = [] if folder is None else [folder / file for file in entry.sha256]
-    return Backbone(
-        name=str(spec),
-        digest=digest_settings(
-            {
-                "rules": RULES_VERSION,
-                "input": SPEECH_INPUT.settings(),
-                "architecture": architecture,
-                **parts,
-            }
-        ),
-        input=SPEECH_INPUT,
-        card=random if folder is None else entry.card,
-        architecture=architecture,
-        precision=spec.precision or entry.precision,
+    return _backbone(
+        spec,
+        SPEECH_INPUT,
+        {"library": "topwork", "model": entry.name},
+        card=entry.card,
+        weights=list(entry.sha256.values()) if files else None,
         build=lambda: speech.load_speech(*files) if files else speech.build_speech(seed=spec.seed),
+        precision=entry.precision,
     )
 
 
 def sound_from(spec: Spec, repository: Repository, config: Mapping[str, Any]) -> Backbone:
     """Return the transformers network of a folder or hub repository."""
-    raise NotImplementedError
+    safe = clean_config(config, repository.name)
+    sound = _sound_input(safe, clean_config(repository.config(PREPROCESSOR), repository.name))
+    architecture = {"library": "transformers", "config": safe}
+    weights = find_weights(repository) if spec.pretrained else None
+    card = CARDS.get(repository.name) or Card(
+        licence="unknown",
+        pretrained_on=f"not said in its {CONFIG}",
+        num_pretraining_examples=None,
+        source=repository.source,
+    )
+    return _backbone(
+        spec,
+        sound,
+        architecture,
+        card=card,
+        weights=None if weights is None else weights.digest,
+        build=lambda: build_sound(
+            architecture, sound, name=str(spec), weights=weights, seed=spec.seed
+        ),
+    )
+
+
+def _backbone(
+    spec: Spec,
+    sound: SoundInput,
+    architecture: Mapping[str, Any],
+    *,
+    card: Card,
+    weights: Any,
+    build: Callable[[], Network],
+    precision: Precision = "f32",
+) -> Backbone:
+    parts: dict[str, Any] = {"weights": weights}
+    if weights is None:
+        parts = {"seed": spec.seed, "versions": package_versions("transformers")}
+        card = random_card(spec)
+    return Backbone(
+        name=str(spec),
+        digest=digest_settings(
+            {
+                "rules": RULES_VERSION,
+                "input": sound.settings(),
+                "architecture": dict(architecture),
+                **parts,
+            }
+        ),
+        input=sound,
+        card=card,
+        architecture=architecture,
+        precision=spec.precision or precision,
+        build=build,
+    )
+
+
+def _sound_input(config: Mapping[str, Any], said: Mapping[str, Any]) -> SoundInput:
+    """Read what the authors' feature extractor does; windows are of any length, up to its own."""
+    kind = config.get("model_type")
+    rate = int(said.get("sampling_rate", 48_000 if kind in (CLAP, CLAP_AUDIO) else 16_000))
+    least = rate // 10
+    if kind in OF_SAMPLES:
+        return SoundInput(
+            rate_hz=rate,
+            min_samples=least,
+            step_samples=least,
+            max_samples=MAX_SECONDS * rate,
+            normalise=bool(said.get("do_normalize", True)),
+        )
+    settings = {key: value for key, value in said.items() if key not in NOT_SETTINGS}
+    settings.setdefault("feature_extractor_type", EXTRACTOR_OF[str(kind)])
+    if kind == WHISPER:
+        hop = int(said.get("hop_length", 160))
+        most = 2 * hop * int(config.get("max_source_positions", 1500))
+        return SoundInput(
+            rate_hz=rate,
+            min_samples=least,
+            step_samples=least,
+            max_samples=most,
+            extractor=settings,
+        )
+    if kind == AST:
+        # 25 ms a frame, 10 ms from one to the next; the extractor fills it up with silence
+        most = rate // 100 * (int(config.get("max_length", 1024)) - 1) + rate // 40
+    else:
+        most = int(said.get("nb_max_samples", 10 * rate))
+    return SoundInput(rate_hz=rate, min_samples=least, max_samples=most, extractor=settings)

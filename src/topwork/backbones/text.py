@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from topwork.backbones.base import Backbone, Card
-from topwork.backbones.catalog import CARDS, NOTHING, PROMPTS, Embedded
+from topwork.backbones.catalog import CARDS, PROMPTS, Embedded, random_card
 from topwork.backbones.described import package_versions
 from topwork.backbones.encoders import clean_config
 from topwork.backbones.families import RULES_VERSION
@@ -110,12 +110,6 @@ def _backbone(
     parts: dict[str, Any] = {"seed": spec.seed, "versions": package_versions("transformers")}
     if weights is not None:
         parts = {"weights": [weights.digest, *(digest_file(path) for path in dense or ())]}
-    random = Card(
-        licence="none (no trained weights)",
-        pretrained_on=NOTHING,
-        num_pretraining_examples=0,
-        source=f"the architecture of {spec.base}, initialised with seed {spec.seed}",
-    )
     return Backbone(
         name=str(spec),
         digest=digest_settings(
@@ -127,7 +121,7 @@ def _backbone(
             }
         ),
         input=text,
-        card=random if weights is None else card,
+        card=random_card(spec) if weights is None else card,
         architecture=architecture,
         precision=spec.precision or precision,
         build=lambda: build_text(

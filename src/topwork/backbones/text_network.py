@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PROBE = ((5, 6, 7, 8, 9, 10), (5, 6, 7, 8, 9, 11))
 """Token numbers that any vocabulary has; the rows differ in the last."""
 
+LOCAL = ("sliding_window", "local_attention")
+"""Settings of networks in which a token sees its neighbours only, in some layers."""
+
 
 def build_text(
     architecture: Mapping[str, Any],
@@ -79,6 +82,7 @@ def _text_encoder(config: Any) -> type:
 
 
 def _make_module(model: torch.nn.Module, sentence: torch.nn.Module | None) -> Any:
+    import torch
     from torch import nn
 
     class TextEncoder(nn.Module):
@@ -89,21 +93,23 @@ def _make_module(model: torch.nn.Module, sentence: torch.nn.Module | None) -> An
             self.model = model
             self.taps = nn.ModuleDict()
             self.sentence = sentence
+            self.masked = False
 
-        def hidden_states(self, tokens: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            states: tuple[torch.Tensor, ...] = self.model(
-                input_ids=tokens, output_hidden_states=True
-            ).hidden_states
-            return states
+        def run(self, tokens: torch.Tensor, *, all_states: bool) -> Any:
+            # Nothing is padded, so no mask is needed, and attention is fastest without. But
+            # decoders then look for several texts in a row, which cannot be traced; and where
+            # attention is local, a trace of a short text would leave that out.
+            mask = torch.ones_like(tokens) if self.masked else None
+            return self.model(
+                input_ids=tokens, attention_mask=mask, output_hidden_states=all_states
+            )
 
         def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-            if not self.taps and self.sentence is None:
-                last: torch.Tensor = self.model(input_ids=tokens).last_hidden_state
-                return last
-            states = self.hidden_states(tokens)
+            out = self.run(tokens, all_states=bool(self.taps))
             for place, tap in self.taps.items():
-                tap(states[int(place)])
-            return states[-1] if self.sentence is None else self.sentence(states[-1])
+                tap(out.hidden_states[int(place)])
+            last: torch.Tensor = out.last_hidden_state
+            return last if self.sentence is None else self.sentence(last)
 
     return TextEncoder().eval()
 
@@ -118,7 +124,7 @@ def _probe(module: Any, name: str) -> tuple[list[str], bool]:
     states: list[torch.Tensor] = []
 
     def run() -> list[torch.Tensor]:
-        states.extend(module.hidden_states(tokens))
+        states.extend(module.run(tokens, all_states=True).hidden_states)
         return states
 
     try:
@@ -134,7 +140,9 @@ def _probe(module: Any, name: str) -> tuple[list[str], bool]:
             module.taps[str(place)] = nn.Identity()
     blocks = [f"taps.{i}" if one is None else f"model.{one}" for i, one in enumerate(named)]
     last = states[-1]
-    return blocks, bool(torch.equal(last[0, :-1], last[1, :-1]))
+    causal = bool(torch.equal(last[0, :-1], last[1, :-1]))
+    module.masked = causal or any(getattr(module.model.config, key, None) for key in LOCAL)
+    return blocks, causal
 
 
 def _starts_with_special(tokenizer: Path) -> bool:
