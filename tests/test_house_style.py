@@ -22,9 +22,11 @@ ROOMS = (
     ("heads",),
     ("evaluation",),
     ("recipe",),
+    ("outcomes",),
     ("model", "archive", "timeline"),  # a model saves itself, is loaded, and listens
     ("pipeline",),
     ("estimator", "embedding", "demo_data", "demo", "cache", "console", "output"),
+    ("shell",),
     ("cli",),
 )
 ORDER = {name: place for place, room in enumerate(ROOMS) for name in room}

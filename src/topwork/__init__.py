@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from topwork.examples.sound_input import SoundInput
     from topwork.examples.sounds import Sound, SoundFile
     from topwork.examples.text_input import TextInput
-    from topwork.model import Model, Prediction
+    from topwork.model import Model
+    from topwork.outcomes import Prediction
     from topwork.pipeline import train
     from topwork.recipe import Recipe
     from topwork.timeline import Moment
@@ -66,7 +67,8 @@ _HOMES = {
     "topwork.examples.sound_input": ("SoundInput",),
     "topwork.examples.sounds": ("Sound", "SoundFile"),
     "topwork.examples.text_input": ("TextInput",),
-    "topwork.model": ("Model", "Prediction"),
+    "topwork.model": ("Model",),
+    "topwork.outcomes": ("Prediction",),
     "topwork.pipeline": ("train",),
     "topwork.recipe": ("Recipe",),
     "topwork.timeline": ("Moment",),

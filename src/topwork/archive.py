@@ -114,7 +114,8 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
         ModelError: it is missing, truncated, edited, of another program or a later version.
         BackboneError: it was saved without its backbone, and that cannot be found here.
     """
-    from topwork.model import DataCounts, Model
+    from topwork.model import Model
+    from topwork.outcomes import DataCounts
 
     folder = Path(folder)
     description = _read_description(folder)

@@ -1,58 +1,28 @@
 """The commands. Each one parses its options, calls what does the work, and shows the result.
 
-What it does not know: how anything is done. Exit codes: 0 all went well, 2 a wrong option, and
-those of `errors.py`; 130 after Ctrl-C.
+What it does not know: how anything is done. The exit codes are in shell.py.
 """
 
 from __future__ import annotations
 
-import errno
-import io
 import json
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from topwork.errors import ExampleError, SettingError, StoreError, TopworkError
+from topwork.errors import ExampleError, SettingError
+from topwork.shell import Commands, use_utf8
 
 if TYPE_CHECKING:
     from topwork.examples.example import Example, Modality
-    from topwork.model import Model, Prediction
-
-STOPPED = "Stopped. What was computed is kept: run the same command again to go on from here."
-
-
-class _Commands(TyperGroup):
-    """Turns errors into messages and exit codes, before Typer has its own way with them."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            outcome = super().invoke(ctx)
-            sys.stdout.flush()  # a closed pipe shows itself here, not when Python ends
-        except TopworkError as error:
-            print(f"Error: {error}", file=sys.stderr)
-            raise typer.Exit(error.exit_code) from error
-        except KeyboardInterrupt as error:
-            print(f"\n{STOPPED}", file=sys.stderr)
-            raise typer.Exit(130) from error
-        except OSError as error:
-            if error.errno not in (errno.EPIPE, errno.ENOSPC):
-                raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
-            if error.errno == errno.EPIPE:  # its reader (head, less) has seen enough
-                raise typer.Exit(0) from error
-            print(f"Error: the output cannot be written: {error.strerror}.", file=sys.stderr)
-            raise typer.Exit(StoreError.exit_code) from error
-        return outcome
-
+    from topwork.model import Model
+    from topwork.outcomes import Prediction
 
 app = typer.Typer(
     name="topwork",
-    cls=_Commands,
+    cls=Commands,
     help="Transfer learning from few labelled examples, with scores that can be believed.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -329,10 +299,7 @@ def demo(
 
 def main() -> None:
     """Run the command line."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names may hold any letter: files and pipes get UTF-8, a terminal what it can show.
-        encoding = None if sys.stdout.isatty() else "utf-8"
-        sys.stdout.reconfigure(encoding=encoding, errors="backslashreplace")
+    use_utf8()
     app()
 
 

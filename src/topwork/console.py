@@ -26,8 +26,9 @@ from rich.text import Text
 from topwork.evaluation.intervals import Estimate
 from topwork.evaluation.metrics import Evaluation
 from topwork.examples.example import Skipped
-from topwork.model import DataCounts, Model
+from topwork.model import Model
 from topwork.model import Progress as OnProgress
+from topwork.outcomes import DataCounts
 
 STAGES = {
     "read": "Reading",

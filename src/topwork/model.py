@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -26,6 +25,7 @@ from topwork.executors.base import Executor
 from topwork.features.extract import extract, stream_features
 from topwork.features.table import ArrayTable
 from topwork.heads.base import Head
+from topwork.outcomes import DataCounts, Prediction
 from topwork.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -36,51 +36,6 @@ Progress = Callable[[str, int, int], None]
 
 CHUNK = 256
 """Inputs whose features are held at a time while predicting."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """What the model says of one input.
-
-    Attributes:
-        name: of the input: its path, or `input 3`.
-        label: the most probable class; None where the input cannot be read.
-        probability: of that class, 0 to 1.
-        probabilities: of every class, in the order of the model's `classes`.
-        error: why the input cannot be read; None where it can.
-    """
-
-    name: str
-    label: str | None
-    probability: float
-    probabilities: dict[str, float]
-    error: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataCounts:
-    """What a model was trained on, in numbers.
-
-    Attributes:
-        per_class: examples of each class that were trained on.
-        num_test: examples of the source's own test part.
-        num_duplicates: inputs that repeat another's content and label.
-        skipped: inputs that could not be used, with the reasons.
-        ignored: files or rows that are not inputs, by reason.
-        typical_seconds: the median length of the sounds; None where they are not sounds.
-    """
-
-    per_class: dict[str, int]
-    num_test: int
-    num_duplicates: int
-    skipped: tuple[Skipped, ...]
-    ignored: dict[str, int]
-    typical_seconds: float | None = None
-
-    @property
-    def num_train(self) -> int:
-        """Examples of all classes."""
-        return sum(self.per_class.values())
 
 
 @final
@@ -156,9 +111,12 @@ class Model:
     def read(self, inputs: object, *, input_column: str | None = None) -> list[Example]:
         """Return the inputs as examples of the model's modality. Raises as `predict` does."""
         spec = self.backbone.input
-        if spec.modality == "array" and isinstance(inputs, np.ndarray):
-            inputs = [inputs] if self._is_single(inputs) else list(inputs)
-        return read_inputs(inputs, modality=spec.modality, input_column=input_column)
+        return read_inputs(
+            inputs,
+            modality=spec.modality,
+            input_column=input_column,
+            array_ndim=len(spec.shape) if spec.modality == "array" else None,
+        )
 
     def predict_proba(self, inputs: object) -> npt.NDArray[np.float64]:
         """Return probabilities [N, K] in the order of `classes`.

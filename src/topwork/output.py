@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from topwork.model import Prediction
+    from topwork.outcomes import Prediction
     from topwork.timeline import Moment
 
 Write = Callable[["Prediction | None"], None]

@@ -32,7 +32,8 @@ from topwork.executors.choose import open_executor
 from topwork.features.extract import Extraction, default_pools, extract
 from topwork.heads.fit import MAX_LANDMARKS, fit_head
 from topwork.heads.search import Labels
-from topwork.model import DataCounts, Model, Progress, check_modality, staged
+from topwork.model import Model, Progress, check_modality, staged
+from topwork.outcomes import DataCounts
 from topwork.recipe import Recipe
 
 

@@ -20,7 +20,8 @@ from topwork.examples.sound_input import SoundInput
 from topwork.examples.sounds import Sound, sound_windows
 
 if TYPE_CHECKING:
-    from topwork.model import Model, Prediction
+    from topwork.model import Model
+    from topwork.outcomes import Prediction
 
 STEPS = 4
 """Windows that cover each moment, if nothing else is asked for."""

@@ -26,7 +26,7 @@ def median_seconds(examples: Sequence[Example]) -> float | None:
 
 
 def sound_seconds(content: object) -> float | None:
-    """Return the length of a `Sound`, `SoundFile`, path or encoded bytes; None if it is not said."""
+    """Return the length of a `Sound`, `SoundFile`, path or bytes; None where it is not said."""
     if isinstance(content, Sound):
         return len(content.samples) / content.rate_hz
     if not isinstance(content, SoundFile):

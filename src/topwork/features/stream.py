@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
 from itertools import islice
 
 import numpy as np
@@ -54,16 +53,16 @@ def stream_features(
     return stream(examples, executor.run, joined, spec, strict=strict)
 
 
-@dataclass(kw_only=True, eq=False)
 class _Pending:
     """An example under way: windows that were handed to the network, vectors that came back."""
 
-    position: int
-    example: Example
-    weights: list[float] = field(default_factory=list)
-    vectors: list[Vector] = field(default_factory=list)
-    error: ExampleError | None = None
-    complete: bool = False
+    def __init__(self, position: int, example: Example) -> None:
+        self.position = position
+        self.example = example
+        self.weights: list[float] = []
+        self.vectors: list[Vector] = []
+        self.error: ExampleError | None = None
+        self.complete = False
 
     @property
     def done(self) -> bool:
@@ -78,7 +77,7 @@ def stream(
 
     def windows() -> Iterator[Window]:
         for position, (example, outcome) in enumerate(decoded):
-            pending = _Pending(position=position, example=example)
+            pending = _Pending(position, example)
             taken.append(pending)
             try:
                 if isinstance(outcome, ExampleError):
