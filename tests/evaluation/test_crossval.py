@@ -90,12 +90,15 @@ def test_no_group_is_ever_split(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_shuffled_labels_score_chance() -> None:
-    table, classes = make(120, 2)
-    for seed in range(3):
+    values = []
+    for seed in range(6):
+        table, classes = make(120, 2, seed=seed)
         shuffled = np.random.default_rng(seed).permutation(classes)
         found = cross_validate(table, labels_of(shuffled), NAMES[:2], num_repeats=1)
-        assert found.accuracy.low <= 0.5 <= found.accuracy.high + 0.03
+        assert found.accuracy.low - 0.03 <= 0.5 <= found.accuracy.high + 0.03
         assert found.log_loss.value > 0.6
+        values.append(found.accuracy.value)
+    assert 0.43 < np.mean(values) < 0.57  # of 12 draws: 0.51, give or take 0.02
 
 
 def test_speakers_that_give_themselves_away_score_chance() -> None:

@@ -19,6 +19,7 @@ from topwork.heads.fit import fit_head
 from topwork.heads.kernel import Kernel
 from topwork.heads.ridge import solve
 from topwork.heads.search import Choice
+from topwork.heads.softmax import link
 
 from .data import SEGMENTS, labels_of, make
 
@@ -42,7 +43,7 @@ def test_a_linear_head_is_its_kernel_folded(monkeypatch: pytest.MonkeyPatch) -> 
     expected = (new - centre) @ (train - centre).T / scale @ duals + targets.mean(0)
     np.testing.assert_allclose(new @ head.weights + head.constants, expected, atol=1e-4)
     np.testing.assert_allclose(
-        head.predict(table, np.arange(40, 60)), head.softmax(expected), atol=1e-3
+        head.predict(table, np.arange(40, 60)), head.softmax(link(expected)), atol=1e-3
     )
 
 

@@ -9,7 +9,7 @@ from topwork.features.table import ArrayTable, FeatureTable
 from topwork.heads import fit as module
 from topwork.heads.fit import fit_head
 from topwork.heads.kernel import Kernel
-from topwork.heads.search import Choice, Labels
+from topwork.heads.search import FULL, Choice, Labels
 from topwork.heads.softmax import log_loss
 
 from .data import SEGMENTS, labels_of, make
@@ -199,4 +199,4 @@ def test_many_rows_are_never_read_at_once() -> None:
     head = fit_head(table, rows, labels_of(table.classes[rows]), max_landmarks=300)
     right = head.predict(table, np.arange(10_000, 12_000)).argmax(1) == table.classes[10_000:]
     assert right.mean() > 0.9
-    assert table.most <= 1500
+    assert table.most <= FULL

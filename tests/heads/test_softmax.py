@@ -1,8 +1,19 @@
 """The last layer's values and losses."""
 
 import numpy as np
+import pytest
 
-from topwork.heads.softmax import TEMPERATURES, Softmax, best_temperature_loss, log_loss, softmax
+from topwork.heads.softmax import (
+    KNEE,
+    TEMPERATURES,
+    Softmax,
+    best_temperature_loss,
+    link,
+    log_loss,
+    softmax,
+)
+
+FINE = np.geomspace(*TEMPERATURES, 2000)
 
 
 def test_rows_sum_to_one_whatever_the_size_of_the_logits() -> None:
@@ -24,11 +35,27 @@ def test_log_loss_is_weighted_and_bounded() -> None:
     np.testing.assert_allclose(log_loss(probabilities, targets, np.array([2.0, 0.0])), np.log(2))
 
 
-def test_best_temperature_loss_is_that_of_the_grid() -> None:
+@pytest.mark.parametrize(("signal", "noise"), [(0.3, 0.2), (1.0, 0.05), (0.0, 1.0), (-1.0, 0.1)])
+def test_best_temperature_loss_is_that_of_a_fine_grid(signal: float, noise: float) -> None:
     rng = np.random.default_rng(0)
     targets = np.eye(4)[rng.integers(4, size=50)]
-    scores = targets * 0.3 + 0.2 * rng.normal(size=(50, 4)) + 7
+    scores = targets * signal + noise * rng.normal(size=(50, 4)) + 7
     for weights in (None, rng.uniform(size=50)):
-        losses = [log_loss(softmax(t * scores), targets, weights) for t in TEMPERATURES]
+        losses = [log_loss(softmax(t * scores), targets, weights) for t in FINE]
         found = best_temperature_loss(scores, targets, weights)
-        np.testing.assert_allclose(found, min(losses), rtol=1e-9)
+        np.testing.assert_allclose(found, min(losses), atol=2e-4)
+
+
+def test_link_keeps_the_order_and_the_slope_at_nothing() -> None:
+    scores = np.linspace(-0.5, 1.5, 201)[:, None].repeat(8, axis=1)
+    found = link(scores)[:, 0]
+    assert (np.diff(found) > 0).all()
+    np.testing.assert_array_equal(found[:51], scores[:51, 0])
+    np.testing.assert_allclose(np.diff(found)[49:52], 0.01, rtol=0.02)
+
+
+def test_link_is_a_logarithm_among_many_classes_and_nearly_nothing_among_two() -> None:
+    many, two = np.tile([0.8, 0.08], (1, 500)), np.array([[0.8, 0.08]])
+    found = link(many)[0]
+    assert found[0] - found[1] == pytest.approx(KNEE / 1000 * np.log(10), rel=0.1)
+    np.testing.assert_allclose(link(two), two, rtol=0.15)

@@ -19,7 +19,7 @@ from topwork.errors import DataError
 from topwork.executors.base import Segment
 from topwork.features.table import FeatureTable
 from topwork.heads.kernel import Floats, Kernel, Rows, Standardiser, Transform
-from topwork.heads.softmax import Softmax
+from topwork.heads.softmax import Softmax, link
 
 CHUNK = 512
 """Rows that are turned into probabilities at a time; bounds the memory."""
@@ -75,7 +75,7 @@ class Head:
             if landmarks is not None:
                 features = self.kernel.apply(features @ landmarks.T)
             scores = features @ self.weights + self.constants
-            out[start : start + CHUNK] = self.softmax(scores)
+            out[start : start + CHUNK] = self.softmax(link(scores))
         return out
 
     def tensors(self) -> Tensors:

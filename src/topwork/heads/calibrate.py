@@ -29,7 +29,7 @@ Fold = npt.NDArray[np.intp]
 VARIANCES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """How far the matrix may stray, in logits squared; scores run from 0 to 1."""
 
-MAX_CLASSES_MATRIX = 200
+MAX_CLASSES_MATRIX = 50
 """Above this many classes only b is free beside T: K^2 numbers would not be borne out by data."""
 
 MAX_EXAMPLES = 10_000

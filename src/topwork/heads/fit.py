@@ -1,7 +1,7 @@
 """Fits a head: the search, the ridge on all the training examples, the softmax on top.
 
-Up to `MAX_LANDMARKS` examples the kernel matrix is solved as it is; above, a stratified sample of
-that many are landmarks for the rest (nystroem.py).
+Up to some thousand examples (`choose_max_landmarks`) the kernel matrix is solved as it is; above,
+a stratified sample of that many are landmarks for the rest (nystroem.py).
 
 What it does not know: where the features come from, and what the classes are called.
 """
@@ -18,14 +18,18 @@ from topwork.examples.splits import stratified_sample
 from topwork.features.table import FeatureTable
 from topwork.heads.base import Head
 from topwork.heads.calibrate import fit_softmax
-from topwork.heads.kernel import Floats, Rows, Transform
+from topwork.heads.kernel import Floats, Rows, Transform, width_of
 from topwork.heads.nystroem import Coordinates, Moments
 from topwork.heads.ridge import MIN_PENALTY_SINGLE, Centring, smallest_penalty, solve
 from topwork.heads.search import Choice, Labels, around, search
-from topwork.heads.softmax import Softmax, best_temperature_loss
+from topwork.heads.softmax import Softmax, best_temperature_loss, link
 
-MAX_LANDMARKS = 2048
-"""Bounds the model's size (at 40,000 numbers in float16, 160 MB) and the cubic part of the fit."""
+MAX_LANDMARKS = 4096
+"""Bounds the cubic part of the fit."""
+
+MODEL_BYTES = 160_000_000
+"""Bounds what the landmarks of an RBF kernel take in the model, and as much again twice in memory:
+2,000 landmarks of 40,000 numbers, or 4,096 of up to 19,500."""
 
 UNTESTED_TEMPERATURE = 5.0
 """Where there is nothing to leave out: a ridge score of 0.9 against 0.1 then reads as 98%."""
@@ -38,14 +42,17 @@ def fit_head(
     rows: Rows,
     labels: Labels,
     *,
-    max_landmarks: int = MAX_LANDMARKS,
+    max_landmarks: int | None = None,
     choice: Choice | None = None,
 ) -> Head:
     """Fit a head on some rows of a table; `labels` holds theirs, in the same order.
 
-    A `choice` of kernel and penalty takes the place of the search.
+    A `choice` of kernel and penalty takes the place of the search, and `max_landmarks` that of
+    `choose_max_landmarks`.
     """
     choice = search(table, rows, labels) if choice is None else choice
+    if max_landmarks is None:
+        max_landmarks = choose_max_landmarks(width_of(table, choice.kernel))
     fit = _fit_exact
     marks = rows
     if len(rows) > max_landmarks:
@@ -69,6 +76,11 @@ def fit_head(
     )
 
 
+def choose_max_landmarks(width: int) -> int:
+    """Return how many landmarks of so many numbers may be kept."""
+    return int(np.clip(MODEL_BYTES // (2 * max(width, 1)), 1, MAX_LANDMARKS))
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Task:
     """What is to be fitted: `units` [M, D] are the landmarks as prediction will see them."""
@@ -88,7 +100,7 @@ class _Fitted:
     Attributes:
         weights: [M, K].
         constants: [K].
-        scores: of examples left out, [N, K].
+        scores: of examples left out, linked, [N, K].
     """
 
     penalty: float
@@ -121,7 +133,7 @@ def _fit_exact(task: _Task) -> _Fitted:
         weights, constants = centring.fold(duals.astype(np.float64))
         tried.append(
             _Fitted(penalty=candidate, weights=weights, constants=constants + intercepts,
-                    scores=scores.astype(np.float64))
+                    scores=link(scores))
         )  # fmt: skip
     return _best(tried, labels)
 
@@ -149,7 +161,7 @@ def _fit_landmarks(task: _Task) -> _Fitted:
         coefficients, constants = total.solve(candidate)
         tried.append(
             _Fitted(penalty=candidate, weights=coordinates.back @ coefficients,
-                    constants=constants, scores=out)
+                    constants=constants, scores=link(out))
         )  # fmt: skip
     return _best(tried, labels)
 

@@ -93,6 +93,12 @@ def segments_of(table: FeatureTable, block: str, pools: Sequence[str]) -> tuple[
     return chosen or tuple(own[:1])
 
 
+def width_of(table: FeatureTable, kernel: Kernel) -> int:
+    """Return how many numbers of an example the kernel looks at."""
+    chosen = (i for block in kernel.blocks for i in segments_of(table, block, kernel.pools))
+    return sum(table.segments[i].size for i in chosen)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Transform:
     """Features -> joined unit vectors, whose inner products are `s` above."""

@@ -10,7 +10,26 @@ import numpy.typing as npt
 
 Doubles = npt.NDArray[np.float64]
 
-TEMPERATURES = 2.0 ** np.arange(-1, 9, 0.5)
+TEMPERATURES = (0.5, 400.0)
+"""Least and greatest factor of the scores, which run from 0 to 1."""
+
+KNEE = 6.0
+"""Where `link` bends, in shares of the mean score, 1/K."""
+
+START, TOLERANCE, MAX_STEPS = 8.0, 0.01, 20
+
+
+def link(scores: npt.NDArray[np.floating]) -> Doubles:
+    """Return scores [N, K] as the softmax takes them: bent above 0, as they are below.
+
+    A ridge's scores are rough probabilities, and it is the logarithm of those that a softmax
+    takes. Where there are many classes, 0.2 against 0.02 says as much as 0.8 against 0.08; among a
+    few, nothing is so small. Monotone, with slope 1 at 0.
+    """
+    knee = KNEE / scores.shape[1]
+    up = np.maximum(scores, 0, dtype=np.float64)
+    linked: Doubles = knee * np.log1p(up / knee) + np.minimum(scores, 0)
+    return linked
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,12 +58,31 @@ def log_loss(probabilities: Doubles, targets: Doubles, weights: Doubles | None =
     return float(np.average(losses, weights=weights))
 
 
-def best_temperature_loss(scores: Doubles, targets: Doubles, weights: Doubles | None) -> float:
-    """Return the log loss under the best of `TEMPERATURES`: what the search compares."""
-    scores = scores - scores.max(1, keepdims=True)
-    own = (scores * targets).sum(1)
-    losses = [
-        np.average(np.log(np.exp(scores * t).sum(1)) - t * own, weights=weights)
-        for t in TEMPERATURES
-    ]
-    return float(min(losses))
+def best_temperature_loss(
+    scores: npt.NDArray[np.floating], targets: Doubles, weights: Doubles | None
+) -> float:
+    """Return the log loss under the best temperature: what the search compares.
+
+    `targets` are one-hot. The loss is convex in what the scores are multiplied by; Newton's method
+    finds its minimum, to 1%, where a step is worth less than 1e-4.
+    """
+    own = np.einsum("nk,nk->n", scores, targets)[:, None]
+    margins = scores - own  # so that the loss of a row is log(sum(exp(t * margins)))
+    weights = np.full(len(scores), 1 / len(scores)) if weights is None else weights / weights.sum()
+    at, (low, high) = START, TEMPERATURES
+    for _ in range(MAX_STEPS):
+        shifted = at * margins
+        top = shifted.max(1, keepdims=True)
+        shares = np.exp(shifted - top)
+        total = shares.sum(1, keepdims=True)
+        loss = float(weights @ (np.log(total) + top)[:, 0])
+        shares /= total
+        means = np.einsum("nk,nk->n", shares, margins)
+        slope = float(weights @ means)
+        bend = float(weights @ (np.einsum("nk,nk,nk->n", shares, margins, margins) - means**2))
+        step = np.clip(at - slope / max(bend, 1e-12), at / 4, at * 4)
+        step = float(np.clip(step, low, high))
+        if abs(step - at) < TOLERANCE * at:
+            break
+        at = step
+    return loss
