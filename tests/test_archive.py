@@ -272,8 +272,8 @@ def test_a_description_of_another_program(content: str, copy: Path) -> None:
 
 
 def test_a_later_format(copy: Path) -> None:
-    edit(copy, lambda d: d.update(format=2))
-    with pytest.raises(ModelError, match="is of format 2; this version of Topwork reads 1"):
+    edit(copy, lambda d: d.update(format=3))
+    with pytest.raises(ModelError, match="is of format 3; this version of Topwork reads 2"):
         load(copy)
 
 

@@ -22,8 +22,9 @@ from typer.testing import CliRunner, Result
 from tests import small
 from topwork import files, pipeline
 from topwork.backbones.catalog import list_backbones
-from topwork.cli import STOPPED, app
+from topwork.cli import app
 from topwork.evaluation.metrics import Evaluation
+from topwork.shell import STOPPED
 
 COMMANDS = ("train", "predict", "evaluate", "embed", "backbones", "cache", "demo")
 
@@ -313,7 +314,7 @@ def test_errors_go_to_stderr_with_their_codes(
         (("train", digits, "--out", tmp_path / "foreign"), 6, "holds no Topwork model"),
         (("train", digits, "--recipe", tmp_path / "recipe.toml"), 2, "has 'epochs'"),
         (("train", digits, "--recipe", tmp_path / "none.toml"), 2, "cannot be read"),
-        (("train", digits / "one"), 3, "nothing that says their class"),
+        (("train", digits / "one"), 3, "nothing that says the class"),
         (("predict", saved, image, "--format", "xml"), 2, "accepted: lines, csv, jsonl, table"),
         (("predict", saved, image, "--device", "abacus"), 2, "The device is 'abacus'"),
         (("predict", tmp_path / "nowhere", image), 6, "no such folder"),
@@ -437,6 +438,7 @@ import time
 from pathlib import Path
 from topwork import cli
 from topwork.executors import openvino
+from topwork.shell import STOPPED
 plain = openvino.OpenVINOExecutor.run
 def slowly(self, inputs):
     for i, vector in enumerate(plain(self, inputs)):

@@ -132,7 +132,7 @@ def test_inputs_that_are_none(tiny_model: Model, tmp_path: Path) -> None:
 
 
 def test_a_stream_that_is_left_lets_others_in(tiny_model: Model, digits: Path) -> None:
-    stream = tiny_model.stream(read_inputs(digits))
+    stream = tiny_model.stream(read_inputs(digits, modality="image"))
     assert next(stream).label == "one"
     stream.close()  # type: ignore[attr-defined]
     assert isinstance(tiny_model.predict(digits / "one" / "0.png"), Prediction)
@@ -220,7 +220,7 @@ def test_a_model_refuses_features_that_it_was_not_trained_on(
 
 
 def test_predicting_while_predictions_are_read(tiny_model: Model, digits: Path) -> None:
-    examples = read_inputs(digits)
+    examples = read_inputs(digits, modality="image")
     expected = tiny_model.predict(digits)
     for prediction, alone in zip(tiny_model.stream(examples), expected, strict=True):
         again = tiny_model.predict([prediction.name])
