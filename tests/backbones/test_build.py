@@ -7,7 +7,6 @@ import torch
 from safetensors.torch import save_file
 
 from topwork.backbones.build import build_embedded, build_timm, find_blocks
-from topwork.backbones.catalog import EFFICIENTNET_LITE0
 from topwork.errors import BackboneError, SettingError, WeightsError
 
 
@@ -78,4 +77,4 @@ def test_arguments_that_timm_refuses_are_named() -> None:
 def test_embedded_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors")
     with pytest.raises(WeightsError, match="do not fit tf_efficientnet_lite0 of this timm"):
-        build_embedded(EFFICIENTNET_LITE0, tmp_path / "a.safetensors")
+        build_embedded("tf_efficientnet_lite0", tmp_path / "a.safetensors", name="a", size=64)

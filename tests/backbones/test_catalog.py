@@ -1,11 +1,16 @@
-"""The table of known backbones, and the rules that find blocks."""
+"""The table of known backbones."""
 
-from topwork.backbones.catalog import FAMILIES, find_family, list_backbones, match_blocks
+import pytest
+
+from topwork.backbones.catalog import EMBEDDED, default_backbone, list_backbones
+from topwork.errors import SettingError
+from topwork.examples.example import Modality
 
 
-def test_the_embedded_backbone_comes_first_and_every_row_says_its_licence() -> None:
+def test_the_embedded_backbones_come_first_and_every_row_says_its_licence() -> None:
     rows = list_backbones()
-    assert rows[0].name == "efficientnet-lite0"
+    assert [row.name for row in rows[:3]] == ["efficientnet-lite0", "speech-embedding", "minilm-l6"]
+    assert {row.modality for row in rows} == {"image", "sound", "text"}
     assert rows[0].card.num_pretraining_examples == 1_281_167
     assert all(row.card.licence and row.card.pretrained_on and row.note for row in rows)
     assert len({row.name for row in rows}) == len(rows)
@@ -17,16 +22,11 @@ def test_a_licence_that_is_not_open_is_said() -> None:
     assert "licence" in dinov3.note
 
 
-def test_a_family_is_found_by_its_class() -> None:
-    assert find_family("ResNet") is FAMILIES[2]
-    assert find_family("Perceiver") is None
+@pytest.mark.parametrize("modality", ["image", "sound", "text"])
+def test_the_default_of_a_modality_is_embedded(modality: Modality) -> None:
+    assert EMBEDDED[default_backbone(modality)].modality == modality
 
 
-def test_patterns_name_blocks_in_the_order_of_the_patterns_then_of_the_modules() -> None:
-    modules = ["", "head", "blocks.0", "blocks.10", "blocks.2", "blocks.2.norm", "stem"]
-    found = match_blocks(("stem", "blocks.#", "gone"), modules)
-    assert found == ["stem", "blocks.0", "blocks.10", "blocks.2"]
-
-
-def test_a_dot_in_a_pattern_is_a_dot() -> None:
-    assert match_blocks(("a.#",), ["a.1", "ab1"]) == ["a.1"]
+def test_arrays_have_no_default() -> None:
+    with pytest.raises(SettingError, match=r"No backbone for arrays comes .*topwork.from_module"):
+        default_backbone("array")

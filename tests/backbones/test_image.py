@@ -1,8 +1,6 @@
 """Backbones by name: what is found, what it says of itself, what changes its digest."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +9,8 @@ import timm
 import torch
 from safetensors.torch import load_file, save_file
 
-from topwork.backbones import weights
 from topwork.backbones.named import get_backbone
+from topwork.backbones.repository import Repository
 from topwork.errors import SettingError, UnknownBackboneError, WeightsError
 
 TINY = "timm/test_vit?pretrained=false"
@@ -113,7 +111,8 @@ def test_a_name_on_the_hub_gets_its_weights_and_card(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "topwork.backbones.image.find_on_hub", lambda _name: weights.find_in_folder(folder)
+        "topwork.backbones.image.Repository",
+        lambda name: Repository(name=name, folder=folder),
     )
     backbone = get_backbone("timm/resnet50.a1_in1k")
     assert backbone.card.num_pretraining_examples == 1_281_167
@@ -153,20 +152,21 @@ def test_arguments_that_would_read_files_are_passed_over(folder: Path) -> None:
     assert get_backbone(folder).build().blocks
 
 
-def test_a_configuration_without_an_architecture_is_refused(folder: Path) -> None:
-    (folder / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(WeightsError, match=r"names no architecture. Topwork takes timm models"):
+def test_an_architecture_that_is_no_name_is_refused(folder: Path) -> None:
+    edit(folder, architecture=3)
+    with pytest.raises(WeightsError, match=r"names no architecture of timm; accepted: a name"):
         get_backbone(folder)
 
 
-def test_a_folder_has_no_random_form(folder: Path) -> None:
-    with pytest.raises(SettingError, match="cannot be had with random weights"):
-        get_backbone(f"{folder}?pretrained=false")
+def test_a_folder_may_be_had_with_random_weights(folder: Path) -> None:
+    random = get_backbone(f"{folder}?pretrained=false&seed=1")
+    assert random.card.pretrained_on == "nothing (random weights)"
+    assert random.digest != get_backbone(f"{folder}?pretrained=false").digest
+    built, saved = random.build().module.state_dict(), load_file(folder / "model.safetensors")
+    assert not torch.equal(built["conv1.weight"], saved["conv1.weight"])
 
 
 def test_unknown_names_get_the_nearest() -> None:
-    with pytest.raises(UnknownBackboneError, match="Nearest: 'efficientnet-lite0'"):
-        get_backbone("efficientnet_lite")
     with pytest.raises(UnknownBackboneError, match=r"timm has no model 'resnt18'.*'resnet18'"):
         get_backbone("timm/resnt18?pretrained=false")
     with pytest.raises(UnknownBackboneError, match=r"timm has no model 'resnet18.b1'.*a1_in1k"):
@@ -183,14 +183,3 @@ def test_bad_options_are_refused() -> None:
         get_backbone("efficientnet-lite0?resize=stretch")
     with pytest.raises(SettingError, match=r"size.* 0; accepted"):
         get_backbone("efficientnet-lite0", input_size=0)
-
-
-def test_naming_a_backbone_loads_no_torch(folder: Path) -> None:
-    get_backbone(TINY)  # what timm says is kept now
-    code = (
-        "import sys; from topwork.backbones.named import get_backbone\n"
-        f"for spec in ('efficientnet-lite0', {TINY!r}, {str(folder)!r}): get_backbone(spec)\n"
-        "print([m for m in ('torch', 'timm', 'openvino') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -1,12 +1,18 @@
 """A user's own module as a backbone."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from topwork.backbones.base import Form
 from topwork.backbones.modules import from_module
 from topwork.errors import BackboneError, SettingError
-from topwork.examples.decode import ImageInput
+from topwork.examples.array_input import ArrayInput
+from topwork.examples.image_input import ImageInput
+from topwork.examples.sound_input import SoundInput
+from topwork.examples.text_input import TextInput
+from topwork.examples.windows import Input
 
 IMAGE = ImageInput(size=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 
@@ -47,6 +53,31 @@ def test_a_class_without_source_is_taken_by_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("spec", "form", "any_length", "is_place"),
+    [
+        (IMAGE, "NCHW", False, False),
+        (ArrayInput(shape=(3, 8)), "NCL", False, False),
+        (SoundInput(rate_hz=9, min_samples=9, max_samples=9), "NLC", True, False),
+        (TextInput(tokenizer=Path("x"), tokenizer_digest="0", max_tokens=9), "NLC", True, True),
+    ],
+)
+def test_the_input_decides_what_is_not_said(
+    spec: Input, form: Form, any_length: bool, is_place: bool
+) -> None:
+    backbone = from_module(make(), blocks=["1"], input=spec)
+    network = backbone.build()
+    assert backbone.modality == spec.modality
+    assert (network.form, network.any_length, network.prefix_is_place) == (
+        form,
+        any_length,
+        is_place,
+    )
+    other = from_module(make(), blocks=["1"], input=spec, any_length=not any_length, form="NCTF")
+    assert (other.build().any_length, other.build().form) == (not any_length, "NCTF")
+    assert other.digest != backbone.digest
+
+
+@pytest.mark.parametrize(
     ("blocks", "message"), [(["2"], "no block '2'; nearest: '0', '1'"), ([], "No blocks are named")]
 )
 def test_unknown_blocks_are_refused(blocks: list[str], message: str) -> None:
@@ -57,7 +88,7 @@ def test_unknown_blocks_are_refused(blocks: list[str], message: str) -> None:
 @pytest.mark.parametrize(
     ("form", "prefix", "message"),
     [
-        ("CHW", 0, "form is 'CHW'; accepted: NCHW, NHWC, NLC"),
+        ("CHW", 0, "form is 'CHW'; accepted: NCHW, NHWC, NLC, NCL, NCTF"),
         ("NCHW", 1, "num_prefix_tokens is 1 with form 'NCHW'; accepted: 0"),
         ("NLC", -1, "num_prefix_tokens is -1"),
     ],

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ import torch
 from safetensors.torch import save_file
 
 from tests import small
+from tests.backbones import folders
 from topwork.backbones.base import Backbone
 from topwork.backbones.named import get_backbone
 from topwork.backbones.restore import card_from, describe_backbone, restore_backbone
 from topwork.digests import digest_file
 from topwork.errors import WeightsError
-from topwork.examples.decode import ImageInput
+from topwork.examples.windows import input_from
 
 NAME = "timm/resnet18?pretrained=false&size=64"
 
@@ -35,15 +37,17 @@ def restored(
     backbone: Backbone,
     weights: Path | None,
     weights_digest: str | None = None,
-    **changed: str | None,
+    folder: Path | None = None,
+    **changed: Any,
 ) -> Backbone:
     record = {**json.loads(json.dumps(describe_backbone(backbone))), **changed}
     return restore_backbone(
         name=record["name"],
         digest=record["digest"],
-        image=ImageInput.from_settings(record["input"]),
+        input=input_from(record["input"], folder),
         card=card_from(record["card"]),
         architecture=record["architecture"],
+        precision=record["precision"],
         weights=weights,
         weights_digest=weights_digest,
     )
@@ -86,8 +90,10 @@ def test_changed_weights_are_refused(backbone: Backbone, weights: Path, tmp_path
 
 
 def test_weights_of_another_network_are_refused(backbone: Backbone, weights: Path) -> None:
-    other = restored(backbone, weights, architecture="resnet34")
-    with pytest.raises(WeightsError, match="do not fit 'resnet34' of this timm version"):
+    other = restored(
+        backbone, weights, architecture={"library": "timm", "model": "resnet34", "arguments": {}}
+    )
+    with pytest.raises(WeightsError, match="do not fit 'resnet34' of this version of timm"):
         other.build()
 
 
@@ -95,3 +101,25 @@ def test_a_module_of_ones_own_has_no_architecture(weights: Path) -> None:
     own = restored(small.tiny_backbone(), weights)
     with pytest.raises(WeightsError, match="'tiny' is a module of somebody's own"):
         own.build()
+
+
+@pytest.mark.parametrize("kind", ["bert", "wav2vec2", "speech-embedding"])
+def test_networks_for_texts_and_sounds_come_back(kind: str, tmp_path: Path) -> None:
+    name: str | Path = tmp_path / "tiny"
+    if kind == "bert":
+        folders.text_folder(tmp_path / "tiny")
+    elif kind == "wav2vec2":
+        folders.sound_folder(tmp_path / "tiny", kind)
+    else:
+        name = kind
+    backbone = get_backbone(name)
+    original = backbone.build()
+    save_file(original.module.state_dict(), tmp_path / "backbone.safetensors")
+    found = restored(backbone, tmp_path / "backbone.safetensors", folder=tmp_path / "tiny")
+    assert found == backbone
+    network = found.build()
+    windows = torch.randint(4, 30, (2, 9)) if kind == "bert" else torch.randn(2, 16000)
+    assert (network.blocks, network.form) == (original.blocks, original.form)
+    with torch.inference_mode():
+        ours, theirs = (n.module(windows) for n in (network, original))
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=0)

@@ -1,4 +1,4 @@
-"""Networks for sounds: every layer as transformers gives it, traced with any length where they may."""
+"""Networks for sounds: every layer as transformers gives it, traced with any length."""
 
 import json
 from typing import Any

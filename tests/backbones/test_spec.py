@@ -11,6 +11,9 @@ def test_a_name_alone_has_no_options() -> None:
 
 
 def test_options_are_read() -> None:
+    assert parse_spec("a?max_tokens=64&prompt=query: &precision=bf16") == Spec(
+        base="a", max_tokens=64, prompt="query: ", precision="bf16"
+    )
     spec = parse_spec("a?pretrained=false&seed=3&size=160&resize=crop")
     assert spec == Spec(base="a", pretrained=False, seed=3, size=160, resize="crop")
 
@@ -22,6 +25,7 @@ def test_options_are_read() -> None:
         ("a?pretrained=true", "a"),
         ("a?resize=pad&pretrained=FALSE&seed=0", "a?pretrained=false&resize=pad"),
         ("a?seed=7&pretrained=false&size=96", "a?pretrained=false&seed=7&size=96"),
+        ("a?precision=f32&max_tokens=9&prompt=x", "a?max_tokens=9&prompt=x&precision=f32"),
     ],
 )
 def test_it_is_written_in_one_way_that_reads_back(text: str, written: str) -> None:
@@ -34,6 +38,8 @@ def test_it_is_written_in_one_way_that_reads_back(text: str, written: str) -> No
     [
         ("a?sise=3", r"has an option 'sise'; accepted: pretrained= true or false; seed="),
         ("a?pretrained=maybe", r"has pretrained='maybe'; accepted: true or false"),
+        ("a?precision=f16", r"has precision='f16'; accepted: f32 or bf16"),
+        ("a?max_tokens=-1", r"has max_tokens='-1'; accepted: a whole number, 8 or more"),
         ("a?size=big", r"has size='big'; accepted: pixels on each side"),
         ("a?pretrained=false&seed=-1", r"has seed='-1'; accepted: a whole number"),
         ("a?seed=1", r"has a seed, but its weights are not random. Add pretrained=false"),
@@ -42,6 +48,14 @@ def test_it_is_written_in_one_way_that_reads_back(text: str, written: str) -> No
 def test_what_cannot_be_read_is_refused(text: str, message: str) -> None:
     with pytest.raises(SettingError, match=message):
         parse_spec(text)
+
+
+def test_options_of_another_kind_are_refused() -> None:
+    with pytest.raises(SettingError, match="'a' takes sounds, and the option size is for images"):
+        parse_spec("a?size=9").check_options("sound")
+    with pytest.raises(SettingError, match="'a' takes images, and the option prompt is for texts"):
+        parse_spec("a?prompt=x").check_options("image")
+    parse_spec("a?max_tokens=9").check_options("text")
 
 
 def test_near_names_come_first_and_there_are_always_some() -> None:

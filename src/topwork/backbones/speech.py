@@ -71,9 +71,13 @@ def load_speech(spectrogram: Path, embedding: Path) -> Network:
 
 def _initialisers(path: Path) -> dict[str, npt.NDArray[np.float32]]:
     import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from onnx import numpy_helper
 
-    graph = onnx.load(str(path), load_external_data=False).graph
+    try:
+        graph = onnx.load(str(path), load_external_data=False).graph
+    except DecodeError as error:
+        raise ValueError(f"{path} is no ONNX file: {error}") from error
     found = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
     for node in graph.node:  # its inputs' names do not say which is which; their order does
         if node.op_type == "BatchNormalization":

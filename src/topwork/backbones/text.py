@@ -27,6 +27,8 @@ from topwork.examples.text_input import TOKENIZER, TextInput
 MAX_TOKENS = 512
 """Of a window, where more is possible: attention costs the square of it. `?max_tokens=` asks."""
 
+VOCABULARY = ("vocab_size", "n_words")
+
 FROM_PADDING = {
     *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"),
     *("data2vec-text", "longformer", "xmod", "ibert", "luke", "mluke", "esm"),
@@ -63,6 +65,12 @@ def text_from(spec: Spec, repository: Repository) -> Backbone:
     if repository.json(MODULES) is not None:
         inner, pooling, dense = read_sentence(repository)
     config = clean_config(inner.config(), repository.name)
+    if not any(key in config for key in VOCABULARY):
+        raise BackboneError(
+            f"The backbone {repository.name!r} is a {config.get('model_type')!r} of transformers, "
+            "which takes no texts, and is none of the networks for sounds that Topwork knows. Take "
+            "another, or give the module itself: topwork.from_module(...)."
+        )
     own = inner.json("sentence_bert_config.json")
     own = own if isinstance(own, dict) else {}
     if own.get("do_lower_case"):

@@ -1,0 +1,85 @@
+"""The speech embedding as a torch module, beside its two files in onnxruntime's own form."""
+
+from pathlib import Path
+
+import numpy as np
+import openvino
+import pytest
+import torch
+
+from tests.backbones import folders
+from topwork.backbones import speech
+from topwork.backbones.catalog import SPEECH_EMBEDDING
+from topwork.backbones.named import get_backbone
+from topwork.backbones.weights import find_embedded
+from topwork.errors import WeightsError
+
+
+def sound(num_steps: int) -> torch.Tensor:
+    """Noise that swells, as loud as 16-bit files are."""
+    num = speech.RECEPTIVE_SAMPLES + num_steps * speech.STEP_SAMPLES
+    noise = np.random.default_rng(0).normal(size=(1, num)) * 3000
+    return torch.from_numpy((noise * np.abs(np.sin(np.arange(num) / 4000))).astype(np.float32))
+
+
+def test_it_is_what_its_files_compute() -> None:
+    folder = find_embedded(SPEECH_EMBEDDING)
+    network = get_backbone("speech-embedding").build()
+    samples = sound(5)
+    mel, *_, embedding = folders.outputs(network, samples)
+    core = openvino.Core()
+    options = {"INFERENCE_PRECISION_HINT": "f32"}
+    front, net = (
+        core.compile_model(str(folder / file), "CPU", options) for file in SPEECH_EMBEDDING.sha256
+    )
+    wanted = front(samples.numpy())[0].squeeze() / 10 + 2
+    np.testing.assert_allclose(mel[0, 0].numpy(), wanted, atol=2e-5)
+    windows = np.stack([wanted[i : i + 76] for i in range(0, len(wanted) - 75, 8)])[..., None]
+    rows = np.concatenate([net(window[None])[0].reshape(1, 96) for window in windows])
+    assert embedding.shape == (1, 96, 6, 1)
+    np.testing.assert_allclose(embedding[0, :, :, 0].T.numpy(), rows, atol=2e-4)  # of up to 49
+
+
+def test_the_blocks_are_channels_over_time_and_frequency() -> None:
+    network = get_backbone("speech-embedding").build()
+    assert (len(network.blocks), network.form, network.any_length) == (11, "NCTF", True)
+    found = folders.outputs(network, sound(0))
+    assert [tuple(one.shape[1:]) for one in found] == [
+        (1, 76, 32), (24, 72, 32), (48, 34, 16), (48, 32, 16), (72, 30, 8), (72, 28, 8),
+        (96, 12, 4), (96, 10, 4), (96, 8, 2), (96, 6, 2), (96, 1, 1),
+    ]  # fmt: skip
+    assert folders.converted(network, sound(1), [sound(0), sound(4)]) < 1e-4
+
+
+def test_a_row_of_modules_can_be_cut_anywhere() -> None:
+    row = get_backbone("speech-embedding").build().module
+    assert isinstance(row, torch.nn.Sequential)
+    with torch.inference_mode():
+        torch.testing.assert_close(row[4:](row[:4](sound(1))), row(sound(1)))
+
+
+def test_random_weights_keep_the_spectrogram_and_depend_on_the_seed_alone() -> None:
+    trained = get_backbone("speech-embedding").build().module.state_dict()
+    one, again, other = (speech.build_speech(seed=seed).module.state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(one[key], again[key]) for key in one)
+    assert not torch.equal(one["pair3.time.weight"], other["pair3.time.weight"])
+    torch.testing.assert_close(one["mel.kernels"], trained["mel.kernels"], rtol=0, atol=1e-7)
+    torch.testing.assert_close(one["mel.bands"], trained["mel.bands"], rtol=0, atol=1e-8)
+    assert not [key for key, _ in speech.build_speech().module.named_parameters() if "mel" in key]
+
+
+def test_random_weights_keep_the_scale_of_what_runs_through() -> None:
+    for block in folders.outputs(speech.build_speech(), sound(1))[1:]:
+        assert 0.05 < float(block.std()) < 50
+
+
+def test_other_files_are_refused() -> None:
+    mel = find_embedded(SPEECH_EMBEDDING) / "melspectrogram.onnx"
+    with pytest.raises(WeightsError, match="are not those of the speech embedding: "):
+        speech.load_speech(mel, mel)
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"\xff" * 99)
+    with pytest.raises(WeightsError, match="are not those of the speech embedding: "):
+        speech.load_speech(tmp_path / "a.onnx", tmp_path / "a.onnx")
