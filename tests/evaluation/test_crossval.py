@@ -71,8 +71,8 @@ def test_rows_choose_from_the_table() -> None:
 
 
 def test_no_group_is_ever_split(monkeypatch: pytest.MonkeyPatch) -> None:
-    table, classes = make(40, 2)
-    groups = np.array([f"speaker {i % 8}" for i in range(40)])
+    table, classes = make(48, 2)
+    groups = np.array([f"speaker {i % 12}" for i in range(48)])
     labels = replace(labels_of(classes), groups=groups)
     seen = []
 
@@ -84,9 +84,21 @@ def test_no_group_is_ever_split(monkeypatch: pytest.MonkeyPatch) -> None:
     cross_validate(table, labels, NAMES[:2], num_repeats=2)
     assert len(seen) == 10
     for kept in seen:
-        left = set(range(40)) - kept
+        left = set(range(48)) - kept
         assert left
         assert not {groups[i] for i in kept} & {groups[i] for i in left}
+
+
+def test_a_few_groups_are_left_out_one_by_one() -> None:
+    table, classes = make(40, 2)
+    groups = np.array([f"speaker {i % 8}" for i in range(40)])
+    labels = replace(labels_of(classes), groups=groups)
+    steps = []
+    found = cross_validate(
+        table, labels, NAMES[:2], num_repeats=2, on_progress=lambda done, all: steps.append(all)
+    )
+    assert found.method == "each of 8 groups left out in turn"
+    assert set(steps) == {8}  # there is one way to draw them
 
 
 def test_shuffled_labels_score_chance() -> None:

@@ -29,6 +29,9 @@ STEADY = 500
 `MAX_REPEATS` times, since with 100 examples the luck of one draw moves the score by points."""
 MAX_REPEATS = 10
 
+FEW_GROUPS = 10
+"""Groups up to which each is left out in turn: of six speakers in five folds, one
+fold would leave out two, and learn from a third less than the model that is judged."""
 
 MAX_WORKERS = 8
 """Folds at a time, at most: each holds the features that its kernel looks at."""
@@ -70,7 +73,8 @@ def cross_validate(
         table: their features; `rows` says which of its rows the labels belong to, all by default.
         features: digest of these rows' features. Given, each fold's outcome is kept on disk, and
             found again by the next run that does the same.
-        num_folds: fewer where there are not as many examples or groups.
+        num_folds: fewer where there are not as many examples or groups; where there are `FEW_GROUPS`
+            groups or fewer, each is left out in turn.
         num_repeats: how often the folds are drawn; None: more where there are fewer examples.
         on_progress: called with the number of folds that are done, and of all.
 
@@ -80,9 +84,12 @@ def cross_validate(
     num = len(labels.classes)
     rows = np.arange(num) if rows is None else rows
     groups = None if labels.groups is None else labels.groups.tolist()
-    folds = choose_num_folds(labels.classes, wanted=num_folds, groups=groups)
+    num_units = num if groups is None else len(set(groups))
+    each_group = groups is not None and num_units <= FEW_GROUPS
+    wanted = max(num_folds, num_units) if each_group else num_folds
+    folds = choose_num_folds(labels.classes, wanted=wanted, groups=groups)
     # Leaving out one at a time has only one way to be drawn.
-    repeats = 1 if folds == num else num_repeats or choose_num_repeats(num)
+    repeats = 1 if folds == num_units else num_repeats or choose_num_repeats(num)
     parts = [
         (repeat, fold)
         for repeat in range(repeats)
@@ -115,8 +122,11 @@ def cross_validate(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    method = f"{folds}-fold cross-validation" if folds < num else "leave-one-out cross-validation"
-    if groups is not None:
+    method = f"{folds}-fold cross-validation"
+    if folds == num_units:
+        one = "leave-one-out cross-validation"
+        method = one if groups is None else f"each of {folds} groups left out in turn"
+    elif groups is not None:
         method += ", groups kept together"
     if repeats > 1:
         method += f", drawn {repeats} times"
