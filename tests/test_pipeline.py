@@ -98,7 +98,7 @@ def test_a_table_with_groups(digits: Path, tiny_backbone: Backbone) -> None:
         table.unlink()
     assert model.evaluation is not None
     assert model.evaluation.num_groups == 5
-    assert model.evaluation.method == "5-fold cross-validation, groups kept together"
+    assert model.evaluation.method == "each of 5 groups left out in turn"
     assert model.recipe.group_column == "patient"
 
 

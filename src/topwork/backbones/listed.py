@@ -44,6 +44,14 @@ def _timm(name: str, licence: str, data: str, count: int | None, note: str) -> R
     return _row("image", name, licence, data, count, note)
 
 
+def _sound(name: str, licence: str, data: str, note: str) -> Row:
+    return _row("sound", name, licence, data, None, note)
+
+
+def _text(name: str, licence: str, data: str, count: int | None, note: str) -> Row:
+    return _row("text", name, licence, data, count, note)
+
+
 HUB_ROWS = (
     _timm(
         "timm/mobilenetv3_large_100.ra_in1k",
@@ -123,5 +131,83 @@ HUB_ROWS = (
         1_689_000_000,
         "self-supervised: strong frozen features; read Meta's licence first: "
         "https://ai.meta.com/resources/models-and-libraries/dinov3-license",
+    ),
+    _sound(
+        "facebook/wav2vec2-base",
+        "Apache-2.0",
+        "LibriSpeech (960 hours of English speech, no labels)",
+        "self-supervised: speech",
+    ),
+    _sound(
+        "microsoft/wavlm-base-plus",
+        "MIT (as torchaudio has it; the hub's card names none)",
+        "Libri-Light, GigaSpeech and VoxPopuli (94,000 hours of English speech, no labels)",
+        "self-supervised: speech and who speaks, also among noise",
+    ),
+    _sound(
+        "facebook/hubert-base-ls960",
+        "Apache-2.0",
+        "LibriSpeech (960 hours of English speech, no labels)",
+        "self-supervised: speech",
+    ),
+    _sound(
+        "openai/whisper-base",
+        "Apache-2.0",
+        "680,000 hours of speech of many languages with transcripts (not public)",
+        "speech of 99 languages; its encoder alone",
+    ),
+    _sound(
+        "MIT/ast-finetuned-audioset-10-10-0.4593",
+        "BSD-3-Clause",
+        "ImageNet, then AudioSet (2 million 10-second clips, 527 classes of sound)",
+        "sounds of all kinds",
+    ),
+    _sound(
+        "laion/clap-htsat-unfused",
+        "Apache-2.0",
+        "LAION-Audio-630K and AudioSet (sounds with captions)",
+        "sounds of all kinds, learned from captions",
+    ),
+    _text(
+        "sentence-transformers/all-mpnet-base-v2",
+        "Apache-2.0",
+        "pairs of English texts that belong together (question, answer; title, body)",
+        1_170_060_424,
+        "the larger sister of minilm-l6",
+    ),
+    _text(
+        "BAAI/bge-small-en-v1.5",
+        "MIT",
+        "pairs of English texts that belong together, and labelled pairs",
+        None,
+        "small, English",
+    ),
+    _text(
+        "intfloat/multilingual-e5-small",
+        "MIT",
+        "some billion pairs of texts of many languages, and labelled pairs",
+        None,
+        "small, about 100 languages; puts 'query: ' before every text",
+    ),
+    _text(
+        "FacebookAI/xlm-roberta-base",
+        "MIT",
+        "CommonCrawl (2.5 TB of text in 100 languages, no labels)",
+        None,
+        "100 languages; to be fine-tuned rather than frozen",
+    ),
+    _text(
+        "answerdotai/ModernBERT-base",
+        "Apache-2.0",
+        "2 trillion tokens of English text and code (no labels)",
+        None,
+        "long texts (8,192 tokens: ?max_tokens=), English and code",
+    ),
+    _text(
+        "Qwen/Qwen3-Embedding-0.6B",
+        "Apache-2.0",
+        "pairs of texts, many of them written by Qwen3, on the language model Qwen3",
+        None,
+        "a decoder of 600 million weights, over 100 languages; wants a GPU",
     ),
 )

@@ -73,8 +73,8 @@ def cross_validate(
         table: their features; `rows` says which of its rows the labels belong to, all by default.
         features: digest of these rows' features. Given, each fold's outcome is kept on disk, and
             found again by the next run that does the same.
-        num_folds: fewer where there are not as many examples or groups; where there are `FEW_GROUPS`
-            groups or fewer, each is left out in turn.
+        num_folds: fewer where there are not as many examples or groups; of `FEW_GROUPS` groups or
+            fewer, each is left out in turn.
         num_repeats: how often the folds are drawn; None: more where there are fewer examples.
         on_progress: called with the number of folds that are done, and of all.
 

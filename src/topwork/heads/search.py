@@ -189,7 +189,7 @@ class Trial:
 
 
 def _by_coordinates(trial: Trial, table: FeatureTable) -> list[Choice]:
-    """Blocks first, then pools, then the kernel's form, then the blocks once more."""
+    """Blocks first, then pools, then the kernel's form, then blocks and pools once more."""
     runs, pools = windows(table.blocks), pool_sets(table)
     best = min(
         (trial.best(Kernel(blocks=run, pools=pools[0]), COARSE) for run in runs),
@@ -205,6 +205,7 @@ def _by_coordinates(trial: Trial, table: FeatureTable) -> list[Choice]:
     lower = [p for p in PENALTIES if best.penalty / 200 < p < best.penalty * 4]
     best = among([replace(best.kernel, gamma=g) for g in GAMMAS], lower, best)
     best = among([replace(best.kernel, blocks=run) for run in runs], around(best.penalty), best)
+    among([replace(best.kernel, pools=p) for p in pools], around(best.penalty), best)
     return trial.ranked()
 
 
