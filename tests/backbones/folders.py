@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,12 @@ def outputs(network: Network, windows: torch.Tensor) -> list[torch.Tensor]:
     return [found[block] for block in network.blocks]
 
 
-def converted(network: Network, example: torch.Tensor, others: list[torch.Tensor]) -> float:
+def converted(
+    network: Network,
+    example: torch.Tensor,
+    others: list[torch.Tensor],
+    first: Sequence[torch.Tensor] = (),
+) -> float:
     """Return how far OpenVINO is from torch, relative, on windows of other numbers and lengths."""
     kind = openvino.Type.i64 if example.dtype == torch.int64 else openvino.Type.f32
     shape = [-1, -1 if network.any_length else example.shape[1], *example.shape[2:]]
@@ -170,7 +176,7 @@ def converted(network: Network, example: torch.Tensor, others: list[torch.Tensor
     options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
     compiled = openvino.Core().compile_model(model, "CPU", options)
     worst = 0.0
-    for windows in (example, *others):
+    for windows in (*first, example, *others):
         with torch.inference_mode():
             wanted = network.module(windows).numpy()
         got = compiled(windows.numpy())[0]

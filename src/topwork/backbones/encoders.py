@@ -102,6 +102,7 @@ def build_model(
             ) from error
         if weights is not None:
             made = _with_weights(made, part, weights, rename, name)
+    made.loss_function = None  # else a warning that it is unknown, as soon as it is traced
     module: torch.nn.Module = made.float().eval()
     return module
 

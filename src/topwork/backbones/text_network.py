@@ -60,12 +60,13 @@ def build_text(
         module = _make_module(model, None if pooling is None else make_sentence(pooling))
     if weights is not None and pooling is not None:
         load_sentence(module.sentence, dense)
-    blocks, causal = _probe(module, name)
+    special = _starts_with_special(tokenizer)
+    blocks, causal = _probe(module, name, special=special)
     return Network(
         module=module,
         blocks=(*blocks, *(("sentence",) if pooling is not None else ())),
         form="NLC",
-        num_prefix_tokens=int(not causal and _starts_with_special(tokenizer)),
+        num_prefix_tokens=int(not causal and special),
         prefix_is_place=True,
         causal=causal,
         any_length=True,
@@ -97,8 +98,10 @@ def _make_module(model: torch.nn.Module, sentence: torch.nn.Module | None) -> An
 
         def run(self, tokens: torch.Tensor, *, all_states: bool) -> Any:
             # Nothing is padded, so no mask is needed, and attention is fastest without. But
-            # decoders then look for several texts in a row, which cannot be traced; and where
-            # attention is local, a trace of a short text would leave that out.
+            # decoders then look for several texts in a row, which cannot be traced; where
+            # attention is local, a trace of a short text would leave that out; and OpenVINO
+            # 2026.4 computes texts of over 32 tokens wrongly if the first was of one alone, as it
+            # can be where the tokenizer adds none.
             mask = torch.ones_like(tokens) if self.masked else None
             return self.model(
                 input_ids=tokens, attention_mask=mask, output_hidden_states=all_states
@@ -114,7 +117,7 @@ def _make_module(model: torch.nn.Module, sentence: torch.nn.Module | None) -> An
     return TextEncoder().eval()
 
 
-def _probe(module: Any, name: str) -> tuple[list[str], bool]:
+def _probe(module: Any, name: str, *, special: bool) -> tuple[list[str], bool]:
     """Name the blocks, adding taps where no submodule gives a layer's output; see what is
     causal."""
     import torch
@@ -141,7 +144,8 @@ def _probe(module: Any, name: str) -> tuple[list[str], bool]:
     blocks = [f"taps.{i}" if one is None else f"model.{one}" for i, one in enumerate(named)]
     last = states[-1]
     causal = bool(torch.equal(last[0, :-1], last[1, :-1]))
-    module.masked = causal or any(getattr(module.model.config, key, None) for key in LOCAL)
+    local = any(getattr(module.model.config, key, None) for key in LOCAL)
+    module.masked = causal or local or not special
     return blocks, causal
 
 
