@@ -1,5 +1,6 @@
 """Tiny random networks of transformers, in folders as the hub has them."""
 
+import functools
 import json
 import warnings
 from collections.abc import Sequence
@@ -161,6 +162,11 @@ def outputs(network: Network, windows: torch.Tensor) -> list[torch.Tensor]:
     return [found[block] for block in network.blocks]
 
 
+@functools.cache
+def core() -> Any:
+    return openvino.Core()
+
+
 def converted(
     network: Network,
     example: torch.Tensor,
@@ -174,7 +180,7 @@ def converted(
         warnings.simplefilter("ignore")  # of the tracer: what is traced is checked below
         model = openvino.convert_model(network.module, example_input=example, input=[(shape, kind)])
     options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}
-    compiled = openvino.Core().compile_model(model, "CPU", options)
+    compiled = core().compile_model(model, "CPU", options)
     worst = 0.0
     for windows in (*first, example, *others):
         with torch.inference_mode():
