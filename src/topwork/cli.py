@@ -218,34 +218,18 @@ def backbones(as_json: AsJson = False) -> None:
     """List what can be transferred from, its licence, and what it was trained on."""
     from dataclasses import asdict
 
+    from topwork import console
     from topwork.backbones.catalog import list_backbones
 
     rows = list_backbones()
     if as_json:
         _print_json([asdict(row) for row in rows])
         return
-    from rich.table import Table
-
-    from topwork.console import results
-
-    table = Table()
-    table.add_column("name", no_wrap=True)
-    for title in ("licence", "trained on", "examples", "note"):
-        table.add_column(title, justify="right" if title == "examples" else "left")
-    for row in rows:
-        card = row.card
-        count = card.num_pretraining_examples
-        table.add_row(
-            row.name,
-            card.licence,
-            card.pretrained_on,
-            "?" if count is None else f"{count:,}",
-            row.note,
-        )
-    results().print(table)
+    console.show_backbones(rows)
     print(
-        "Any other timm model: timm/<model>.<tag>. With random weights: <name>?pretrained=false. "
-        "Other options: ?size=160, ?resize=squash."
+        "Any other timm model: timm/<model>.<tag>; any transformers network for sounds or texts: "
+        "<organisation>/<model>. With random weights: <name>?pretrained=false. Other options: "
+        "?size=160, ?resize=squash; ?max_tokens=128."
     )
 
 

@@ -23,6 +23,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from topwork.backbones.listed import Row
 from topwork.evaluation.intervals import Estimate
 from topwork.evaluation.metrics import Evaluation
 from topwork.examples.example import Skipped
@@ -141,6 +142,29 @@ def show_evaluation(evaluation: Evaluation) -> None:
         console.print(_confusion(evaluation))
     else:
         console.print("The confusion matrix is in the output of --json.", style="dim")
+
+
+def show_backbones(rows: Sequence[Row]) -> None:
+    """Print a table of backbones for each kind of input."""
+    console = results()
+    for modality in dict.fromkeys(row.modality for row in rows):
+        table = Table(title=f"For {modality}s", title_justify="left")
+        table.add_column("name", no_wrap=True)
+        for title in ("licence", "trained on", "examples", "note"):
+            table.add_column(
+                title, justify="right" if title == "examples" else "left", overflow="fold"
+            )
+        for row in rows:
+            if row.modality == modality:
+                count = row.card.num_pretraining_examples
+                table.add_row(
+                    row.name,
+                    row.card.licence,
+                    row.card.pretrained_on,
+                    "?" if count is None else f"{count:,}",
+                    row.note,
+                )
+        console.print(table)
 
 
 def show_skipped(data: DataCounts) -> None:
