@@ -9,7 +9,7 @@ What it does not know: where the features come from, and what the classes are ca
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,7 @@ def fit_head(
     A `choice` of kernel and penalty takes the place of the search, and `max_landmarks` that of
     `choose_max_landmarks`.
     """
+    given = choice is not None
     choice = search(table, rows, labels) if choice is None else choice
     if max_landmarks is None:
         max_landmarks = choose_max_landmarks(width_of(table, choice.kernel))
@@ -58,15 +59,18 @@ def fit_head(
     if len(rows) > max_landmarks:
         fit = _fit_landmarks
         marks = rows[stratified_sample(labels.classes, size=max_landmarks, seed=labels.seed)]
-    kernel = choice.kernel
-    transform, units = Transform.fit(table, marks, kernel)
-    landmarks = None if kernel.gamma is None else _round(units)
-    fitted = fit(_Task(table=table, rows=rows, labels=labels, transform=transform, units=units,
-                       choice=choice))  # fmt: skip
+    transform, units = Transform.fit(table, marks, choice.kernel)
+    landmarks = None if choice.kernel.gamma is None else _round(units)
+    task = _Task(table=table, rows=rows, labels=labels, transform=transform, units=units,
+                 choice=choice)  # fmt: skip
+    tried = [fit(task)]
+    if fit is _fit_landmarks and choice.kernel.gamma is not None and not given:
+        tried.append(fit(replace(task, choice=_smoother(choice))))
+    fitted = _best(tried, labels)
     weights = fitted.weights.astype(np.float32)
     return Head(
-        kernel=kernel,
-        penalty=fitted.penalty,
+        kernel=fitted.choice.kernel,
+        penalty=fitted.choice.penalty,
         segments=tuple(table.segments),
         transform=transform,
         landmarks=landmarks,
@@ -74,6 +78,16 @@ def fit_head(
         constants=fitted.constants.astype(np.float32),
         softmax=_top(labels, fitted.scores),
     )
+
+
+def _smoother(choice: Choice) -> Choice:
+    """Return the same with a wider RBF, which landmarks that are not all the examples carry better.
+
+    banking77, 10,003 examples on 4,096 landmarks: gamma 1, which the search takes, has errors and
+    log loss of 6.4% and 0.259, gamma 0.3 of 5.9% and 0.248. It wants a smaller penalty, too.
+    """
+    kernel = replace(choice.kernel, gamma=(choice.kernel.gamma or 1.0) * 0.3)
+    return replace(choice, kernel=kernel, penalty=choice.penalty * 0.3)
 
 
 def choose_max_landmarks(width: int) -> int:
@@ -103,7 +117,7 @@ class _Fitted:
         scores: of examples left out, linked, [N, K].
     """
 
-    penalty: float
+    choice: Choice
     weights: Doubles
     constants: Doubles
     scores: Doubles
@@ -132,8 +146,8 @@ def _fit_exact(task: _Task) -> _Fitted:
         )
         weights, constants = centring.fold(duals.astype(np.float64))
         tried.append(
-            _Fitted(penalty=candidate, weights=weights, constants=constants + intercepts,
-                    scores=link(scores))
+            _Fitted(choice=replace(task.choice, penalty=candidate), weights=weights,
+                    constants=constants + intercepts, scores=link(scores))
         )  # fmt: skip
     return _best(tried, labels)
 
@@ -160,8 +174,8 @@ def _fit_landmarks(task: _Task) -> _Fitted:
     for candidate, out in zip(penalties, scores, strict=True):
         coefficients, constants = total.solve(candidate)
         tried.append(
-            _Fitted(penalty=candidate, weights=coordinates.back @ coefficients,
-                    constants=constants, scores=link(out))
+            _Fitted(choice=replace(task.choice, penalty=candidate),
+                    weights=coordinates.back @ coefficients, constants=constants, scores=link(out))
         )  # fmt: skip
     return _best(tried, labels)
 
@@ -173,7 +187,8 @@ def _moments(
     weights = np.ones(len(fold_of)) if labels.weights is None else labels.weights
     identity = np.eye(labels.num_classes)
     parts = [Moments(coordinates.size, labels.num_classes) for _ in range(num_folds)]
-    for positions, z in coordinates.chunks():
+    # Fold after fold: to add to a fold's sums costs as much as to multiply a few hundred rows.
+    for positions, z in coordinates.chunks(np.argsort(fold_of, kind="stable")):
         for number in np.unique(fold_of[positions]):
             own = fold_of[positions] == number
             at = positions[own]

@@ -42,10 +42,11 @@ class Coordinates:
         self.size = len(marks)
         self._back_single = self.back.astype(np.float32)
 
-    def chunks(self) -> Iterator[tuple[Rows, Floats]]:
-        """Yield positions among the rows, and their coordinates [n, M]."""
-        for start in range(0, len(self._rows), CHUNK):
-            positions = np.arange(start, min(start + CHUNK, len(self._rows)))
+    def chunks(self, order: Rows | None = None) -> Iterator[tuple[Rows, Floats]]:
+        """Yield positions among the rows, all or in this order, and their coordinates [n, M]."""
+        order = np.arange(len(self._rows)) if order is None else order
+        for start in range(0, len(order), CHUNK):
+            positions = order[start : start + CHUNK]
             units = self._transform(self._table, self._rows[positions])
             yield positions, self._kernel.apply(units @ self._marks.T) @ self._back_single
 
