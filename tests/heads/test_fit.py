@@ -79,6 +79,32 @@ def test_the_fit_sees_what_prediction_sees() -> None:
     np.testing.assert_array_equal(head.landmarks, units)
 
 
+@pytest.mark.parametrize(("width", "expected"), [(1, 4096), (19_531, 4096), (40_000, 2000)])
+def test_landmarks_are_bounded_by_count_and_by_bytes(width: int, expected: int) -> None:
+    assert module.choose_max_landmarks(width) == expected
+
+
+def test_fewer_landmarks_where_an_example_is_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MODEL_BYTES", 2 * 25 * 122)
+    table, classes = make(90, 3)  # "middle" and "late" hold 90 numbers
+    head = fit_head(table, np.arange(90), labels_of(classes), choice=Choice(kernel=RBF, penalty=1))
+    assert head.landmarks is not None
+    assert head.landmarks.shape == (2 * 25 * 122 // (2 * 90), 90)
+
+
+def test_a_wider_rbf_is_tried_where_landmarks_stand_for_the_rest_unless_one_was_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    choose(monkeypatch, RBF)
+    monkeypatch.setattr(module, "_best", lambda tried, labels: tried[-1])
+    table, classes = make(90, 3)
+    rows, labels = np.arange(90), labels_of(classes)
+    assert fit_head(table, rows, labels, max_landmarks=30).kernel.gamma == pytest.approx(0.09)
+    assert fit_head(table, rows, labels).kernel == RBF
+    given = Choice(kernel=RBF, penalty=1e-2)
+    assert fit_head(table, rows, labels, max_landmarks=30, choice=given).kernel == RBF
+
+
 def odd_tables() -> dict[str, tuple[ArrayTable, npt.NDArray[np.intp]]]:
     table, classes = make(40, 4)
     constant, flat_block = table.matrix.copy(), table.matrix.copy()

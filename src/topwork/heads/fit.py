@@ -25,7 +25,8 @@ from topwork.heads.search import Choice, Labels, around, search
 from topwork.heads.softmax import Softmax, best_temperature_loss, link
 
 MAX_LANDMARKS = 4096
-"""Bounds the cubic part of the fit."""
+"""Bounds the cubic part of the fit, and its memory: 1.8 GB for 10,003 examples of 77 classes.
+banking77, last layer, RBF: 94.1% on all of them, on these landmarks too."""
 
 MODEL_BYTES = 160_000_000
 """Bounds what the landmarks of an RBF kernel take in the model, and as much again twice in memory:
@@ -83,8 +84,8 @@ def fit_head(
 def _smoother(choice: Choice) -> Choice:
     """Return the same with a wider RBF, which landmarks that are not all the examples carry better.
 
-    banking77, 10,003 examples on 4,096 landmarks: gamma 1, which the search takes, has errors and
-    log loss of 6.4% and 0.259, gamma 0.3 of 5.9% and 0.248. It wants a smaller penalty, too.
+    banking77, 10,003 examples on 4,096 landmarks, last three blocks: errors and log loss are 6.4%
+    and 0.259 with gamma 1, 5.9% and 0.248 with 0.3. It wants a smaller penalty, too.
     """
     kernel = replace(choice.kernel, gamma=(choice.kernel.gamma or 1.0) * 0.3)
     return replace(choice, kernel=kernel, penalty=choice.penalty * 0.3)

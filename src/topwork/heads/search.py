@@ -1,10 +1,10 @@
 """Chooses blocks, pools, kernel and penalty by cross-validation inside the training data.
 
-A search by coordinates on a stratified sample of a few hundred examples, whose best candidates
-are then compared on all (or up to `FULL` of them). Each candidate costs one Cholesky factor: the
-k-fold predictions follow in closed form (ridge.py). Candidates are compared by log loss under
-their best temperature, which picked better than accuracy and than squared error on every set that
-we tried it on: it sees how far a wrong answer was from right.
+A search by coordinates on a stratified sample, whose best candidates are then compared on all (or
+up to `FULL` of them). Each candidate costs one Cholesky factor: the k-fold predictions follow in
+closed form (ridge.py). Candidates are compared by log loss under their best temperature, which
+picked better than accuracy and than squared error on most sets that we tried it on: it sees how
+far a wrong answer was from right.
 
 What it does not know: what the final layer does with the scores.
 """
@@ -23,14 +23,17 @@ from topwork.heads.ridge import Centring, smallest_penalty, solve
 from topwork.heads.softmax import best_temperature_loss, link
 
 SAMPLE = 1000
-"""Examples of the first round: a candidate costs about 3 ms."""
+"""Examples of the first round: a candidate costs 20 to 30 ms, the round about 3 s. With 400, of
+770 questions of 77 classes only 5 a class were looked at."""
 
 FULL = 2500
-"""Examples of the last round, at most: a candidate costs about 15 ms. With 1,500, the accuracy was
-the same to 0.1 points on each of five image sets."""
+"""Examples of the last round, at most: a candidate costs about 0.2 s. Spoken digits from five
+speakers, of 2,500 (and `SAMPLE` 400, and `link`, against 1,000): 97.0% -> 97.4% of a sixth's. With
+4,000, banking77 chose the same."""
 
 FINALISTS = 6
-"""With 2, hand signs from 1,000 examples lost 0.4 points (two draws)."""
+"""With 16, one penalty each and the neighbours' for the best 3, every choice on spoken digits (six
+fits on 2,500) and clothes (one on 1,192) was the same."""
 
 PENALTIES = tuple(10.0 ** np.arange(-5, 1.01, 0.5))
 """In shares of the kernel's mean diagonal. The smallest all but interpolates: with few examples

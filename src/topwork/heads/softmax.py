@@ -14,9 +14,14 @@ TEMPERATURES = (0.5, 400.0)
 """Least and greatest factor of the scores, which run from 0 to 1."""
 
 KNEE = 6.0
-"""Where `link` bends, in shares of the mean score, 1/K."""
+"""Where `link` bends, in shares of the mean score, 1/K. Log loss without it, and with 1, 3, 6, 12
+(negative scores cut off): 770 questions of 77 classes 0.626, 0.549, 0.540, 0.542, 0.553; 50 hand
+signs of 10 classes 0.814, 0.901, 0.835, 0.796, 0.799; 300 clothes 0.448, 0.460, 0.454, 0.454,
+0.455. With 6 and negative scores kept: 0.543, 0.776, 0.453, and 200 hand signs 0.216 -> 0.194."""
 
 START, TOLERANCE, MAX_STEPS = 8.0, 0.01, 20
+"""Of the search for the factor. A grid of steps of the square root of 2 was off by up to 0.01 in
+the loss of 77 classes, as much as candidates differ by."""
 
 
 def link(scores: npt.NDArray[np.floating]) -> Doubles:
