@@ -22,7 +22,7 @@ from topwork.backbones.catalog import default_backbone
 from topwork.backbones.named import get_backbone
 from topwork.digests import digest_settings
 from topwork.errors import SettingError, TooFewError
-from topwork.evaluation.crossval import cross_validate, few_threads
+from topwork.evaluation.crossval import cross_validate, one_thread
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.durations import median_seconds
 from topwork.examples.example import Example, ExampleSet, Modality, sort_labels
@@ -30,7 +30,7 @@ from topwork.examples.parts import Parts, check_readable, divide
 from topwork.examples.sources import examples_from, read_examples
 from topwork.executors.choose import open_executor
 from topwork.features.extract import Extraction, default_pools, extract
-from topwork.heads.fit import MAX_LANDMARKS, fit_head
+from topwork.heads.fit import fit_head
 from topwork.heads.search import Labels
 from topwork.model import Model, Progress, check_modality, staged
 from topwork.outcomes import DataCounts
@@ -124,7 +124,7 @@ def train_examples(
     notes = list(wanted.notes)
 
     evaluation = None
-    with few_threads(len(parts.train) <= MAX_LANDMARKS), ThreadPoolExecutor(1) as pool:
+    with one_thread(), ThreadPoolExecutor(1) as pool:
         fitted = pool.submit(fit_head, table, parts.train, labels)
         try:
             if scored:

@@ -244,5 +244,10 @@ def test_fewer_examples_are_dealt_more_often(num: int, repeats: int) -> None:
     assert choose_num_repeats(num) == repeats
 
 
-def test_there_is_always_a_worker() -> None:
-    assert 1 <= num_workers() <= crossval.MAX_WORKERS
+def test_there_is_always_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 1 <= num_workers(100) <= crossval.MAX_WORKERS
+    many = crossval.MAX_LANDMARKS + 1
+    monkeypatch.setattr(crossval, "_free_bytes", lambda: 0)
+    assert num_workers(many) == 1  # however little memory there is
+    monkeypatch.setattr(crossval, "_free_bytes", lambda: 10**12)
+    assert num_workers(many) == num_workers(100)

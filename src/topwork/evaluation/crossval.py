@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import numpy as np
@@ -37,18 +37,33 @@ MAX_WORKERS = 8
 """Folds at a time, at most: each holds the features that its kernel looks at."""
 
 
-def num_workers() -> int:
-    """Return how many folds to run side by side."""
-    return min(os.cpu_count() or 1, MAX_WORKERS)
+LARGE_FIT_BYTES = 2_500_000_000
+"""What a fit on more than `MAX_LANDMARKS` examples takes at most (measured: 1.8 GB)."""
 
 
-def few_threads(small: bool) -> AbstractContextManager[object]:
-    """Give every product of matrices one thread, where they are small.
+def num_workers(num_examples: int) -> int:
+    """Return how many folds to run side by side, beside the fit on everything."""
+    workers = min(os.cpu_count() or 1, MAX_WORKERS)
+    if num_examples <= MAX_LANDMARKS:
+        return workers
+    return max(1, min(workers, _free_bytes() // LARGE_FIT_BYTES - 1))
+
+
+def _free_bytes() -> int:
+    """Memory that is free; 0 where the system does not say."""
+    try:
+        return int(os.sysconf("SC_AVPHYS_PAGES")) * int(os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return 0
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Give every product of matrices one thread.
 
     Fits then run side by side, a core each, and give the same numbers whatever the machine has;
     several threads would gain little, and lose much where others want the cores too.
     """
-    return threadpool_limits(1, "blas") if small else nullcontext()
+    return threadpool_limits(1, "blas")
 
 
 def choose_num_repeats(num_examples: int) -> int:
@@ -111,8 +126,7 @@ def cross_validate(
 
     if on_progress is not None:
         on_progress(0, len(parts))
-    small = num <= MAX_LANDMARKS
-    with few_threads(small), ThreadPoolExecutor(num_workers() if small else 1) as pool:
+    with one_thread(), ThreadPoolExecutor(num_workers(num)) as pool:
         futures = [pool.submit(run, repeat, fold) for repeat, fold in parts]
         try:
             for done, future in enumerate(as_completed(futures), start=1):
