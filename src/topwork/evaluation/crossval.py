@@ -63,7 +63,8 @@ def one_thread() -> AbstractContextManager[object]:
     Fits then run side by side, a core each, and give the same numbers whatever the machine has;
     several threads would gain little, and lose much where others want the cores too.
     """
-    return threadpool_limits(1, "blas")
+    limits: AbstractContextManager[object] = threadpool_limits(1, "blas")
+    return limits
 
 
 def choose_num_repeats(num_examples: int) -> int:
