@@ -1,6 +1,6 @@
 """Runs every benchmark, one after the other on an otherwise idle machine, and prints all tables.
 
-An hour or so on two cores. `--out` keeps each script's JSON.
+An hour and a half or so on two cores. `--out` keeps each script's JSON.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from pathlib import Path
 
 from common import make_parser, say
 
-SCRIPTS = ("process", "extraction", "crash", "head", "accuracy", "gpu", "fastai_beside")
+SCRIPTS = (
+    *("process", "extraction", "texts", "sounds", "crash", "head", "accuracy", "modalities"),
+    *("gpu", "fastai_beside"),
+)
 HEAD = ("--train", "1000", "2000", "--seeds", "3")
 
 
