@@ -23,6 +23,7 @@ from topwork.backbones.named import get_backbone
 from topwork.digests import digest_settings
 from topwork.errors import SettingError, TooFewError
 from topwork.evaluation.crossval import cross_validate, one_thread
+from topwork.evaluation.kept import KeptFolds
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.durations import median_seconds
 from topwork.examples.example import Example, ExampleSet, Modality, sort_labels
@@ -124,8 +125,10 @@ def train_examples(
     notes = list(wanted.notes)
 
     evaluation = None
+    features = _features_digest(extraction, parts.train_examples)
+    kept = KeptFolds(features, labels.classes, labels.groups, labels.weights)
     with one_thread(), ThreadPoolExecutor(1) as pool:
-        fitted = pool.submit(fit_head, table, parts.train, labels)
+        fitted = pool.submit(fit_head, table, parts.train, labels, choose=kept.choose)
         try:
             if scored:
                 evaluation = cross_validate(
@@ -133,7 +136,7 @@ def train_examples(
                     labels,
                     classes,
                     rows=parts.train,
-                    features=_features_digest(extraction, parts.train_examples),
+                    features=features,
                     num_folds=recipe.num_folds,
                     num_repeats=recipe.num_repeats,
                     on_progress=staged(on_progress, "cross-validate"),

@@ -98,9 +98,9 @@ def _stretches(
         nonlocal length
         for number, samples in enumerate(sound_windows(example.read(), plain)):
             sound = Sound(samples=samples, rate_hz=spec.rate_hz)
-            # the last window may be filled up with silence beyond the end
-            end = (number * hop + size) / spec.rate_hz
-            length = end if whole is None else min(end, whole)
+            begin, length = number * hop / spec.rate_hz, (number * hop + size) / spec.rate_hz
+            if whole is not None and begin < whole < length:
+                length = whole  # the last window is filled up with silence beyond the end
             yield replace(example, read=partial(_same, sound))
 
     previous: Prediction | None = None

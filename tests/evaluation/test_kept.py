@@ -1,5 +1,6 @@
 """Outcomes of folds on disk."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 
 from topwork.evaluation import kept
 from topwork.evaluation.kept import KeptFolds, folds_folder
+from topwork.executors.base import Segment
+from topwork.features.table import ArrayTable
+from topwork.heads.search import Labels
 
 FOLD = np.array([1, 4, 7])
 VALUES = np.random.default_rng(0).random((3, 2))
@@ -81,3 +85,29 @@ def test_a_disk_that_refuses_stops_nothing(
     assert "Keeping a fold failed: No space left on device" in caplog.text
     assert get(folds) is None
     assert list(folds_folder().iterdir()) == []
+
+
+def test_a_search_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    classes = np.arange(40) % 2
+    matrix = rng.normal(size=(40, 6)).astype(np.float32) + classes[:, None]
+    segments = [Segment(block=b, pool="mean", size=3) for b in ("one", "two")]
+    table, rows = ArrayTable(matrix, segments), np.arange(40)
+    labels = Labels(classes=classes, num_classes=2)
+    searched = kept.search(table, rows, labels)
+    found = KeptFolds("a table", classes).choose(table, rows, labels)
+    assert found == searched
+    (path,) = folds_folder().iterdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "search", lambda *_a: pytest.fail("searched again"))
+        again = KeptFolds("a table", classes).choose(table, rows, labels)
+        assert (again, again.loss) == (found, found.loss)
+    path.write_text("{damaged")
+    assert KeptFolds("a table", classes).choose(table, rows, labels) == found
+    with monkeypatch.context() as patch:
+        calls: list[int] = []
+        patch.setattr(kept, "search", lambda *_a: calls.append(1) or found)
+        KeptFolds("a table", classes).choose(table, rows, replace(labels, seed=1))
+        KeptFolds("another table", classes).choose(table, rows, labels)
+        KeptFolds(None, classes).choose(table, rows, labels)
+    assert len(calls) == 3

@@ -1,4 +1,4 @@
-"""Keeps what each fold of a cross-validation gave, so that no fold is computed twice.
+"""Keeps what each fold of a cross-validation gave and a search chose, to do neither twice.
 
 A fold's key covers all that its probabilities depend on: the features, the labels, groups,
 weights and seed, which examples are left out, and the code itself (the bytes of its source, and
@@ -8,7 +8,10 @@ same run again only reads. What it does not know: what is done in a fold.
 
 from __future__ import annotations
 
+import json
 import logging
+from contextlib import suppress
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +22,9 @@ import numpy.typing as npt
 from topwork import files
 from topwork.digests import digest_bytes, digest_settings
 from topwork.errors import StoreError
+from topwork.features.table import FeatureTable
+from topwork.heads.kernel import Kernel, Rows
+from topwork.heads.search import Choice, Labels, search
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +55,29 @@ class KeptFolds:
             start = (procedure_digest() + features).encode()
             self._base = digest_bytes(start, *parts).encode()
 
+    def choose(self, table: FeatureTable, rows: Rows, labels: Labels) -> Choice:
+        """Return what `search` chooses for all the rows, from the disk where it did so before."""
+        path = self._path(labels.seed, rows, suffix="json")
+        if path is None:
+            return search(table, rows, labels)
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            return Choice(
+                kernel=Kernel(
+                    blocks=tuple(kept["blocks"]), pools=tuple(kept["pools"]), gamma=kept["gamma"]
+                ),
+                penalty=float(kept["penalty"]),
+                loss=float(kept["loss"]),
+            )
+        choice = search(table, rows, labels)
+        text = json.dumps({**asdict(choice.kernel), "penalty": choice.penalty, "loss": choice.loss})
+        try:
+            with files.disk_errors("Keeping a choice"):
+                files.write_bytes(path, text.encode())
+        except StoreError as error:
+            log.warning("%s", error)
+        return choice
+
     def get(self, seed: int, fold: npt.NDArray[np.intp], shape: tuple[int, int]) -> Doubles | None:
         """Return the probabilities of the examples left out, if they are kept."""
         path = self._path(seed, fold)
@@ -76,11 +105,11 @@ class KeptFolds:
         except StoreError as error:
             log.warning("%s", error)
 
-    def _path(self, seed: int, fold: npt.NDArray[np.intp]) -> Path | None:
+    def _path(self, seed: int, fold: npt.NDArray[np.intp], suffix: str = "npy") -> Path | None:
         if self._base is None:
             return None
         key = digest_bytes(self._base, str(seed).encode(), fold.astype("<i8").tobytes())
-        return folds_folder() / f"{key}.npy"
+        return folds_folder() / f"{key}.{suffix}"
 
 
 @cache

@@ -8,7 +8,7 @@ What it does not know: where the features come from, and what the classes are ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,6 +36,7 @@ UNTESTED_TEMPERATURE = 5.0
 """Where there is nothing to leave out: a ridge score of 0.9 against 0.1 then reads as 98%."""
 
 Doubles = npt.NDArray[np.float64]
+Choose = Callable[[FeatureTable, Rows, Labels], Choice]
 
 
 def fit_head(
@@ -45,14 +46,15 @@ def fit_head(
     *,
     max_landmarks: int | None = None,
     choice: Choice | None = None,
+    choose: Choose | None = None,
 ) -> Head:
     """Fit a head on some rows of a table; `labels` holds theirs, in the same order.
 
     A `choice` of kernel and penalty takes the place of the search, and `max_landmarks` that of
-    `choose_max_landmarks`.
+    `choose_max_landmarks`; `choose` is what remembers a search.
     """
     given = choice is not None
-    choice = search(table, rows, labels) if choice is None else choice
+    choice = (choose or search)(table, rows, labels) if choice is None else choice
     if max_landmarks is None:
         max_landmarks = choose_max_landmarks(width_of(table, choice.kernel))
     fit = _fit_exact
