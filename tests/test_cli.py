@@ -434,11 +434,12 @@ def test_bars_are_for_terminals_alone(digits: Path) -> None:
 
 SLOW = """
 import os
+import signal
 import time
 from pathlib import Path
 from topwork import cli
 from topwork.executors import openvino
-from topwork.shell import STOPPED
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 plain = openvino.OpenVINOExecutor.run
 def slowly(self, inputs):
     for i, vector in enumerate(plain(self, inputs)):
