@@ -83,6 +83,12 @@ class TestSounds:
         assert found[0].error
         assert found[1].label == "low"
 
+    def test_a_part_of_a_file_is_one_sound(self, sound_model: Path, sounds: Path) -> None:
+        path = next((sounds / "high").iterdir())
+        found = topwork.load(sound_model).predict(topwork.SoundFile(source=path, end_seconds=0.1))
+        assert not isinstance(found, list)
+        assert found.label == "high"
+
     def test_a_long_sound_is_joined_from_windows(self, sound_model: Path, tmp_path: Path) -> None:
         samples = small.tone(1500.0, 2.7, seed=1)  # of 1 s windows
         soundfile.write(tmp_path / "long.wav", samples, small.RATE_HZ)
@@ -114,6 +120,11 @@ class TestTexts:
         assert many[2].error == "the text is empty"
         with pytest.raises(ExampleError, match="the text is empty"):
             model.predict_proba(["", "rain"])
+
+    def test_an_array_of_texts_is_a_list_of_them(self, text_model: Path) -> None:
+        found = topwork.load(text_model).predict(np.array(["my card is lost", "rain and wind"]))
+        assert isinstance(found, list)
+        assert [one.label for one in found] == ["cards", "weather"]
 
     def test_its_folder_carries_the_tokenizer(self, text_model: Path, tmp_path: Path) -> None:
         assert (text_model / "tokenizer.json").is_file()

@@ -18,8 +18,7 @@ from topwork.backbones.base import Backbone
 from topwork.errors import DataError, ExampleError, ModalityError, ModelError, SettingError
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, ExampleSet, Skipped
-from topwork.examples.kinds import TABLE_SUFFIXES, suffix_of
-from topwork.examples.sounds import Sound
+from topwork.examples.inputs import is_one
 from topwork.examples.sources import examples_from, read_examples, read_inputs
 from topwork.executors.base import Executor
 from topwork.features.extract import extract, stream_features
@@ -106,17 +105,23 @@ class Model:
             SourceError: a path is not there.
         """
         predictions = list(self.stream(self.read(inputs), on_progress=on_progress))
-        return predictions[0] if self._is_single(inputs) else predictions
+        one = is_one(inputs, modality=self.backbone.modality, array_ndim=self._array_ndim)
+        return predictions[0] if one else predictions
 
     def read(self, inputs: object, *, input_column: str | None = None) -> list[Example]:
         """Return the inputs as examples of the model's modality. Raises as `predict` does."""
-        spec = self.backbone.input
         return read_inputs(
             inputs,
-            modality=spec.modality,
+            modality=self.backbone.modality,
             input_column=input_column,
-            array_ndim=len(spec.shape) if spec.modality == "array" else None,
+            array_ndim=self._array_ndim,
         )
+
+    @property
+    def _array_ndim(self) -> int | None:
+        """Dimensions of one input, where it is an array."""
+        spec = self.backbone.input
+        return len(spec.shape) if spec.modality == "array" else None
 
     def predict_proba(self, inputs: object) -> npt.NDArray[np.float64]:
         """Return probabilities [N, K] in the order of `classes`.
@@ -246,21 +251,6 @@ class Model:
         from topwork.timeline import timeline
 
         return list(timeline(self, source, **options))
-
-    def _is_single(self, inputs: object) -> bool:
-        """Whether the user gave one input rather than a list of them (or a folder of them)."""
-        spec = self.backbone.input
-        if isinstance(inputs, str | Path):
-            if isinstance(inputs, str) and spec.modality == "text":
-                return True
-            path = Path(inputs)
-            return not path.is_dir() and suffix_of(path.name) not in (*TABLE_SUFFIXES, ".npz")
-        if isinstance(inputs, np.ndarray):
-            most = len(spec.shape) if spec.modality == "array" else 3
-            return inputs.ndim <= most and inputs.dtype != object
-        return isinstance(inputs, bytes | bytearray | memoryview | Sound | dict) or hasattr(
-            inputs, "getbands"
-        )
 
     def _opened(self) -> Executor:
         with self._lock:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from topwork.digests import digest_bytes
@@ -85,14 +87,31 @@ def read_inputs(
     return examples
 
 
+def is_one(inputs: object, *, modality: Modality, array_ndim: int | None = None) -> bool:
+    """Whether `read_inputs` takes this for one input: no list, folder or table of them."""
+    if isinstance(inputs, os.PathLike) or (isinstance(inputs, str) and modality != "text"):
+        path = Path(inputs)
+        return not path.is_dir() and suffix_of(path.name) not in (*TABLE_SUFFIXES, ARCHIVE_SUFFIX)
+    if isinstance(inputs, np.ndarray):
+        return not _holds_many(inputs, modality, array_ndim)
+    return isinstance(inputs, _SINGLE)
+
+
+def _holds_many(array: npt.NDArray[Any], modality: Modality, array_ndim: int | None) -> bool:
+    if array.dtype.kind in "OUS":
+        return array.ndim > 0
+    ndim = {"image": 3, "array": array_ndim}.get(modality)
+    return ndim is not None and array.ndim == ndim + 1
+
+
 def _many(inputs: object, modality: Modality, array_ndim: int | None) -> Sequence[object]:
     if isinstance(inputs, _SINGLE):
         return [inputs]
     if isinstance(inputs, np.ndarray):
-        ndim = {"image": 3, "array": array_ndim}.get(modality)
-        if inputs.dtype.kind in "OUS":
-            return list(inputs.tolist()) if inputs.ndim else [inputs.item()]
-        return list(inputs) if ndim is not None and inputs.ndim == ndim + 1 else [inputs]
+        plain = inputs.dtype.kind in "OUS"
+        if _holds_many(inputs, modality, array_ndim):
+            return list(inputs.tolist() if plain else inputs)
+        return [inputs.item() if plain else inputs]
     if isinstance(inputs, Iterable):
         return list(inputs)
     raise SettingError(
