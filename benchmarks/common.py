@@ -10,11 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,6 +66,31 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON, and nothing else")
     return parser
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Return how long a call takes, on the clock."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def rates_of(
+    unit: str, rounds: Sequence[Mapping[str, float]], *, form: str = ".0f"
+) -> list[Figure]:
+    """Return a line for everything that the rounds measured: its median, least and greatest."""
+    figures = []
+    for name in rounds[0]:
+        rates = [one[name] for one in rounds]
+        figures.append(
+            Figure(
+                name=f"{unit}: {name}",
+                measured=statistics.median(rates),
+                form=form,
+                note=f"from {min(rates):{form}} to {max(rates):{form}}",
+            )
+        )
+    return figures
 
 
 def report(title: str, figures: Sequence[Figure], *, as_json: bool) -> None:

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from common import Figure, make_parser, own_cache, report, say
+from common import Figure, make_parser, own_cache, rates_of, report, say, seconds_of
 
 AGREEMENT_IMAGES = 64
 BATCH = 32
@@ -69,17 +68,7 @@ def _ratios(rounds: Sequence[dict[str, float]]) -> list[Figure]:
                 form=".2f",
             )
         )
-    for name in rounds[0]:
-        rates = [r[name] for r in rounds]
-        figures.append(
-            Figure(
-                name=f"images/s: {name}",
-                measured=statistics.median(rates),
-                form=".1f",
-                note=f"from {min(rates):.1f} to {max(rates):.1f}",
-            )
-        )
-    return figures
+    return figures + rates_of("images/s", rounds, form=".1f")
 
 
 class Bench:
@@ -112,13 +101,13 @@ class Bench:
         num, few = len(self.examples), len(self.few)
         paths = [self.source / example.name for example in self.few]
         return {
-            "decode": num / _seconds(self.decode),
-            "forward": num / _seconds(lambda: _drain(self.executor.run(self.pixels))),
-            "cold": num / _seconds(lambda: self.extract(self.examples)),
-            "TorchExecutor": few / _seconds(self.torch_stream),
-            "cold, few": few / _seconds(lambda: self.extract(self.few)),
-            "plain loop": few / _seconds(lambda: self.eager.run(paths, num_workers=0)),
-            "plain loop, 2 workers": few / _seconds(lambda: self.eager.run(paths, num_workers=2)),
+            "decode": num / seconds_of(self.decode),
+            "forward": num / seconds_of(lambda: _drain(self.executor.run(self.pixels))),
+            "cold": num / seconds_of(lambda: self.extract(self.examples)),
+            "TorchExecutor": few / seconds_of(self.torch_stream),
+            "cold, few": few / seconds_of(lambda: self.extract(self.few)),
+            "plain loop": few / seconds_of(lambda: self.eager.run(paths, num_workers=0)),
+            "plain loop, 2 workers": few / seconds_of(lambda: self.eager.run(paths, num_workers=2)),
         }
 
     def decode(self) -> list[Any]:
@@ -252,12 +241,6 @@ def _spread(items: Sequence[Any], num: int) -> list[Any]:
     if not 0 < num < len(items):
         return list(items)
     return [items[place * len(items) // num] for place in range(num)]
-
-
-def _seconds(call: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
 
 
 def _drain(results: Iterator[Any]) -> None:

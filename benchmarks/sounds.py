@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common import Figure, make_parser, own_cache, report, say
+from common import Figure, make_parser, own_cache, rates_of, report, say, seconds_of
 
 FRAMES, STEP, MARGIN = 76, 8, 6256
 
@@ -53,17 +52,7 @@ def _ratios(name: str, rounds: Sequence[dict[str, float]]) -> list[Figure]:
             form=".2f",
         )
     ]
-    for key in rounds[0]:
-        rates = [r[key] for r in rounds]
-        figures.append(
-            Figure(
-                name=f"{name}: seconds of sound a second, {key}",
-                measured=statistics.median(rates),
-                form=".0f",
-                note=f"from {min(rates):.0f} to {max(rates):.0f}",
-            )
-        )
-    return figures
+    return figures + rates_of(f"{name}: seconds of sound a second", rounds)
 
 
 class Bench:
@@ -92,8 +81,8 @@ class Bench:
     def round(self) -> dict[str, float]:
         """Return seconds of sound a second."""
         return {
-            "ours": self.seconds / _seconds(lambda: self.extract(self.examples)),
-            "onnxruntime": self.seconds / _seconds(lambda: [self.theirs(p) for p in self.paths]),
+            "ours": self.seconds / seconds_of(lambda: self.extract(self.examples)),
+            "onnxruntime": self.seconds / seconds_of(lambda: [self.theirs(p) for p in self.paths]),
         }
 
     def extract(self, examples: Sequence[Any]) -> Any:
@@ -153,12 +142,6 @@ class Bench:
         return Figure(
             name=f"{name}: furthest apart", measured=worst, bound=1e-3, at_most=True, form=".1e"
         )
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

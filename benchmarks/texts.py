@@ -14,12 +14,11 @@ from __future__ import annotations
 import csv
 import statistics
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common import Figure, make_parser, own_cache, report, say
+from common import Figure, make_parser, own_cache, rates_of, report, say, seconds_of
 
 AGREEMENT_TEXTS = 200
 
@@ -53,17 +52,7 @@ def _ratios(rounds: Sequence[dict[str, float]]) -> list[Figure]:
         )
         for name in ("default", "float32")
     ]
-    for name in rounds[0]:
-        rates = [r[name] for r in rounds]
-        figures.append(
-            Figure(
-                name=f"texts/s: {name}",
-                measured=statistics.median(rates),
-                form=".0f",
-                note=f"from {min(rates):.0f} to {max(rates):.0f}",
-            )
-        )
-    return figures
+    return figures + rates_of("texts/s", rounds)
 
 
 class Bench:
@@ -91,11 +80,11 @@ class Bench:
         """Return texts/s of everything."""
         num = len(self.texts)
         rates = {
-            name: num / _seconds(lambda b=backbone: self.extract(b, self.examples))
+            name: num / seconds_of(lambda b=backbone: self.extract(b, self.examples))
             for name, backbone in self.ours.items()
         }
         return rates | {
-            "sentence-transformers": num / _seconds(lambda: self.theirs.encode(self.texts))
+            "sentence-transformers": num / seconds_of(lambda: self.theirs.encode(self.texts))
         }
 
     def extract(self, backbone: Any, examples: Sequence[Any]) -> Any:
@@ -161,12 +150,6 @@ class Bench:
                 form=".1e",
             ),
         ]
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":
