@@ -9,8 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from topwork.backbones.base import Form
+from topwork.digests import digest_settings
+from topwork.examples.windows import Input
 
 RULES_VERSION = 1
 """Raise it when FAMILIES or SIZES change, or any backbone's blocks: it is part of every digest."""
@@ -76,3 +79,8 @@ def match_blocks(patterns: Iterable[str], modules: Iterable[str]) -> list[str]:
         expression = re.compile(re.escape(pattern).replace(r"\#", "#").replace("#", r"\d+"))
         found += [name for name in names if expression.fullmatch(name)]
     return found
+
+
+def backbone_digest(spec: Input, **parts: Any) -> str:
+    """Return the digest of all that a named backbone's output depends on."""
+    return digest_settings({"rules": RULES_VERSION, "input": spec.settings(), **parts})

@@ -17,11 +17,10 @@ from topwork.backbones.base import Backbone, Card
 from topwork.backbones.build import build_embedded, build_timm
 from topwork.backbones.catalog import CARDS, Embedded, random_card
 from topwork.backbones.described import describe, package_versions
-from topwork.backbones.families import RULES_VERSION, SIZES
+from topwork.backbones.families import SIZES, backbone_digest
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.spec import Spec
 from topwork.backbones.weights import find_weights
-from topwork.digests import digest_settings
 from topwork.errors import WeightsError
 from topwork.examples.image_input import ImageInput
 
@@ -37,7 +36,7 @@ def embedded_image(spec: Spec, entry: Embedded, folder: Path | None) -> Backbone
     (file, digest), *_ = entry.sha256.items()
     return Backbone(
         name=str(spec),
-        digest=_digest(image, weights=digest, architecture=model),
+        digest=backbone_digest(image, weights=digest, architecture=model),
         input=image,
         card=entry.card,
         architecture=_architecture(model),
@@ -85,7 +84,9 @@ def timm_from(spec: Spec, repository: Repository, config: Mapping[str, Any]) -> 
     weights = find_weights(repository)
     return Backbone(
         name=str(spec),
-        digest=_digest(image, weights=weights.digest, architecture=model, arguments=arguments),
+        digest=backbone_digest(
+            image, weights=weights.digest, architecture=model, arguments=arguments
+        ),
         input=image,
         card=CARDS.get(repository.name)
         or Card(
@@ -116,7 +117,7 @@ def _random(
 ) -> Backbone:
     return Backbone(
         name=str(spec),
-        digest=_digest(
+        digest=backbone_digest(
             image,
             architecture=model,
             seed=spec.seed,
@@ -147,10 +148,6 @@ def _architecture(
         "fixed_size": fixed_size,
         "arguments": dict(arguments or {}),
     }
-
-
-def _digest(image: ImageInput, **parts: Any) -> str:
-    return digest_settings({"rules": RULES_VERSION, "input": image.settings(), **parts})
 
 
 def _image_input(spec: Spec, settings: Mapping[str, Any], architecture: str = "") -> ImageInput:

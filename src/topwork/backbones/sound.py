@@ -15,7 +15,7 @@ from topwork.backbones.base import Backbone, Card, Network, Precision
 from topwork.backbones.catalog import CARDS, Embedded, random_card
 from topwork.backbones.described import package_versions
 from topwork.backbones.encoders import clean_config
-from topwork.backbones.families import RULES_VERSION
+from topwork.backbones.families import backbone_digest
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.sound_network import (
     AST,
@@ -27,7 +27,6 @@ from topwork.backbones.sound_network import (
 )
 from topwork.backbones.spec import Spec
 from topwork.backbones.weights import find_weights
-from topwork.digests import digest_settings
 from topwork.errors import BackboneError
 from topwork.examples.sound_input import SoundInput
 
@@ -113,14 +112,7 @@ def _backbone(
         card = random_card(spec)
     return Backbone(
         name=str(spec),
-        digest=digest_settings(
-            {
-                "rules": RULES_VERSION,
-                "input": sound.settings(),
-                "architecture": dict(architecture),
-                **parts,
-            }
-        ),
+        digest=backbone_digest(sound, architecture=dict(architecture), **parts),
         input=sound,
         card=card,
         architecture=architecture,

@@ -13,14 +13,14 @@ from topwork.backbones.base import Backbone, Card
 from topwork.backbones.catalog import CARDS, PROMPTS, Embedded, random_card
 from topwork.backbones.described import package_versions
 from topwork.backbones.encoders import clean_config
-from topwork.backbones.families import RULES_VERSION
+from topwork.backbones.families import backbone_digest
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.sentence import MODULES, read_sentence
 from topwork.backbones.spec import Spec
 from topwork.backbones.text_network import build_text
 from topwork.backbones.tokenizer import find_tokenizer
 from topwork.backbones.weights import Weights, find_weights
-from topwork.digests import digest_file, digest_settings
+from topwork.digests import digest_file
 from topwork.errors import BackboneError, SettingError
 from topwork.examples.text_input import TOKENIZER, TextInput
 
@@ -120,14 +120,7 @@ def _backbone(
         parts = {"weights": [weights.digest, *(digest_file(path) for path in dense or ())]}
     return Backbone(
         name=str(spec),
-        digest=digest_settings(
-            {
-                "rules": RULES_VERSION,
-                "input": text.settings(),
-                "architecture": dict(architecture),
-                **parts,
-            }
-        ),
+        digest=backbone_digest(text, architecture=dict(architecture), **parts),
         input=text,
         card=random_card(spec) if weights is None else card,
         architecture=architecture,
