@@ -21,6 +21,7 @@ ROOMS = (
     ("features",),
     ("heads",),
     ("evaluation",),
+    ("training",),
     ("recipe",),
     ("outcomes",),
     ("model", "archive", "timeline"),  # a model saves itself, is loaded, and listens
