@@ -50,6 +50,9 @@ def train(
     backbone: Annotated[
         str | None, typer.Option(help="What to transfer from; see `topwork backbones`.")
     ] = None,
+    head: Annotated[
+        str | None, typer.Option(help="kernel, linear, nearest, or mlp:256,128 (hidden layers).")
+    ] = None,
     input_column: InputColumn = None,
     label_column: LabelColumn = None,
     group_column: Annotated[
@@ -78,6 +81,7 @@ def train(
             device=device,
             recipe=recipe,
             on_progress=on_progress,
+            head=head,
             input_column=input_column,
             label_column=label_column,
             group_column=group_column,

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import tomli_w
 
 from topwork.errors import SettingError
+from topwork.heads.settings import HeadSettings, parse_head
 
 ClassWeight = Literal["none", "balanced"]
 
@@ -29,6 +30,9 @@ class Recipe:
         backbone: what to transfer from, with its options (`name?size=160&resize=squash`); None:
             the one that comes with Topwork for this kind of input.
         pools: how a block's output becomes numbers; None: chosen by the number of examples.
+        head: `kernel`, `linear`, `nearest`, or `mlp:256,128`: hidden layers of so many units.
+        dropout: of an `mlp`'s layers while it is trained; None: 0.2.
+        label_smoothing: of its targets; None: 0.1.
         class_weight: `none`, or `balanced`: each class weighs the same, however many it has.
         num_folds: of the cross-validation, 2 or more.
         num_repeats: of the same; None: more where there are fewer examples.
@@ -42,6 +46,9 @@ class Recipe:
     group_column: str | None = None
     backbone: str | None = None
     pools: tuple[str, ...] | None = None
+    head: str = "kernel"
+    dropout: float | None = None
+    label_smoothing: float | None = None
     class_weight: ClassWeight = "none"
     num_folds: int = 5
     num_repeats: int | None = None
@@ -49,6 +56,7 @@ class Recipe:
     strict: bool = False
 
     def __post_init__(self) -> None:
+        self.head_settings()  # raises where it is not accepted
         if self.class_weight not in ("none", "balanced"):
             _refuse("class_weight", self.class_weight, "'none' or 'balanced'")
         if not _whole(self.num_folds) or self.num_folds < 2:
@@ -64,6 +72,10 @@ class Recipe:
             _refuse("backbone", self.backbone, "the name of a backbone")
         if not isinstance(self.strict, bool):
             _refuse("strict", self.strict, "true or false")
+
+    def head_settings(self) -> HeadSettings:
+        """Return what head is wanted."""
+        return parse_head(self.head, dropout=self.dropout, label_smoothing=self.label_smoothing)
 
     def changed(self, **settings: Any) -> Recipe:
         """Return one with the settings that are given and not None put in place of its own."""
