@@ -13,6 +13,7 @@
     │   ├── UnknownBackboneError    no backbone has this name
     │   └── WeightsError            its weights are missing, or are not the ones expected
     ├── StoreError              the features on disk cannot be written or read
+    ├── TrainingError           training gives no network that can be used
     └── ModelError              a model folder is missing, damaged, foreign or in the way
 
 Each message says what was received, what is accepted, and what to do next. What it does not
@@ -88,3 +89,9 @@ class ModelError(TopworkError):
     """A model folder is missing, damaged, foreign, or in the way."""
 
     exit_code = 6
+
+
+class TrainingError(TopworkError):
+    """Training gives no network that can be used: memory runs out, or the numbers do."""
+
+    exit_code = 7
