@@ -31,6 +31,7 @@ from topwork.examples.windows import input_from
 from topwork.executors.base import Executor
 from topwork.executors.choose import on_cpu, open_executor
 from topwork.heads.base import Head
+from topwork.heads.restore import restore_head
 from topwork.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ def _read_head(folder: Path, settings: Mapping[str, Any]) -> Head:
     from safetensors.numpy import load_file
 
     try:
-        return Head.restore(settings, load_file(folder / HEAD))
+        return restore_head(settings, load_file(folder / HEAD))
     except SafetensorError as error:
         raise ModelError(
             f"{str(folder / HEAD)!r} is not a safetensors file: {error}. {TRAIN_AGAIN}."

@@ -102,18 +102,17 @@ def show_training(model: Model, out: str | None) -> None:
         columns[f"{model.test.method}"] = model.test
     if columns:
         console.print(_scores(columns))
-    kernel = model.head.kernel
-    kept = dict.fromkeys(segment.pool for segment in model.head.segments)
-    width = sum(segment.size for segment in model.head.segments)
+    head = model.head
+    kept = dict.fromkeys(segment.pool for segment in head.segments)
+    width = sum(segment.size for segment in head.segments)
     console.print(
         f"Features: {', '.join(kept)} of {len(model.blocks)} blocks, {width:,} numbers each.",
         style="dim",
     )
-    form = "linear" if kernel.gamma is None else f"RBF (gamma {kernel.gamma:g})"
     console.print(
-        f"Head: {form}, on {len(kernel.blocks)} of {len(model.blocks)} blocks "
-        f"({escape(kernel.blocks[0])} to {escape(kernel.blocks[-1])}), pools "
-        f"{', '.join(kernel.pools)}; chosen by cross-validation inside the training data.",
+        f"Head: {head.form}, on {len(head.blocks)} of {len(model.blocks)} blocks "
+        f"({escape(head.blocks[0])} to {escape(head.blocks[-1])}), pools "
+        f"{', '.join(head.pools)}; chosen by cross-validation inside the training data.",
         style="dim",
     )
     for note in model.notes:

@@ -82,7 +82,7 @@ class Model:
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """All blocks of the backbone, in order; the head uses `head.kernel.blocks` of them."""
+        """All blocks of the backbone, in order; the head uses `head.blocks` of them."""
         return tuple(dict.fromkeys(segment.block for segment in self.head.segments))
 
     def predict(

@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from topwork.examples.splits import stratified_sample
 from topwork.features.table import FeatureTable
-from topwork.heads.base import Head
 from topwork.heads.calibrate import fit_softmax
 from topwork.heads.kernel import Floats, Rows, Transform, width_of
+from topwork.heads.kernel_head import KernelHead
 from topwork.heads.nystroem import Coordinates, Moments
 from topwork.heads.ridge import MIN_PENALTY_SINGLE, Centring, smallest_penalty, solve
 from topwork.heads.search import Choice, Labels, around, search
@@ -47,7 +47,7 @@ def fit_head(
     max_landmarks: int | None = None,
     choice: Choice | None = None,
     choose: Choose | None = None,
-) -> Head:
+) -> KernelHead:
     """Fit a head on some rows of a table; `labels` holds theirs, in the same order.
 
     A `choice` of kernel and penalty takes the place of the search, and `max_landmarks` that of
@@ -71,7 +71,7 @@ def fit_head(
         tried.append(fit(replace(task, choice=_smoother(choice))))
     fitted = _best(tried, labels)
     weights = fitted.weights.astype(np.float32)
-    return Head(
+    return KernelHead(
         kernel=fitted.choice.kernel,
         penalty=fitted.choice.penalty,
         segments=tuple(table.segments),

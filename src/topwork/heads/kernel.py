@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.errors import DataError
+from topwork.executors.base import Segment
 from topwork.features.table import FeatureTable
 
 Floats = npt.NDArray[np.float32]
@@ -101,12 +102,21 @@ def width_of(table: FeatureTable, kernel: Kernel) -> int:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Transform:
-    """Features -> joined unit vectors, whose inner products are `s` above."""
+    """Features -> joined unit vectors, whose inner products are `s` above.
+
+    Attributes:
+        standardisers: one a block.
+        unit: scale each block's vector to unit length (of a row, all to 1); False leaves the
+            standardised numbers as they are.
+    """
 
     standardisers: tuple[Standardiser, ...]
+    unit: bool = True
 
     @staticmethod
-    def fit(table: FeatureTable, rows: Rows, kernel: Kernel) -> "tuple[Transform, Floats]":
+    def fit(
+        table: FeatureTable, rows: Rows, kernel: Kernel, *, unit: bool = True
+    ) -> "tuple[Transform, Floats]":
         """Fit every block's standardiser on the rows; also return the rows' vectors."""
         segments = [segments_of(table, block, kernel.pools) for block in kernel.blocks]
         widths = [sum(table.segments[i].size for i in chosen) for chosen in segments]
@@ -115,9 +125,30 @@ class Transform:
         for chosen, width in zip(segments, widths, strict=True):
             features = table.read(rows, chosen)
             fitted.append(Standardiser.fit(features, chosen))
-            _unit_rows(features, len(segments), out[:, start : start + width])
+            part = out[:, start : start + width]
+            if unit:
+                _unit_rows(features, len(segments), part)
+            else:
+                part[:] = features
             start += width
-        return Transform(standardisers=tuple(fitted)), out
+        return Transform(standardisers=tuple(fitted), unit=unit), out
+
+    @staticmethod
+    def identity(segments: Sequence[Segment]) -> "Transform":
+        """Return one that joins the features of all segments, block by block, as they are."""
+        of_block: dict[str, list[int]] = {}
+        for i, segment in enumerate(segments):
+            of_block.setdefault(segment.block, []).append(i)
+        widths = [sum(segments[i].size for i in own) for own in of_block.values()]
+        standardisers = tuple(
+            Standardiser(
+                segments=tuple(own),
+                mean=np.zeros(width, np.float32),
+                scale=np.ones(width, np.float32),
+            )
+            for own, width in zip(of_block.values(), widths, strict=True)
+        )
+        return Transform(standardisers=standardisers, unit=False)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -125,13 +156,17 @@ class Transform:
         return tuple(len(standardiser.mean) for standardiser in self.standardisers)
 
     def __call__(self, table: FeatureTable, rows: Rows) -> Floats:
-        """Return float32 [len(rows), sum of widths]; each row has length 1 at most."""
+        """Return float32 [len(rows), sum of widths]; of unit vectors, no row is longer than 1."""
         out = np.empty((len(rows), sum(self.widths)), np.float32)
         start = 0
         for standardiser, width in zip(self.standardisers, self.widths, strict=True):
             features = table.read(rows, standardiser.segments)
             standardiser.apply(features)
-            _unit_rows(features, len(self.standardisers), out[:, start : start + width])
+            part = out[:, start : start + width]
+            if self.unit:
+                _unit_rows(features, len(self.standardisers), part)
+            else:
+                part[:] = features
             start += width
         return out
 

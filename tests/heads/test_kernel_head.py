@@ -1,4 +1,4 @@
-"""The head as a value: numpy alone, to tensors and back."""
+"""The kernel head as a value: numpy alone, to tensors and back."""
 
 import json
 import subprocess
@@ -14,9 +14,9 @@ from topwork.errors import DataError
 from topwork.executors.base import Segment
 from topwork.features.table import ArrayTable
 from topwork.heads import fit as fit_module
-from topwork.heads.base import Head
 from topwork.heads.fit import fit_head
 from topwork.heads.kernel import Kernel
+from topwork.heads.kernel_head import KernelHead
 from topwork.heads.ridge import solve
 from topwork.heads.search import Choice
 from topwork.heads.softmax import link
@@ -24,7 +24,7 @@ from topwork.heads.softmax import link
 from .data import SEGMENTS, labels_of, make
 
 
-def fitted(monkeypatch: pytest.MonkeyPatch, gamma: float | None) -> tuple[Head, ArrayTable]:
+def fitted(monkeypatch: pytest.MonkeyPatch, gamma: float | None) -> tuple[KernelHead, ArrayTable]:
     kernel = Kernel(blocks=("middle", "late"), pools=("mean", "grid2"), gamma=gamma)
     monkeypatch.setattr(fit_module, "search", lambda *_: Choice(kernel=kernel, penalty=1e-2))
     table, classes = make(60, 3, noise=2)
@@ -62,7 +62,7 @@ def test_tensors_and_settings_restore_every_bit(
     gamma: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head, table = fitted(monkeypatch, gamma)
-    restored = Head.restore(head.settings(), head.tensors())
+    restored = KernelHead.restore(head.settings(), head.tensors())
     np.testing.assert_array_equal(restored.predict(table), head.predict(table))
     assert restored.kernel == head.kernel
     assert restored.segments == head.segments
@@ -106,7 +106,7 @@ def test_damage_is_noticed(
     settings, tensors = head.settings(), head.tensors()
     damage(settings, tensors)
     with pytest.raises(error, match=message):
-        Head.restore(settings, tensors)
+        KernelHead.restore(settings, tensors)
 
 
 def test_features_of_other_columns_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def test_features_of_other_columns_are_refused(monkeypatch: pytest.MonkeyPatch) 
 SCRIPT = """
 import json, sys
 import numpy as np
-from topwork.heads.base import Head
+from topwork.heads.kernel_head import KernelHead
 from topwork.executors.base import Segment
 from topwork.features.table import ArrayTable
 
@@ -127,7 +127,7 @@ folder = sys.argv[1]
 with open(folder + "/settings.json") as file:
     settings = json.load(file)
 with np.load(folder + "/tensors.npz") as file:
-    head = Head.restore(settings, dict(file))
+    head = KernelHead.restore(settings, dict(file))
 np.save(folder + "/found.npy", head.predict(ArrayTable(np.load(folder + "/x.npy"), head.segments)))
 heavy = {"torch", "sklearn", "scipy", "pandas", "pyarrow"} & set(sys.modules)
 sys.exit(f"imported {heavy}" if heavy else 0)

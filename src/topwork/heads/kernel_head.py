@@ -1,0 +1,103 @@
+"""A kernel over the features under a softmax: the head that is fitted in closed form.
+
+    features -> unit vectors of blocks -> kernel -> scores -> softmax -> probabilities
+
+A linear kernel is folded into one matrix; an RBF one carries its landmarks in float16. What it
+does not know: how it was fitted (fit.py), and the names of the classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.heads.base import Head, Scorer, Tensors, restore_parts
+from topwork.heads.kernel import Floats, Kernel
+from topwork.heads.softmax import link
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class KernelHead(Head):
+    """What is fitted. D: numbers of the chosen blocks and pools; K: classes; M: landmarks.
+
+    Attributes:
+        kernel: the choice that was made.
+        penalty: of the ridge, in shares of the kernel's mean diagonal.
+        landmarks: float16 [M, D]; None where the kernel is linear and folded.
+        weights: float32 [M, K], or [D, K] where folded.
+        constants: float32 [K].
+    """
+
+    kernel: Kernel
+    penalty: float
+    landmarks: npt.NDArray[np.float16] | None
+    weights: Floats
+    constants: Floats
+
+    @property
+    def form(self) -> str:
+        return "linear" if self.kernel.gamma is None else f"RBF (gamma {self.kernel.gamma:g})"
+
+    def scorer(self) -> Scorer:
+        landmarks = None if self.landmarks is None else self.landmarks.astype(np.float32)
+
+        def score(vectors: Floats) -> npt.NDArray[np.floating]:
+            if landmarks is not None:
+                vectors = self.kernel.apply(vectors @ landmarks.T)
+            return link(vectors @ self.weights + self.constants)
+
+        return score
+
+    def _own_tensors(self) -> Tensors:
+        tensors: Tensors = {"weights": self.weights, "constants": self.constants}
+        if self.landmarks is not None:
+            tensors["landmarks"] = self.landmarks
+        return tensors
+
+    def _own_settings(self) -> dict[str, Any]:
+        return {
+            "kind": "kernel",
+            "pools": list(self.kernel.pools),
+            "gamma": self.kernel.gamma,
+            "penalty": self.penalty,
+        }
+
+    @staticmethod
+    def restore(settings: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> KernelHead:
+        """Undo `settings` and `tensors`. Raises KeyError, ValueError or TypeError on bad ones."""
+        segments, transform, softmax = restore_parts(settings, tensors)
+        gamma = settings["gamma"]
+        head = KernelHead(
+            kernel=Kernel(
+                blocks=tuple(settings["blocks"]),
+                pools=tuple(settings["pools"]),
+                gamma=None if gamma is None else float(gamma),
+            ),
+            penalty=float(settings["penalty"]),
+            segments=segments,
+            transform=transform,
+            landmarks=tensors.get("landmarks"),
+            weights=tensors["weights"],
+            constants=tensors["constants"],
+            softmax=softmax,
+        )
+        _check_shapes(head)
+        return head
+
+
+def _check_shapes(head: KernelHead) -> None:
+    width, num_classes = sum(head.transform.widths), head.num_classes
+    inner = width if head.landmarks is None else len(head.landmarks)
+    fits = (
+        head.weights.shape == (inner, num_classes)
+        and head.constants.shape == (num_classes,)
+        and (head.landmarks is None or head.landmarks.shape == (inner, width))
+        and (head.kernel.gamma is None) == (head.landmarks is None)
+    )
+    if not fits:
+        raise ValueError("the head's tensors do not fit each other")

@@ -1,0 +1,25 @@
+"""Makes a head of any kind again from what `settings` and `tensors` gave.
+
+What it does not know: where these were kept (archive.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy.typing as npt
+
+from topwork.heads.base import Head
+from topwork.heads.dense import DenseHead
+from topwork.heads.kernel_head import KernelHead
+
+
+def restore_head(settings: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> Head:
+    """Return the head. Raises KeyError, ValueError or TypeError on what cannot be one."""
+    kind = settings.get("kind", "kernel")  # heads of before there were several do not say it
+    if kind == "kernel":
+        return KernelHead.restore(settings, tensors)
+    if kind == "dense":
+        return DenseHead.restore(settings, tensors)
+    raise ValueError(f"the head is of the kind {kind!r}; known: kernel, dense")
