@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from topwork import files
-from topwork.backbones.restore import card_from, describe_backbone, restore_backbone
+from topwork.backbones.rebuild import card_from, describe_backbone
+from topwork.backbones.restore import restore_backbone
 from topwork.digests import digest_file, digest_settings
 from topwork.errors import ModelError
 from topwork.evaluation.metrics import Evaluation

@@ -13,7 +13,8 @@ from tests import small
 from tests.backbones import folders
 from topwork.backbones.base import Backbone
 from topwork.backbones.named import get_backbone
-from topwork.backbones.restore import card_from, describe_backbone, restore_backbone
+from topwork.backbones.rebuild import card_from, describe_backbone
+from topwork.backbones.restore import restore_backbone
 from topwork.digests import digest_file
 from topwork.errors import WeightsError
 from topwork.examples.windows import input_from

@@ -12,7 +12,7 @@ from sentence_transformers import SentenceTransformer
 from tests.backbones import folders
 from topwork.backbones.base import Backbone
 from topwork.backbones.named import get_backbone
-from topwork.backbones.restore import card_from, describe_backbone
+from topwork.backbones.rebuild import card_from, describe_backbone
 from topwork.errors import BackboneError, WeightsError
 
 TEXTS = ("a", "a b c", "q w e r t y u i o p")

@@ -12,10 +12,12 @@ from topwork.backbones.base import Network
 from topwork.backbones.build import build_timm
 from topwork.backbones.catalog import SPEECH_EMBEDDING
 from topwork.backbones.encoders import clean_config
+from topwork.backbones.small import MODELS, build_small
 from topwork.backbones.sound_network import build_sound
 from topwork.backbones.speech import build_speech
 from topwork.backbones.text_network import build_text
 from topwork.errors import BackboneError
+from topwork.examples.array_input import ArrayInput
 from topwork.examples.image_input import ImageInput
 from topwork.examples.sound_input import SoundInput
 from topwork.examples.text_input import TextInput
@@ -27,7 +29,8 @@ def build_bare(architecture: Mapping[str, Any], input: Input, seed: int = 0) -> 
 
     Args:
         architecture: a Backbone's own: `library` timm (`model`, `fixed_size`, `arguments`),
-            transformers (`config`, `pooling` for texts) or topwork (`model`).
+            transformers (`config`, `pooling` for texts) or topwork (`model`, `units`); of timm's
+            ResNets also `stem`.
 
     Raises:
         BackboneError: it is none of these, or cannot be built.
@@ -41,7 +44,10 @@ def build_bare(architecture: Mapping[str, Any], input: Input, seed: int = 0) -> 
             fixed_size=architecture.get("fixed_size"),
             seed=seed,
             arguments=architecture.get("arguments"),
+            stem=architecture.get("stem"),
         )
+    if library == "topwork" and model in MODELS and isinstance(input, ArrayInput | ImageInput):
+        return build_small(architecture, input, seed=seed)
     if library == "topwork" and model == SPEECH_EMBEDDING.name:
         return build_speech(seed=seed)
     config = architecture.get("config")

@@ -53,6 +53,7 @@ def build_timm(
     weights: Weights | None = None,
     seed: int = 0,
     arguments: Mapping[str, Any] | None = None,
+    stem: str | None = None,
 ) -> Network:
     """Build a timm model, with the weights of a file or random ones that depend on `seed` alone.
 
@@ -60,16 +61,19 @@ def build_timm(
         size: pixels on each side of its input.
         fixed_size: the size that it is made for, if only one; another is built in, where timm can.
         arguments: of the model's constructor, as its config.json has them.
+        stem: `small` for one that suits small pictures (`_make_stem_small`).
 
     Raises:
         UnknownBackboneError: timm has no such model.
-        SettingError: the model cannot take this size.
+        SettingError: the model cannot take this size, or has no such stem.
         WeightsError: the weights are not those of this model.
     """
     chosen = {k: v for k, v in (arguments or {}).items() if k not in REFUSED_ARGUMENTS}
     if fixed_size is not None and size != fixed_size:
         chosen["img_size"] = size
     module = _create(architecture, name, seed=seed, **chosen)
+    if stem == "small":
+        _make_stem_small(module, name, seed)
     if weights is not None:
         _load(module, weights, name)
     return find_blocks(module, name, size)
@@ -154,6 +158,27 @@ def _create(architecture: str, name: str, *, seed: int, **arguments: Any) -> tor
             "Check the model_args in its config.json."
         ) from error
     return module.eval()
+
+
+def _make_stem_small(module: Any, name: str, seed: int) -> None:
+    """Let a ResNet begin with a 3x3 convolution of stride 1, and no pooling.
+
+    The published stem (7x7 of stride 2, then a maximum of stride 2) leaves 8 x 8 of 32 x 32 pixels
+    before the first block. He et al. 2016, 'Deep residual learning for image recognition', section
+    4.2, begin so on CIFAR-10.
+    """
+    import torch
+
+    if type(module).__name__ != "ResNet":
+        raise SettingError(
+            f"The backbone {name!r} is a {type(module).__name__}; accepted with stem=small: "
+            "ResNets of timm, such as timm/resnet18. Remove the option."
+        )
+    first = torch.nn.Conv2d(3, module.bn1.num_features, 3, padding=1, bias=False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        torch.nn.init.kaiming_normal_(first.weight, mode="fan_out", nonlinearity="relu")
+    module.conv1, module.maxpool = first, torch.nn.Identity()
 
 
 def _load(module: torch.nn.Module, weights: Weights, name: str) -> None:

@@ -115,6 +115,7 @@ def _random(
     fixed_size: int | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> Backbone:
+    stem = {"stem": "small"} if spec.stem == "small" else {}
     return Backbone(
         name=str(spec),
         digest=backbone_digest(
@@ -123,10 +124,11 @@ def _random(
             seed=spec.seed,
             versions=package_versions(),
             **({"arguments": dict(arguments)} if arguments else {}),
+            **stem,
         ),
         input=image,
         card=random_card(replace(spec, base=f"timm's {model}")),
-        architecture=_architecture(model, fixed_size, arguments),
+        architecture=_architecture(model, fixed_size, arguments) | stem,
         precision=spec.precision or "f32",
         build=lambda: build_timm(
             model,
@@ -135,6 +137,7 @@ def _random(
             fixed_size=fixed_size,
             seed=spec.seed,
             arguments=arguments,
+            stem=spec.stem,
         ),
     )
 

@@ -1,9 +1,9 @@
 """Gives a backbone by its name, whatever it takes: images, sounds or texts.
 
 An embedded one; a model of timm; a repository of the Hugging Face hub or a folder in its layout,
-whose config.json says what it is; any of them with random weights. Naming a backbone loads no
-torch. What it does not know: how each kind is read (image.py, sound.py, text.py), and users' own
-modules (modules.py).
+whose config.json says what it is; a folder that Topwork wrote; any of them with random weights;
+Topwork's own small architectures. Naming a backbone loads no torch. What it does not know: how each
+kind is read (image.py, sound.py, text.py, own.py), and users' own modules (modules.py).
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from typing import Any
 from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import CARDS, EMBEDDED
 from topwork.backbones.image import HUB_PREFIX, embedded_image, timm_by_name, timm_from
+from topwork.backbones.own import is_own, read_backbone
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.sentence import MODULES
+from topwork.backbones.small import PREFIX, small_from
 from topwork.backbones.sound import embedded_sound, sound_from
 from topwork.backbones.sound_network import SOUND_TYPES
 from topwork.backbones.spec import Spec, nearest_names, parse_spec
@@ -39,8 +41,10 @@ def get_backbone(
     Args:
         spec: an embedded one, `efficientnet-lite0`, `speech-embedding` or `minilm-l6`;
             `timm/<model>.<tag>` or any other `organisation/model` of the Hugging Face hub; a
-            folder in the hub's layout (config.json, model.safetensors); or a Backbone, given back
-            as it is. A name may carry options, `?pretrained=false&seed=1&precision=f32`, for images
+            folder in the hub's layout (config.json, model.safetensors), or one that `topwork
+            pretrain` wrote; one of Topwork's own architectures, of random weights,
+            `topwork/conv1d?pretrained=false&shape=3x128`; or a Backbone, given back as it is. A
+            name may carry options, `?pretrained=false&seed=1&precision=f32`, for images
             also `size=160&resize=crop`, for texts `max_tokens=128&prompt=query: `.
         input_size: pixels on each side, instead of the published; the same as `?size=`.
         resize: `crop` (the middle square, the default), `squash` (the whole picture) or `pad`; as
@@ -74,6 +78,8 @@ def get_backbone(
     if base.startswith(HUB_PREFIX):
         parsed.check_options("image")
         return timm_by_name(parsed)
+    if base.startswith(PREFIX):
+        return small_from(parsed)
     folder = Path(parsed.base).expanduser()
     if folder.is_dir() or isinstance(spec, Path):
         folder = folder.resolve()
@@ -104,6 +110,8 @@ def _from(spec: Spec, repository: Repository) -> Backbone:
         spec.check_options("text")
         return text_from(spec, repository)
     config = repository.config()
+    if is_own(config):
+        return read_backbone(spec, repository, config)
     if "architecture" in config or "pretrained_cfg" in config:
         spec.check_options("image")
         return timm_from(spec, repository, config)

@@ -6,34 +6,14 @@ What it does not know: the rest of the folder.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from topwork.backbones.bare import build_bare
 from topwork.backbones.base import Backbone, Card, Network, Precision
 from topwork.backbones.named import get_backbone
-from topwork.backbones.weights import load_tensors
-from topwork.digests import digest_file
+from topwork.backbones.rebuild import rebuild
 from topwork.errors import WeightsError
 from topwork.examples.windows import Input
-
-
-def describe_backbone(backbone: Backbone) -> dict[str, Any]:
-    """Return all of it but its weights, as plain data."""
-    return {
-        "name": backbone.name,
-        "digest": backbone.digest,
-        "architecture": None if backbone.architecture is None else dict(backbone.architecture),
-        "precision": backbone.precision,
-        "input": backbone.input.settings(),
-        "card": asdict(backbone.card),
-    }
-
-
-def card_from(data: Mapping[str, Any]) -> Card:
-    """Read a card back. Raises TypeError on other data."""
-    return Card(**data)
 
 
 def restore_backbone(
@@ -61,12 +41,7 @@ def restore_backbone(
                 f"The backbone {name!r} is a module of somebody's own: only its compiled form can "
                 "be run, on a CPU. Say --device cpu."
             )
-        if weights_digest is not None and digest_file(weights) != weights_digest:
-            raise WeightsError(
-                f"The weights in {str(weights)!r} are damaged or were changed: their digest is not "
-                "the one that was written with them. Copy the file again from where it was made."
-            )
-        return _rebuilt(architecture, input, weights)
+        return rebuild(architecture, input, weights, weights_digest)
 
     return Backbone(
         name=name,
@@ -88,17 +63,3 @@ def _by_name(name: str, digest: str) -> Network:
             "with its weights where it was made."
         )
     return backbone.build()
-
-
-def _rebuilt(architecture: Mapping[str, Any], input: Input, weights: Path) -> Network:
-    network = build_bare(architecture, input)
-    try:
-        network.module.load_state_dict(load_tensors(weights))
-    except RuntimeError as error:
-        model = architecture.get("model") or architecture["config"].get("model_type")
-        raise WeightsError(
-            f"The weights in {str(weights)!r} do not fit {model!r} of this version of "
-            f"{architecture['library']}: {str(error).splitlines()[0]}. Run the compiled form "
-            "instead: --device cpu."
-        ) from error
-    return network

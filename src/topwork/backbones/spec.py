@@ -22,9 +22,18 @@ OPTIONS = {
     "max_tokens": "a whole number, 8 or more",
     "prompt": "what is put in front of every text",
     "precision": "f32 or bf16",
+    "stem": "small (for pictures of up to 64 px) or full, with pretrained=false",
+    "shape": "of an array, such as 3x128",
 }
 
-OPTION_OF = {"size": "image", "resize": "image", "max_tokens": "text", "prompt": "text"}
+OPTION_OF = {
+    "size": "image",
+    "resize": "image",
+    "stem": "image",
+    "max_tokens": "text",
+    "prompt": "text",
+    "shape": "array",
+}
 """The modality of the backbones that have an option, where not all have."""
 
 
@@ -40,6 +49,10 @@ class Spec:
         max_tokens: of a window of text; None for what the backbone was published with.
         prompt: what is put in front of every text; None for what it was published with.
         precision: of the arithmetic on a CPU; None for the backbone's own.
+        stem: `small` for a ResNet that begins with a 3x3 convolution, without a stride and without
+            a pooling, so that of a small picture nothing is thrown away; None or `full` for the
+            published one.
+        shape: of an array, without the batch, where the network depends on it.
     """
 
     base: str
@@ -50,6 +63,8 @@ class Spec:
     max_tokens: int | None = None
     prompt: str | None = None
     precision: Precision | None = None
+    stem: str | None = None
+    shape: tuple[int, ...] | None = None
 
     def __str__(self) -> str:
         """The one way to write it: options that say nothing are left out."""
@@ -58,9 +73,11 @@ class Spec:
             options.append("pretrained=false")
             if self.seed:
                 options.append(f"seed={self.seed}")
-        for key in ("size", "resize", "max_tokens", "prompt", "precision"):
+        for key in ("stem", "size", "resize", "max_tokens", "prompt", "precision"):
             if getattr(self, key) is not None:
                 options.append(f"{key}={getattr(self, key)}")
+        if self.shape is not None:
+            options.append(f"shape={'x'.join(map(str, self.shape))}")
         return self.base + ("?" + "&".join(options) if options else "")
 
     def check_options(self, modality: Modality) -> None:
@@ -88,14 +105,17 @@ def parse_spec(text: str) -> Spec:
     pretrained = given.get("pretrained", "true").lower()
     if pretrained not in ("true", "false"):
         raise _bad_value(text, "pretrained", given["pretrained"])
-    if "seed" in given and pretrained == "true":
-        raise SettingError(
-            f"The backbone {text!r} has a seed, but its weights are not random. Add "
-            "pretrained=false, or remove the seed."
-        )
-    precision = given.get("precision")
+    for key in ("seed", "stem"):
+        if key in given and pretrained == "true":
+            raise SettingError(
+                f"The backbone {text!r} has a {key}, but its weights are not random. Add "
+                f"pretrained=false, or remove the {key}."
+            )
+    precision, stem = given.get("precision"), given.get("stem")
     if precision not in (None, "f32", "bf16"):
         raise _bad_value(text, "precision", given["precision"])
+    if stem not in (None, "small", "full"):
+        raise _bad_value(text, "stem", given["stem"])
     return Spec(
         base=base,
         pretrained=pretrained == "true",
@@ -107,6 +127,10 @@ def parse_spec(text: str) -> Spec:
         else None,
         prompt=given.get("prompt"),
         precision=cast("Precision | None", precision),
+        stem=stem,
+        shape=tuple(_whole(text, "shape", part) for part in given["shape"].split("x"))
+        if "shape" in given
+        else None,
     )
 
 
