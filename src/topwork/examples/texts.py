@@ -20,6 +20,8 @@ from topwork.examples.text_input import TextInput
 
 Tokens = npt.NDArray[np.int64]
 
+_SPACES = ("Ġ", "▁")  # of byte-level tokenizers (GPT-2, RoBERTa) and of SentencePiece
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Loaded:
@@ -61,6 +63,31 @@ def text_windows(content: object, spec: TextInput) -> list[Tokens]:
         return [_window(loaded, np.array(tokens, np.int64))]
     whole = np.array(tokens, np.int64)
     return [_window(loaded, whole[i : i + room]) for i in starts]
+
+
+def own_tokens(window: Tokens, spec: TextInput) -> slice:
+    """Where in a window of `text_windows` the text's own tokens stand: not special, not prompt."""
+    loaded = _load(spec.tokenizer, spec.tokenizer_digest)
+    start, stop = len(loaded.before), len(window) - len(loaded.after)
+    prompt = _encode(loaded.tokenizer, spec.prompt).ids if spec.prompt else []
+    # Only the first of several windows has it, and its last token may have grown into the text's.
+    for given, found in zip(prompt, window[start:stop].tolist(), strict=False):
+        if given != found:
+            break
+        start += 1
+    return slice(start, stop)
+
+
+def word_starts(tokens: Tokens, spec: TextInput) -> list[int]:
+    """Return the places of the tokens with which words begin, as the tokenizer marks them.
+
+    The first token is always one. Of a tokenizer without such marks, every token is a word.
+    """
+    tokenizer = _load(spec.tokenizer, spec.tokenizer_digest).tokenizer
+    names = [tokenizer.id_to_token(token) or "" for token in tokens.tolist()]
+    if any(name.startswith(_SPACES) for name in names):
+        return [i for i, name in enumerate(names) if i == 0 or name.startswith(_SPACES)]
+    return [i for i, name in enumerate(names) if i == 0 or not name.startswith("##")]
 
 
 def _encode(tokenizer: Tokenizer, text: str, *, special: bool = False) -> Encoding:

@@ -1,0 +1,47 @@
+"""Alters an array as another measurement would, along its last axis.
+
+What it does not know: what the numbers mean, and whether the last axis is time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+Draw = Callable[[str], np.random.Generator]
+
+ARRAY_AUGMENTATIONS = ("shift", "scale", "noise")
+
+MAX_SHIFT = 0.1
+"""Of the last axis, either way."""
+
+MAX_SCALE = 1.25
+"""Multiplied or divided by up to this; Um et al. 2017 (wearable sensors, section 3) draw their
+factor from N(1, 0.1), which is all but always within it."""
+
+MAX_NOISE = 0.1
+"""Of the standard deviation along the last axis: each channel has its own unit."""
+
+
+def array_view(array: Array, names: tuple[str, ...], draw: Draw) -> Array:
+    """Return the array altered by the names; `draw` gives each its generator."""
+    if "shift" in names:
+        most = round(MAX_SHIFT * array.shape[-1])
+        array = slid(array, int(draw("shift").integers(-most, most + 1)), axis=-1)
+    if "scale" in names:
+        array = array * np.float32(math.exp(draw("scale").uniform(-1, 1) * math.log(MAX_SCALE)))
+    if "noise" in names:
+        random = draw("noise")
+        strength = np.float32(random.uniform(0, MAX_NOISE)) * array.std(axis=-1, keepdims=True)
+        array = array + strength * random.standard_normal(array.shape, np.float32)
+    return np.ascontiguousarray(array, np.float32)
+
+
+def slid(array: Array, steps: int, *, axis: int) -> Array:
+    """Return it moved along the axis; where nothing comes in, the value at the edge is repeated."""
+    places = np.arange(array.shape[axis]) - steps
+    return array.take(places, axis=axis, mode="clip")

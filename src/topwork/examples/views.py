@@ -1,0 +1,95 @@
+"""Makes altered views of a decoded input, as another photo or recording of it might have been.
+
+The same example, view and names give the same view anywhere, in any order, on any thread: each
+name draws from a generator of its own, seeded by the three. So one name more leaves what the others
+draw as it was. What it does not know: how each kind is altered (image_views.py, sound_views.py,
+text_views.py, array_views.py), how many views there are, and what they are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from topwork.digests import digest_settings
+from topwork.errors import SettingError
+from topwork.examples.array_views import ARRAY_AUGMENTATIONS, array_view
+from topwork.examples.example import Modality
+from topwork.examples.image_input import ImageInput
+from topwork.examples.image_views import IMAGE_AUGMENTATIONS, image_view
+from topwork.examples.sound_input import SoundInput
+from topwork.examples.sound_views import SOUND_AUGMENTATIONS, sound_view
+from topwork.examples.text_input import TextInput
+from topwork.examples.text_views import TEXT_AUGMENTATIONS, text_view
+from topwork.examples.windows import Input, Window
+
+AUGMENTATIONS: dict[Modality, tuple[str, ...]] = {
+    "image": IMAGE_AUGMENTATIONS,
+    "sound": SOUND_AUGMENTATIONS,
+    "text": TEXT_AUGMENTATIONS,
+    "array": ARRAY_AUGMENTATIONS,
+}
+"""The names accepted for each kind, in the order in which they are applied."""
+
+DEFAULT_AUGMENT: dict[Modality, tuple[str, ...]] = {
+    # No flip: the mirror image of a 2, a d or a left hand is another thing, and Topwork cannot know
+    # whether yours are such. What a hand that holds the camera does is safe.
+    "image": ("zoom", "rotate", "shift", "colour"),
+    # What another room and microphone do. Of spectrograms `shift` and `mask` are left. No speed: it
+    # moves the pitch, by which voices, instruments and machines are told apart.
+    "sound": ("shift", "filter", "noise", "gain", "mask"),
+    # A changed word can change the meaning, and nothing is known of what an array's numbers mean.
+    "text": (),
+    "array": (),
+}
+
+
+def check_augment(names: Sequence[str], modality: Modality) -> tuple[str, ...]:
+    """Return the names in the order in which they are applied, each once.
+
+    Raises SettingError on a name that is not known for this kind of input.
+    """
+    known = AUGMENTATIONS[modality]
+    given = [names] if isinstance(names, str) else list(names)
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        raise SettingError(
+            f"augment has {', '.join(map(repr, unknown))}; accepted for {modality}s: "
+            f"{', '.join(known)}. Leave out what is not among them; an empty list is none."
+        )
+    return tuple(name for name in known if name in given)
+
+
+def augmented(
+    window: Window, spec: Input, names: tuple[str, ...], *, digest: str, view: int
+) -> Window:
+    """Return another view of one decoded window, of the same shape and dtype.
+
+    Where chance or the input leaves nothing to alter, it is the window itself: do not write to it.
+
+    Args:
+        window: as `windows.decode` gives it; it is not changed.
+        spec: the form that it was brought into.
+        names: of `AUGMENTATIONS`; in whatever order.
+        digest: the example's. All windows of one sound get the same gain, filter, and so on.
+        view: 0 is the window itself; 1 and above are altered.
+
+    Raises SettingError on a name that is not known for this kind, or a view below 0.
+    """
+    if view < 0:
+        raise SettingError(f"The view is {view}; accepted: 0, which is the input itself, or more.")
+    names = check_augment(names, spec.modality)
+    if view == 0 or not names:
+        return window
+
+    def draw(name: str) -> np.random.Generator:
+        return np.random.default_rng(int(digest_settings([digest, view, name])[:32], 16))
+
+    if isinstance(spec, ImageInput):
+        return image_view(window, names, draw)
+    if isinstance(spec, SoundInput):
+        return sound_view(window, spec, names, draw)
+    if isinstance(spec, TextInput):
+        return text_view(window, spec, draw)
+    return array_view(window, names, draw)
