@@ -102,7 +102,10 @@ class Training:
                 f"The recipe's [training] table has {', '.join(map(repr, unknown))}; accepted: "
                 f"{', '.join(known)}. Correct the name, or remove the line."
             )
-        return Training(**{k: tuple(v) if isinstance(v, list) else v for k, v in data.items()})
+        values: dict[str, Any] = dict(data)
+        for name, value in data.items():
+            values[name] = tuple(value) if isinstance(value, list) else value
+        return Training(**values)
 
 
 def _number(value: object) -> bool:

@@ -1,0 +1,77 @@
+"""Device, precision, processes and repeatability, by way of Lightning Fabric.
+
+What it does not know: what is trained.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+from topwork.errors import SettingError
+from topwork.executors.torch import check_device
+from topwork.training.task import Plan
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+def make_fabric(plan: Plan) -> Fabric:
+    """Return a Fabric for the plan's device, precision and number of processes.
+
+    Raises:
+        SettingError: there is no such device here, or fewer than the plan wants.
+    """
+    import torch
+    from lightning_fabric import Fabric
+
+    device = check_device(plan.device)
+    wanted = plan.settings.num_devices
+    there = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device.type, wanted)
+    if wanted > there or (wanted > 1 and device.index is not None):
+        raise SettingError(
+            f"num_devices is {wanted} with device {plan.device!r}; accepted here: up to {there}, "
+            "and with more than one a device without a number. Use num_devices = 1, or device cuda."
+        )
+    devices = [device.index] if device.index is not None and device.type == "cuda" else wanted
+    return Fabric(
+        accelerator=device.type,
+        devices=devices,
+        strategy="ddp_spawn" if wanted > 1 else "auto",
+        precision=fabric_precision(plan.settings.precision, device.type),
+    )
+
+
+def fabric_precision(wanted: str, kind: str) -> Literal["bf16-mixed", "32-true"]:
+    """Return Fabric's word: bfloat16 on an NVIDIA GPU, and elsewhere only where it is asked for."""
+    auto = "bf16" if kind == "cuda" else "f32"
+    return "bf16-mixed" if (auto if wanted == "auto" else wanted) == "bf16" else "32-true"
+
+
+@contextmanager
+def repeatable(num_threads: int | None) -> Iterator[None]:
+    """Make the same seed give the same weights, where PyTorch can; put all back after.
+
+    On a CPU to the last bit, with as many threads: sums in another order round otherwise.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    algorithms = torch.are_deterministic_algorithms_enabled()
+    lenient = torch.is_deterministic_algorithms_warn_only_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have a deterministic impl")
+        warnings.filterwarnings("ignore", message=".*[Dd]eterministic behavior was enabled")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        if num_threads is not None:
+            torch.set_num_threads(num_threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(algorithms, warn_only=lenient)
+            torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
