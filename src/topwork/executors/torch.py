@@ -51,7 +51,7 @@ class TorchExecutor(Executor):
         """
         import torch
 
-        self._device = _check_device(device)
+        self._device = check_device(device)
         kind = self._device.type
         module, segments, form = pooled_network(backbone, pools)
         self.segments: Sequence[Segment] = segments
@@ -95,7 +95,8 @@ class TorchExecutor(Executor):
         return output, len(batch)
 
 
-def _check_device(name: str) -> torch.device:
+def check_device(name: str) -> torch.device:
+    """Return the device of this name. Raises SettingError where there is none here."""
     import torch
 
     try:
