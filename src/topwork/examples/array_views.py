@@ -20,8 +20,8 @@ MAX_SHIFT = 0.1
 """Of the last axis, either way."""
 
 MAX_SCALE = 1.25
-"""Multiplied or divided by up to this; Um et al. 2017 (wearable sensors, section 3) draw their
-factor from N(1, 0.1), which is all but always within it."""
+"""Multiplied or divided by up to this: what another sensor's calibration, or where it is worn, may
+do. Scaling and noise are of Um et al. 2017 (wearable sensors)."""
 
 MAX_NOISE = 0.1
 """Of the standard deviation along the last axis: each channel has its own unit."""

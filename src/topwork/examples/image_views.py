@@ -49,7 +49,7 @@ MAX_NOISE = 10.0
 """Standard deviation of `noise`, in steps of 255: a telephone's picture in poor light."""
 
 ERASE_SHARE, ERASE_AREA, ERASE_ASPECT = 0.5, (0.02, 0.2), 1 / 0.3
-"""Zhong et al. 2017, section 4.1, where the area goes to 0.4: too much of one example of few."""
+"""Zhong et al. 2017, where the area goes to 0.4: too much of one example of few."""
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 _TO_YIQ = np.array([_LUMA, [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]])
@@ -158,8 +158,8 @@ def _blurred(pixels: Pixels, random: np.random.Generator) -> Pixels:
 
 def _noisy(pixels: Pixels, random: np.random.Generator) -> Pixels:
     strength = np.float32(random.uniform(0, MAX_NOISE))
-    is_grey = (pixels == pixels[:, :, :1]).all()
-    noise = random.standard_normal((*pixels.shape[:2], 1 if is_grey else 3), np.float32)
+    # of light alone: cameras smooth that of colour away, and a grey picture stays grey
+    noise = random.standard_normal((*pixels.shape[:2], 1), np.float32)
     return np.clip(np.rint(pixels + strength * noise), 0, 255).astype(np.uint8)
 
 

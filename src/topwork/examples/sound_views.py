@@ -28,8 +28,8 @@ MAX_SPEED = 1.1
 """Ko et al. 2015 (audio augmentation for speech recognition): 0.9, 1 and 1.1."""
 
 MAX_SHIFT_SECONDS, MAX_SHIFT = 0.1, 0.1
-"""Either way, and at most this share of what is heard. 0.1 s: Warden 2018 (speech commands) and the
-examples that came with it."""
+"""Either way, and at most this share of what is heard. 0.1 s: as TensorFlow's own example
+for the speech commands of Warden 2018."""
 
 MAX_FRAMES = 10
 """Of a spectrogram, what 0.1 s are at the usual 10 ms."""

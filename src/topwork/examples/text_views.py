@@ -20,8 +20,8 @@ Draw = Callable[[str], np.random.Generator]
 TEXT_AUGMENTATIONS = ("swap",)
 
 SWAP_SHARE = 0.1
-"""Of the words, how many pairs change places: Wei and Zou 2019 (EDA), section 2, random swap; their
-alpha of 0.1, and one pair at least. Of their four ways it is the one that keeps the length and
+"""Of the words, how many pairs change places: Wei and Zou 2019 (EDA), random swap, with
+alpha 0.1 and one pair at least. Of their four ways it is the one that keeps the length and
 needs no dictionary."""
 
 
