@@ -9,16 +9,12 @@ it), and what the examples are.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from topwork.training.checkpoints import Checkpoints
-from topwork.training.fabric import make_fabric, repeatable
-from topwork.training.loop import Loop, Outcome, Report
+from topwork.training.fabric import make_fabric
+from topwork.training.loop import Report
+from topwork.training.processes import Run, run_apart, run_here
 from topwork.training.scalars import Scalars
-from topwork.training.task import Epoch, Fitted, Plan, Task, digest_run
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
+from topwork.training.task import Epoch, Fitted, Plan, Task
 
 
 def fit(
@@ -52,50 +48,20 @@ def fit(
         TrainingError: not even the first epoch went well, or memory is too short for one example.
         StoreError: a checkpoint cannot be written.
     """
+    run = Run(task=task, plan=plan, checkpoint=checkpoint, resume=resume, stop_at=stop_at)
     fabric = make_fabric(plan)
-    outcome = _train(
-        fabric,
-        task,
-        plan,
-        checkpoint=checkpoint,
-        resume=resume,
-        on_epoch=on_epoch,
-        stop_at=stop_at,
-        log=log,
-    )
+    with Scalars(log) as scalars:
+
+        def report(epoch: Epoch) -> None:
+            scalars.write(epoch)
+            if on_epoch is not None:
+                on_epoch(epoch)
+
+        train = run_here if plan.settings.num_devices == 1 else run_apart
+        outcome = train(fabric, run, report)
     return Fitted(
         module=task.module,
         history=outcome.history,
         stopped=outcome.stopped,
         micro_batch=outcome.micro_batch,
     )
-
-
-def _train(
-    fabric: Fabric,
-    task: Task,
-    plan: Plan,
-    *,
-    checkpoint: Path | None,
-    resume: bool,
-    on_epoch: Report | None,
-    stop_at: float | None,
-    log: Path | None,
-) -> Outcome:
-    """Train in this process, alone or as one of several."""
-    checkpoints = None if checkpoint is None else Checkpoints(checkpoint, digest_run(task, plan))
-    state = checkpoints.load() if checkpoints is not None and resume else None
-    with (
-        repeatable(None if state is None else state.num_threads),
-        Scalars(log if fabric.is_global_zero else None) as scalars,
-    ):
-
-        def report(epoch: Epoch) -> None:
-            scalars.write(epoch)
-            if on_epoch is not None and fabric.is_global_zero:
-                on_epoch(epoch)
-
-        loop = Loop(fabric, task, plan, checkpoints=checkpoints, stop_at=stop_at)
-        outcome = loop.run(state, report)
-        loop.release()
-    return outcome
