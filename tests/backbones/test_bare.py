@@ -12,7 +12,14 @@ from topwork.errors import BackboneError
 
 
 @pytest.mark.parametrize(
-    "name", ["timm/test_vit?pretrained=false&size=64", "speech-embedding", "minilm-l6"]
+    "name",
+    [
+        "timm/test_vit?pretrained=false&size=64",
+        "timm/test_resnet?pretrained=false&size=32&stem=small",
+        "topwork/conv1d:4,8?pretrained=false&shape=2x32",
+        "speech-embedding",
+        "minilm-l6",
+    ],
 )
 def test_the_same_network_with_weights_of_the_seed(name: str) -> None:
     backbone = get_backbone(name)

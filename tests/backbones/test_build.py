@@ -6,8 +6,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from topwork.backbones.base import Network
 from topwork.backbones.build import build_embedded, build_timm, find_blocks
 from topwork.errors import BackboneError, SettingError, WeightsError
+from topwork.executors.block_shapes import listening
 
 
 def build(architecture: str, size: int = 64, fixed_size: int | None = None):  # type: ignore[no-untyped-def]
@@ -72,6 +74,28 @@ def test_a_size_that_a_network_cannot_take_is_refused() -> None:
 def test_arguments_that_timm_refuses_are_named() -> None:
     with pytest.raises(BackboneError, match=r"timm cannot build 'resnet18'.*'no_such': 1"):
         build_timm("resnet18", name="a", size=64, fixed_size=None, arguments={"no_such": 1})
+
+
+def test_a_small_stem_is_for_resnets() -> None:
+    with pytest.raises(SettingError, match="is a VisionTransformer; accepted with stem=small: Res"):
+        build_timm("test_vit", name="a", size=64, fixed_size=None, stem="small")
+
+
+@pytest.mark.parametrize("architecture", ["resnet18", "test_resnet", "resnet10t"])
+def test_a_small_stem_throws_nothing_away(architecture: str) -> None:
+    def make(seed: int) -> Network:
+        return build_timm(architecture, name="a", size=32, fixed_size=None, seed=seed, stem="small")
+
+    network, again, other = make(1), make(1), make(2)
+    places = {}
+    with listening(network, lambda block, out: places.update({block: out.shape[2:]})):
+        network.module(torch.zeros(1, 3, 32, 32))
+    assert places["maxpool"] == (32, 32)
+    assert list(network.blocks) == list(build(architecture).blocks)
+    weights = [one.module.state_dict()["conv1.weight"] for one in (network, again, other)]
+    assert weights[0].shape[1:] == (3, 3, 3)
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
 
 
 def test_embedded_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:

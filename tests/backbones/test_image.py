@@ -49,9 +49,18 @@ def test_everything_that_decides_the_output_is_in_the_digest(folder: Path) -> No
         "efficientnet-lite0?pretrained=false",
         "efficientnet-lite0?pretrained=false&seed=1",
         "timm/resnet18?pretrained=false",
+        "timm/resnet18?pretrained=false&stem=small",
         str(folder),
+        f"{folder}?pretrained=false",
+        f"{folder}?pretrained=false&stem=small",
     ]
     assert len({get_backbone(spec).digest for spec in specs}) == len(specs)
+
+
+def test_a_stem_as_published_changes_nothing() -> None:
+    plain, full = (get_backbone(f"timm/resnet18?pretrained=false{s}") for s in ("", "&stem=full"))
+    assert (plain.digest, plain.architecture) == (full.digest, full.architecture)
+    assert "stem" not in (plain.architecture or {})
 
 
 def test_arguments_and_options_are_the_same_thing() -> None:

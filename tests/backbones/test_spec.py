@@ -26,6 +26,8 @@ def test_options_are_read() -> None:
         ("a?resize=pad&pretrained=FALSE&seed=0", "a?pretrained=false&resize=pad"),
         ("a?seed=7&pretrained=false&size=96", "a?pretrained=false&seed=7&size=96"),
         ("a?precision=f32&max_tokens=9&prompt=x", "a?max_tokens=9&prompt=x&precision=f32"),
+        ("a?shape=3x128&pretrained=false", "a?pretrained=false&shape=3x128"),
+        ("a?size=32&stem=small&pretrained=false", "a?pretrained=false&stem=small&size=32"),
     ],
 )
 def test_it_is_written_in_one_way_that_reads_back(text: str, written: str) -> None:
@@ -43,6 +45,11 @@ def test_it_is_written_in_one_way_that_reads_back(text: str, written: str) -> No
         ("a?size=big", r"has size='big'; accepted: pixels on each side"),
         ("a?pretrained=false&seed=-1", r"has seed='-1'; accepted: a whole number"),
         ("a?seed=1", r"has a seed, but its weights are not random. Add pretrained=false"),
+        ("a?stem=small", r"has a stem, but its weights are not random. .* or remove the stem"),
+        ("a?pretrained=false&stem=tiny", r"has stem='tiny'; accepted: small \(for pictures of up"),
+        ("a?shape=3,128", r"has shape='3,128'; accepted: of an array, such as 3x128"),
+        ("a?shape=", r"has shape=''; accepted: of an array"),
+        ("a?shape=3x", r"has shape='3x'; accepted: of an array"),
     ],
 )
 def test_what_cannot_be_read_is_refused(text: str, message: str) -> None:
@@ -55,6 +62,8 @@ def test_options_of_another_kind_are_refused() -> None:
         parse_spec("a?size=9").check_options("sound")
     with pytest.raises(SettingError, match="'a' takes images, and the option prompt is for texts"):
         parse_spec("a?prompt=x").check_options("image")
+    with pytest.raises(SettingError, match="'a' takes texts, and the option shape is for arrays"):
+        parse_spec("a?shape=9").check_options("text")
     parse_spec("a?max_tokens=9").check_options("text")
 
 

@@ -276,7 +276,11 @@ def _file(repository: Repository, name: str, listed: Mapping[str, str]) -> Path:
     path = repository.find(name)
     if path is None:
         raise WeightsError(f"The backbone in {repository.name!r} lacks its {name}. {COPY_AGAIN}.")
-    check_weights(path, listed[name])
+    if digest_file(path) != listed[name]:
+        raise WeightsError(
+            f"{str(path)!r} is damaged or was changed: its digest is not the one in {CONFIG}. "
+            f"{COPY_AGAIN}."
+        )
     return path
 
 

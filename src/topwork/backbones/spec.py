@@ -6,6 +6,7 @@ What it does not know: which backbones exist.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
@@ -128,9 +129,7 @@ def parse_spec(text: str) -> Spec:
         prompt=given.get("prompt"),
         precision=cast("Precision | None", precision),
         stem=stem,
-        shape=tuple(_whole(text, "shape", part) for part in given["shape"].split("x"))
-        if "shape" in given
-        else None,
+        shape=_shape(text, given["shape"]) if "shape" in given else None,
     )
 
 
@@ -145,6 +144,12 @@ def _whole(text: str, key: str, value: str) -> int:
     if not (value.isascii() and value.isdecimal()):
         raise _bad_value(text, key, value)
     return int(value)
+
+
+def _shape(text: str, value: str) -> tuple[int, ...]:
+    if not re.fullmatch(r"[0-9]+(x[0-9]+)*", value):
+        raise _bad_value(text, "shape", value)
+    return tuple(int(part) for part in value.split("x"))
 
 
 def _bad_value(text: str, key: str, value: str) -> SettingError:
