@@ -15,8 +15,7 @@ from topwork import files
 from topwork.errors import ExampleError, SettingError, StoreError
 from topwork.examples.decode import decode_image
 from topwork.examples.example import Example
-from topwork.features import extract as extract_module
-from topwork.features import writer
+from topwork.features import progress, writer
 from topwork.features.extract import Extraction, default_pools, extract
 from topwork.features.store import FeatureStore
 
@@ -164,7 +163,7 @@ def test_progress_is_told_every_sixteen_examples(
 def test_progress_is_told_every_second(
     store: FeatureStore, opened: list[FakeExecutor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract_module, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.0)
     told: list[int] = []
     extract(
         examples(3), backbone(), pools=POOLS, store=store,

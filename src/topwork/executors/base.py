@@ -27,9 +27,18 @@ is and called `mean`, whatever pools are asked for. A picture's block whose plac
 has no grids, one without such tokens no `prefix` and no `last`.
 """
 
+WHOLE = "whole"
+"""Instead of all pools: the one block's output as it lies, for what is trained after it. No user
+can ask for it."""
 
-def order_pools(pools: Sequence[str]) -> tuple[str, ...]:
-    """Return the pools once each, in the order of `POOLS`. Raises SettingError on another."""
+
+def order_pools(pools: Sequence[str], *, or_whole: bool = False) -> tuple[str, ...]:
+    """Return the pools once each, in the order of `POOLS`. Raises SettingError on another.
+
+    With `or_whole`, `WHOLE` alone is accepted too.
+    """
+    if or_whole and tuple(pools) == (WHOLE,):
+        return (WHOLE,)
     unknown = sorted(set(pools) - set(POOLS))
     if unknown or not pools:
         raise SettingError(
@@ -68,7 +77,10 @@ class WindowForm:
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """A run of `size` numbers in a feature vector: one pool of one block."""
+    """A run of `size` numbers in a feature vector: one pool of one block.
+
+    Of `WHOLE`, what the shortest window gives: the others may give more.
+    """
 
     block: str
     pool: str
@@ -91,6 +103,8 @@ class Executor(ABC):
     @abstractmethod
     def run(self, windows: Iterable[npt.NDArray[Any]]) -> Iterator[npt.NDArray[np.float32]]:
         """Yield a vector [sum of segment sizes] for every window, in their order.
+
+        Of `WHOLE`: the block's output for it, in its own shape.
 
         Windows are pulled only as fast as the network takes them (and where they are of many
         lengths some hundreds ahead), from the calling thread. A window's vector does not depend

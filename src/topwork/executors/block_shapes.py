@@ -82,6 +82,17 @@ def blank_window(spec: Input) -> Window:
 
 def block_shapes(network: Network, spec: Input, name: str) -> list[BlockShape]:
     """Run the network once on one empty window, and read how each block's output lies in memory."""
+    found = output_shapes(network, spec, name)
+    in_row = spec.modality != "image"
+    return [_read_shape(b, found[b], network, name, in_row=in_row) for b in network.blocks]
+
+
+def output_shapes(network: Network, spec: Input, name: str) -> dict[str, tuple[int, ...]]:
+    """Run the network once on one empty window; return the shape [1, ...] that each block gives.
+
+    Raises:
+        BackboneError: it does not run, or a block takes no part or gives more than a tensor.
+    """
     import torch
 
     found: dict[str, tuple[int, ...]] = {}
@@ -113,8 +124,7 @@ def block_shapes(network: Network, spec: Input, name: str) -> list[BlockShape]:
             f"Block {silent[0]!r} of backbone {name!r} does not take part in the forward pass. "
             "Choose other blocks: topwork.from_module(..., blocks=[...])."
         )
-    in_row = spec.modality != "image"
-    return [_read_shape(b, found[b], network, name, in_row=in_row) for b in network.blocks]
+    return found
 
 
 def _read_shape(

@@ -23,7 +23,7 @@ from topwork import files
 from topwork.backbones.base import Backbone
 from topwork.digests import digest_settings
 from topwork.errors import BackboneError
-from topwork.executors.base import Executor, Segment, WindowForm, order_pools
+from topwork.executors.base import WHOLE, Executor, Segment, WindowForm, order_pools
 from topwork.executors.batches import Vector, Window, run_batches
 
 FORMAT = 3
@@ -147,7 +147,7 @@ def compiled_folder(backbone: Backbone, pools: Sequence[str]) -> Path:
         {
             "backbone": backbone.digest,
             "input": backbone.input.settings(),
-            "pools": list(order_pools(pools)),
+            "pools": list(order_pools(pools, or_whole=True)),
             "precision": backbone.precision,
             "openvino": version("openvino"),
             "format": FORMAT,
@@ -159,7 +159,7 @@ def compiled_folder(backbone: Backbone, pools: Sequence[str]) -> Path:
 def compile_network(backbone: Backbone, pools: Sequence[str], folder: Path) -> None:
     """Convert the backbone, with its pools, into a folder: network.xml, .bin, layout.json.
 
-    Beside them go the backbone's own weights, for a model folder to take along.
+    Beside them go the backbone's own weights, for a model folder to take along; not of `WHOLE`.
 
     Raises:
         BackboneError: the network cannot be built or converted.
@@ -201,6 +201,8 @@ def compile_network(backbone: Backbone, pools: Sequence[str], folder: Path) -> N
     with files.disk_errors("Keeping the compiled network"), files.replacing_folder(folder) as new:
         openvino.save_model(model, new / NETWORK, compress_to_fp16=False)
         (new / LAYOUT).write_text(json.dumps(layout, indent=1), encoding="utf-8")
+        if tuple(pools) == (WHOLE,):  # no model is made of a part of a network
+            return
         # copies: tied weights share memory, which safetensors refuses
         state = module.get_submodule("network").state_dict()
         tensors = {name: tensor.clone().contiguous() for name, tensor in state.items()}

@@ -7,6 +7,7 @@ Importing this file loads no torch; calling `pooled_network` does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone, Network
+from topwork.errors import BackboneError
 from topwork.examples.image_input import ImageInput
 from topwork.examples.windows import Input
-from topwork.executors.base import Segment, WindowForm, order_pools
-from topwork.executors.block_shapes import BlockShape, blank_window, block_shapes, listening
+from topwork.executors.base import WHOLE, Segment, WindowForm, order_pools
+from topwork.executors.block_shapes import (
+    BlockShape,
+    blank_window,
+    block_shapes,
+    listening,
+    output_shapes,
+)
 from topwork.executors.join import GRIDS
 
 if TYPE_CHECKING:
@@ -58,22 +66,36 @@ def pooled_network(
 
     Returns:
         A module from a batch of windows to float32 [N, sum of segment sizes], in eval mode on the
-        CPU; its segments; and what windows it takes.
+        CPU; its segments; and what windows it takes. Of `WHOLE`, which is for a backbone of one
+        block: to that block's output as it lies, float32 [N, ...].
 
     Raises:
         BackboneError: the network does not run on its own input, or a block is not as promised.
     """
-    chosen = order_pools(pools)
+    chosen = order_pools(pools, or_whole=True)
     network = backbone.build()
     window = blank_window(backbone.input)
-    shapes = block_shapes(network, backbone.input, backbone.name)
-    segments = [segment for shape in shapes for segment in shape.segments(chosen)]
+    if chosen == (WHOLE,):
+        shapes, segments = [], [_whole_segment(network, backbone)]
+    else:
+        shapes = block_shapes(network, backbone.input, backbone.name)
+        segments = [segment for shape in shapes for segment in shape.segments(chosen)]
     form = WindowForm(
         dtype=window.dtype.name,
         shape=(None, *window.shape[1:]) if network.any_length else window.shape,
         max_batch=MAX_BATCH if network.any_length and backbone.modality == "text" else 1,
     )
     return _make_module(network, shapes, backbone.input, chosen), tuple(segments), form
+
+
+def _whole_segment(network: Network, backbone: Backbone) -> Segment:
+    if len(network.blocks) != 1:
+        raise BackboneError(
+            f"The whole output of one block is wanted, and the backbone {backbone.name!r} has "
+            f"{len(network.blocks)} blocks; accepted: one. Cut it first: until(backbone, block)."
+        )
+    ((block, shape),) = output_shapes(network, backbone.input, backbone.name).items()
+    return Segment(block=block, pool=WHOLE, size=math.prod(shape))
 
 
 def _make_module(
@@ -105,6 +127,9 @@ def _make_module(
             parts: dict[str, torch.Tensor] = {}
 
             def pool(block: str, output: torch.Tensor) -> None:
+                if not by_name:  # a copy: a layer after it may change it in place
+                    parts[block] = output.float().clone()
+                    return
                 shape = by_name[block]
                 # an autocast around the network must not reach the pools
                 with torch.autocast(output.device.type, enabled=False):
@@ -116,6 +141,8 @@ def _make_module(
 
             with listening(network, pool):
                 self.network(windows)
+            if not by_name:
+                return next(iter(parts.values()))
             return torch.cat([parts[shape.block] for shape in shapes], dim=1)
 
     by_name = {shape.block: shape for shape in shapes}

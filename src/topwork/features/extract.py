@@ -23,19 +23,16 @@ from topwork.executors.base import Executor, order_pools
 from topwork.executors.choose import open_executor, precision_of, resolve_device
 from topwork.executors.join import join
 from topwork.features.probe import choose_dtypes
-from topwork.features.shards import Layout
+from topwork.features.progress import Progress, Report
+from topwork.features.shards import Layout, ShardBuffer
 from topwork.features.store import FeatureStore, Found, Space
 from topwork.features.stored import StoredTable
 from topwork.features.stream import Vector, stream, stream_features
-from topwork.features.writer import ShardWriter
+from topwork.features.writer import ShardWriter, shard_buffer
 
 __all__ = ["Extraction", "default_pools", "extract", "stream_features"]
 
 MANY_EXAMPLES = 50_000
-PROGRESS_EXAMPLES, PROGRESS_SECONDS = 16, 1.0
-
-Progress = Callable[[int, int], None]
-
 
 POOLS_OF: dict[Modality, tuple[str, ...]] = {
     "image": ("mean", "std", "max", "grid3", "prefix"),
@@ -126,7 +123,7 @@ def extract(
     wanted = {digest: place for place, digest in enumerate(copies)}
     found = space.find(wanted)
     num_found = sum(n for digest, n in copies.items() if not found.missing[wanted[digest]])
-    report = _Report(on_progress, done=num_found, total=len(examples))
+    report = Report(on_progress, done=num_found, total=len(examples))
     missing = _first_of_missing(examples, wanted, found)
     reasons: dict[bytes, str] = {}
     if missing:
@@ -183,8 +180,12 @@ class _Work:
         done: Callable[[bytes, str | None], None],
     ) -> None:
         """Compute and store; `done` gets each digest, and the reason where there are none."""
+
+        def make_buffer() -> ShardBuffer:
+            return shard_buffer(self._space.layout)
+
         with ExitStack() as stack:
-            writer: ShardWriter | None = None
+            writer: ShardWriter[Vector] | None = None
             spec = self._backbone.input
             results = stream(examples, self._run, self._join, spec, strict=strict)
             for position, result in stack.enter_context(closing(results)):
@@ -193,8 +194,7 @@ class _Work:
                     done(digest, result.reason)
                     continue
                 if writer is None:
-                    space = self._space
-                    writer = stack.enter_context(ShardWriter(space.folder, space.layout))
+                    writer = stack.enter_context(ShardWriter(self._space.folder, make_buffer))
                 writer.add(digest, result)
                 done(digest, None)
 
@@ -206,32 +206,6 @@ class _Work:
 
     def _join(self, vectors: Sequence[Vector], weights: Sequence[float]) -> Vector:
         return join(vectors, weights, self.open().segments)
-
-
-class _Report:
-    """Calls back often enough for a progress bar, and not for every example."""
-
-    def __init__(self, call: Progress | None, *, done: int, total: int) -> None:
-        self._call = call or (lambda done, total: None)
-        self._done = done
-        self._total = total
-        self._told()
-
-    def add(self, count: int) -> None:
-        self._done += count
-        if (
-            self._done - self._last_done >= PROGRESS_EXAMPLES
-            or time.monotonic() - self._last_time >= PROGRESS_SECONDS
-        ):
-            self._told()
-
-    def finish(self) -> None:
-        if self._done != self._last_done:
-            self._told()
-
-    def _told(self) -> None:
-        self._last_done, self._last_time = self._done, time.monotonic()
-        self._call(self._done, self._total)
 
 
 def _first_of_missing(

@@ -31,7 +31,7 @@ DIGEST_BYTES = 32
 MAX_HEADER_BYTES = 100 * 2**20
 """What safetensors itself accepts."""
 
-_CODES = {"float16": "F16", "float32": "F32", "uint8": "U8"}
+CODES = {"float16": "F16", "float32": "F32", "float64": "F64", "int64": "I64", "uint8": "U8"}
 _BYTES = {"F16": 2, "F32": 4, "U8": 1}
 FLOATS = ("float16", "float32")
 
@@ -86,9 +86,7 @@ class Layout:
     @property
     def row_bytes(self) -> int:
         """What one example takes on disk."""
-        return DIGEST_BYTES + sum(
-            block.width * _BYTES[_CODES[block.dtype]] for block in self.blocks
-        )
+        return DIGEST_BYTES + sum(block.width * _BYTES[CODES[block.dtype]] for block in self.blocks)
 
     def settings(self) -> list[dict[str, Any]]:
         """The same as plain data, for JSON."""
@@ -119,6 +117,11 @@ class ShardBuffer:
         self._digests = np.empty((num_rows, DIGEST_BYTES), np.uint8)
         self._blocks = [np.empty((num_rows, b.width), np.dtype(b.dtype)) for b in layout.blocks]
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no row left."""
+        return self.num_rows == self.capacity
+
     def add(self, digest: bytes, vector: npt.NDArray[np.float32]) -> None:
         """Put one example's vector into the next row; float16 is clipped at what it can hold."""
         row, start = self.num_rows, 0
@@ -141,31 +144,35 @@ class ShardBuffer:
     def write(self, folder: Path) -> None:
         """Write the rows as a new shard. Raises StoreError where the disk refuses."""
         count = self.num_rows
-        # As safetensors lays them out: the widest type first, so that all are aligned. Written
-        # here because its own writer copies everything twice, and hides that the disk is full.
         tensors = {EXAMPLES: self._digests[:count]}
         tensors |= {
             BLOCK_PREFIX + block.name: matrix[:count]
             for block, matrix in zip(self.layout.blocks, self._blocks, strict=True)
         }
-        ordered = sorted(tensors.items(), key=lambda item: -item[1].itemsize)
-        header, end = {}, 0
-        for name, tensor in ordered:
-            begin, end = end, end + tensor.nbytes
-            code = _CODES[tensor.dtype.name]
-            shape = list(tensor.shape)
-            header[name] = {"dtype": code, "shape": shape, "data_offsets": [begin, end]}
-        text = json.dumps(header).encode()
-        text += b" " * (-len(text) % 8)
-        path = folder / (shard_name(self._digests[:count]) + SUFFIX)
-        with (
-            files.disk_errors("Saving features"),
-            files.replacing(path) as temporary,
-            temporary.open("wb") as file,
-        ):
-            file.write(len(text).to_bytes(8, "little") + text)
-            for _, tensor in ordered:
-                file.write(tensor.data)
+        write_tensors(folder / (shard_name(self._digests[:count]) + SUFFIX), tensors)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write C-contiguous tensors as one file. Raises StoreError where the disk refuses."""
+    # As safetensors lays them out: the widest type first, so that all are aligned. Written here
+    # because its own writer copies everything twice, and hides that the disk is full.
+    ordered = sorted(tensors.items(), key=lambda item: -item[1].itemsize)
+    header, end = {}, 0
+    for name, tensor in ordered:
+        begin, end = end, end + tensor.nbytes
+        code = CODES[tensor.dtype.name]
+        shape = list(tensor.shape)
+        header[name] = {"dtype": code, "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with (
+        files.disk_errors("Saving features"),
+        files.replacing(path) as temporary,
+        temporary.open("wb") as file,
+    ):
+        file.write(len(text).to_bytes(8, "little") + text)
+        for _, tensor in ordered:
+            file.write(tensor.data)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,10 +221,10 @@ def read_shard(path: Path, layout: Layout) -> tuple[Shard, bytes]:
         DamagedShardError: one of these is wrong.
         OSError: the file cannot be opened.
     """
-    header, start, size_bytes = _read_header(path)
+    header, start, size_bytes = read_header(path)
     expected: dict[str, tuple[str, int]] = {EXAMPLES: ("U8", DIGEST_BYTES)}
     for block in layout.blocks:
-        expected[BLOCK_PREFIX + block.name] = (_CODES[block.dtype], block.width)
+        expected[BLOCK_PREFIX + block.name] = (CODES[block.dtype], block.width)
     try:
         if set(header) != set(expected):
             raise ValueError("it holds other tensors than the space says")
@@ -256,15 +263,39 @@ def count_rows(path: Path) -> int:
         DamagedShardError: there is no readable header.
         OSError: the file cannot be opened.
     """
-    header, _, _ = _read_header(path)
+    header, _, _ = read_header(path)
     try:
         return int(header[EXAMPLES]["shape"][0])
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise DamagedShardError(f"The shard {path} is damaged: {error!r}. Remove it.") from error
 
 
-def _read_header(path: Path) -> tuple[dict[str, Any], int, int]:
-    """Return the header, where the data begins, and the length of the file."""
+def read_digests(path: Path) -> list[bytes]:
+    """Return the digests of a shard's examples.
+
+    Raises:
+        DamagedShardError: they are not there.
+        OSError: the file cannot be opened.
+    """
+    header, start, _ = read_header(path)
+    try:
+        begin, end = header[EXAMPLES]["data_offsets"]
+        with path.open("rb") as file:
+            file.seek(start + begin)
+            digests = file.read(end - begin)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedShardError(f"The shard {path} is damaged: {error!r}. Remove it.") from error
+    whole = len(digests) // DIGEST_BYTES * DIGEST_BYTES
+    return [digests[i : i + DIGEST_BYTES] for i in range(0, whole, DIGEST_BYTES)]
+
+
+def read_header(path: Path) -> tuple[dict[str, Any], int, int]:
+    """Return the header, where the data begins, and the length of the file.
+
+    Raises:
+        DamagedShardError: there is no readable header.
+        OSError: the file cannot be opened.
+    """
     with path.open("rb") as file:
         size_bytes = file.seek(0, 2)
         file.seek(0)

@@ -11,12 +11,12 @@ import json
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ from topwork.features.shards import (
     Layout,
     Shard,
     count_rows,
+    read_digests,
     read_shard,
 )
 
@@ -43,6 +44,8 @@ OLD_SECONDS = 3600
 _KEY = re.compile(r"[0-9a-f]{64}")
 
 log = logging.getLogger(__name__)
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +124,11 @@ class Space:
         self.layout = layout
 
     @property
+    def is_described(self) -> bool:
+        """Whether it says what is in it; what has no blocks of fixed widths needs no more."""
+        return (self.folder / SPACE).is_file()
+
+    @property
     def has_shards(self) -> bool:
         """Whether anything is stored, readable or not."""
         return any(self.folder.glob(f"*{SUFFIX}"))
@@ -138,7 +146,10 @@ class Space:
         shard_of = np.full(len(wanted), -1, np.int32)
         row_of = np.zeros(len(wanted), np.int32)
         shards: list[Shard] = []
-        for shard, digests in self._shards() if wanted else ():
+        there: Iterable[tuple[Shard, bytes]] = ()
+        if wanted and self.layout.blocks:
+            there = self.read_shards(lambda path: read_shard(path, self.layout))
+        for shard, digests in there:
             used = False
             for row in range(shard.num_rows):
                 place = wanted.get(digests[row * DIGEST_BYTES : (row + 1) * DIGEST_BYTES])
@@ -149,12 +160,11 @@ class Space:
                 shards.append(shard)
         return Found(shards=tuple(shards), shard_of=shard_of, row_of=row_of)
 
-    def _shards(self) -> Iterator[tuple[Shard, bytes]]:
-        if not self.layout.blocks:
-            return
+    def read_shards(self, read: Callable[[Path], Read]) -> Iterator[Read]:
+        """Yield what `read` makes of each shard; one that it finds damaged is removed."""
         for path in sorted(self.folder.glob(f"*{SUFFIX}")):
             try:
-                yield read_shard(path, self.layout)
+                yield read(path)
             except FileNotFoundError:  # another process cleans
                 continue
             except DamagedShardError as error:
@@ -193,7 +203,7 @@ class FeatureStore:
                 SpaceInfo(
                     backbone=str(described.get("backbone", "unknown")),
                     key=folder.name,
-                    num_examples=sum(_count_rows(path) for path, _, _ in entries),
+                    num_examples=_count_examples(described, [path for path, _, _ in entries]),
                     size_bytes=sum(size_bytes for _, size_bytes, _ in entries),
                     last_used=datetime.fromtimestamp(_last_used(folder), UTC),
                 )
@@ -253,11 +263,19 @@ def _shard_files(folder: Path) -> list[tuple[Path, int, float]]:
     return found
 
 
-def _count_rows(path: Path) -> int:
-    try:
-        return count_rows(path)
-    except OSError:  # a DamagedShardError is one too
-        return 0
+def _count_examples(described: Mapping[str, Any], shards: Sequence[Path]) -> int:
+    """Count what the shards' headers claim; where an example's views may lie apart, once."""
+    settings = described.get("settings")
+    views_apart = isinstance(settings, dict) and "activations" in settings
+    found: set[bytes] = set()
+    num_rows = 0
+    for path in shards:
+        with suppress(OSError):  # a DamagedShardError is one too
+            if views_apart:
+                found.update(read_digests(path))
+            else:
+                num_rows += count_rows(path)
+    return len(found) + num_rows
 
 
 def _last_used(folder: Path) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ AHEAD_BYTES = 64 * 2**20
 TEXTS_PER_TASK = 32
 """A text is cut into tokens in less time than it takes to hand it to a thread."""
 
+Item = TypeVar("Item")
 Vector = npt.NDArray[np.float32]
 Run = Callable[[Iterable[Window]], Iterator[Vector]]
 Join = Callable[[Sequence[Vector], Sequence[float]], Vector]
@@ -53,12 +55,18 @@ def stream_features(
     return stream(examples, executor.run, joined, spec, strict=strict)
 
 
-class _Pending:
-    """An example under way: windows that were handed to the network, vectors that came back."""
+class Pending(Generic[Item]):
+    """An item under way: windows that were handed to the network, vectors that came back.
 
-    def __init__(self, position: int, example: Example) -> None:
+    Attributes:
+        weights: how much each window counts.
+        vectors: one a window.
+        error: why it cannot be used; what came back before is then worth nothing.
+    """
+
+    def __init__(self, position: int, item: Item) -> None:
         self.position = position
-        self.example = example
+        self.item = item
         self.weights: list[float] = []
         self.vectors: list[Vector] = []
         self.error: ExampleError | None = None
@@ -68,16 +76,37 @@ class _Pending:
     def done(self) -> bool:
         return self.complete and len(self.vectors) == len(self.weights)
 
+    def check(self) -> None:
+        """Look for reasons not to use it: it has no windows, or numbers that are none."""
+        if self.error is None and not self.vectors:
+            self.error = ExampleError("there is nothing in it")
+        if self.error is None and not all(np.isfinite(one).all() for one in self.vectors):
+            self.error = ExampleError(
+                "the backbone gives numbers for it that are infinite or not numbers (NaN)"
+            )
+
 
 def stream(
     examples: Iterable[Example], run: Run, join_windows: Join, spec: Input, *, strict: bool
 ) -> Generator[tuple[int, Vector | Skipped]]:
     """`stream_features`, for whatever turns windows into vectors in their order."""
-    taken: deque[_Pending] = deque()  # and not yet yielded
+    with closing(decode_ahead(examples, spec)) as decoded:
+        for pending in run_through(decoded, run, spec, strict=strict):
+            yield pending.position, _outcome(pending, join_windows, strict=strict)
+
+
+def run_through(
+    decoded: Iterable[tuple[Item, Decoded]], run: Run, spec: Input, *, strict: bool
+) -> Generator[Pending[Item]]:
+    """Yield each item with what the network gives for its windows, in order.
+
+    With `strict`, nothing is read beyond the first that has an error.
+    """
+    taken: deque[Pending[Item]] = deque()  # and not yet yielded
 
     def windows() -> Iterator[Window]:
-        for position, (example, outcome) in enumerate(decoded):
-            pending = _Pending(position, example)
+        for position, (item, outcome) in enumerate(decoded):
+            pending = Pending(position, item)
             taken.append(pending)
             try:
                 if isinstance(outcome, ExampleError):
@@ -91,47 +120,58 @@ def stream(
             if strict and pending.error is not None:  # raised in its turn: others are under way
                 return
 
-    def finished() -> Iterator[tuple[int, Vector | Skipped]]:
+    def finished() -> Iterator[Pending[Item]]:
         while taken and taken[0].done:
-            pending = taken.popleft()
-            yield pending.position, _outcome(pending, join_windows, strict=strict)
+            yield taken.popleft()
 
-    with closing(decode_ahead(examples, spec)) as decoded:
-        for vector in run(windows()):
-            yield from finished()
-            taken[0].vectors.append(vector)
+    for vector in run(windows()):
         yield from finished()
+        taken[0].vectors.append(vector)
+    yield from finished()
 
 
-def _outcome(pending: _Pending, join_windows: Join, *, strict: bool) -> Vector | Skipped:
-    error = pending.error
-    if error is None and not pending.vectors:
-        error = ExampleError("there is nothing in it")
-    if error is None:
-        vectors = pending.vectors
-        vector = vectors[0] if len(vectors) == 1 else join_windows(vectors, pending.weights)
-        if np.isfinite(vector).all():
-            return vector
-        error = ExampleError(
-            "the backbone gives numbers for it that are infinite or not numbers (NaN)"
-        )
+def _outcome(pending: Pending[Example], join_windows: Join, *, strict: bool) -> Vector | Skipped:
+    if pending.error is None and len(pending.vectors) > 1:
+        pending.vectors = [join_windows(pending.vectors, pending.weights)]
+    pending.check()
+    if pending.error is None:
+        return pending.vectors[0]
+    return refuse(pending.item, pending.error, strict=strict)
+
+
+def refuse(example: Example, error: ExampleError, *, strict: bool) -> Skipped:
+    """Return why the example is not used. Raises the error with its name, where `strict`."""
     if strict:
-        raise type(error)(f"{pending.example.name}: {error}") from error
-    return Skipped(name=pending.example.name, reason=str(error))
+        raise type(error)(f"{example.name}: {error}") from error
+    return Skipped(name=example.name, reason=str(error))
 
 
 def decode_ahead(examples: Iterable[Example], spec: Input) -> Generator[tuple[Example, Decoded]]:
     """Yield each example with its windows, or why it has none, in order."""
+    return work_ahead(examples, lambda example: decode(example.read(), spec), spec)
+
+
+def work_ahead(
+    items: Iterable[Item],
+    work: Callable[[Item], Iterable[Window]],
+    spec: Input,
+    *,
+    views: int = 1,
+) -> Generator[tuple[Item, Decoded]]:
+    """Yield each item with its windows, made in threads, or the ExampleError that `work` raised.
+
+    `views`: how many times the windows of an example an item has at most.
+    """
     threads = num_cores()
     per_task = TEXTS_PER_TASK if spec.modality == "text" else 1
-    ahead = max(2 * threads, min(AHEAD, AHEAD_BYTES // _window_bytes(spec)))
-    waiting: deque[tuple[list[Example], Future[list[Decoded]]]] = deque()
-    source = iter(examples)
+    ahead = max(2 * threads, min(AHEAD, AHEAD_BYTES // (views * _window_bytes(spec))))
+    waiting: deque[tuple[list[Item], Future[list[Decoded]]]] = deque()
+    source = iter(items)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="topwork-decode")
     try:
         while True:
             while len(waiting) < ahead and (part := list(islice(source, per_task))):
-                waiting.append((part, pool.submit(_decode, part, spec)))
+                waiting.append((part, pool.submit(_work, part, work)))
             if not waiting:
                 return
             part, future = waiting.popleft()
@@ -149,11 +189,11 @@ def _window_bytes(spec: Input) -> int:
     return 2**16
 
 
-def _decode(examples: Sequence[Example], spec: Input) -> list[Decoded]:
+def _work(items: Sequence[Item], work: Callable[[Item], Iterable[Window]]) -> list[Decoded]:
     outcomes: list[Decoded] = []
-    for example in examples:
+    for item in items:
         try:
-            outcomes.append(decode(example.read(), spec))
+            outcomes.append(work(item))
         except ExampleError as error:
             outcomes.append(error)
     return outcomes

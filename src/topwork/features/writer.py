@@ -6,13 +6,11 @@ What it does not know: where the features come from, and which are on disk alrea
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self, final
-
-import numpy as np
-import numpy.typing as npt
+from typing import Generic, Protocol, Self, TypeVar, final
 
 from topwork.errors import StoreError
 from topwork.features.shards import Layout, ShardBuffer
@@ -26,22 +24,49 @@ SHARD_BYTES = 32 * 2**20
 log = logging.getLogger(__name__)
 
 
+Row = TypeVar("Row", contravariant=True)
+
+
+class Buffer(Protocol[Row]):
+    """A shard that is being filled, example by example."""
+
+    num_rows: int
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is to be written now."""
+
+    def add(self, digest: bytes, row: Row, /) -> None:
+        """Take what belongs to one example."""
+
+    def clear(self) -> None:
+        """Begin anew."""
+
+    def write(self, folder: Path) -> None:
+        """Write what was added as a new shard. Raises StoreError where the disk refuses."""
+
+
+def shard_buffer(layout: Layout) -> ShardBuffer:
+    """Return a buffer for features, of as many rows as a shard shall have."""
+    return ShardBuffer(layout, max(1, min(SHARD_EXAMPLES, SHARD_BYTES // layout.row_bytes)))
+
+
 @final
-class ShardWriter:
+class ShardWriter(Generic[Row]):
     """To be used in a `with`: however it ends, what was added is written."""
 
-    def __init__(self, folder: Path, layout: Layout) -> None:
+    def __init__(self, folder: Path, make_buffer: Callable[[], Buffer[Row]]) -> None:
+        """Write shards into a folder; two buffers are made, which take turns."""
         self._folder = folder
-        self._capacity = max(1, min(SHARD_EXAMPLES, SHARD_BYTES // layout.row_bytes))
-        self._buffer = ShardBuffer(layout, self._capacity)
-        self._other = ShardBuffer(layout, self._capacity)  # takes no memory until it is used
+        self._buffer = make_buffer()
+        self._other = make_buffer()  # takes no memory until it is used
         self._writing: Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="topwork-write")
 
-    def add(self, digest: bytes, vector: npt.NDArray[np.float32]) -> None:
-        """Add one example's features. Raises StoreError where an earlier shard was refused."""
-        self._buffer.add(digest, vector)
-        if self._buffer.num_rows == self._capacity:
+    def add(self, digest: bytes, row: Row) -> None:
+        """Add what belongs to one example. Raises StoreError where an earlier shard was refused."""
+        self._buffer.add(digest, row)
+        if self._buffer.is_full:
             self._hand_over()
 
     def _hand_over(self) -> None:

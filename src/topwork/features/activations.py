@@ -1,0 +1,304 @@
+"""Saves what comes out at the cut: one block's whole output, for every view of every example.
+
+It is computed once and read back mapped, as often as what lies after the cut is trained from it.
+What it does not know: where the examples come from, how the network is run, and what is trained.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from typing import final
+
+import numpy as np
+
+from topwork.backbones.base import Backbone
+from topwork.digests import digest_settings
+from topwork.errors import SettingError, StoreError
+from topwork.examples.example import Example, Skipped
+from topwork.examples.views import augmented, check_augment
+from topwork.examples.windows import Input, Window, decode
+from topwork.features.cut import Cut
+from topwork.features.located import Located
+from topwork.features.progress import Progress, Report
+from topwork.features.ragged import Array, RaggedBuffer, Views
+from topwork.features.shards import Layout
+from topwork.features.store import FeatureStore, Space
+from topwork.features.stream import Pending, refuse, run_through, work_ahead
+from topwork.features.writer import ShardWriter
+
+SHARD_EXAMPLES = 256
+SHARD_BYTES = 16 * 2**20
+"""What a kill can cost at most: a second or two of work."""
+
+
+@final
+class Activations:
+    """What was saved of some examples, read back window by window.
+
+    Attributes:
+        examples: those that could be read, in the order given; copies share what is on disk.
+        skipped: the others, with the reason.
+        num_views: of each example; view 0 is the example as it is.
+        num_computed: windows computed now.
+        key: of all that they depend on but the examples.
+    """
+
+    def __init__(
+        self,
+        *,
+        examples: tuple[Example, ...],
+        skipped: tuple[Skipped, ...],
+        num_views: int,
+        num_computed: int,
+        key: str,
+        located: Located,
+        places: Sequence[int],
+    ) -> None:
+        """Take the place of each example in `located`."""
+        self.examples = examples
+        self.skipped = skipped
+        self.num_views = num_views
+        self.num_computed = num_computed
+        self.key = key
+        self._located = located
+        self._places = places
+
+    def num_windows(self, example: int) -> int:
+        """How many windows each view of an example has."""
+        return self._located.num_windows(self._places[example])
+
+    def shape(self, example: int, window: int = 0) -> tuple[int, ...]:
+        """The shape of a window, in every view."""
+        return self._located.shape(self._places[example], window)
+
+    def read(self, example: int, view: int = 0, window: int = 0) -> Array:
+        """Return one window, mapped and read-only, in some 2 microseconds.
+
+        float16 of a block's output; of decoded inputs uint8 [S, S, 3] (images), float32 (sounds,
+        arrays) or int64 [L] (texts).
+
+        Raises:
+            StoreError: its shard was removed meanwhile.
+            IndexError: there is no such example, view or window.
+        """
+        return self._located.read(self._places[example], view, window)
+
+    def weight(self, example: int, window: int = 0) -> float:
+        """How much a window counts beside the others of its example, as its input says."""
+        return self._located.weight(self._places[example], window)
+
+
+def save_activations(
+    examples: Sequence[Example],
+    backbone: Backbone,
+    block: str | None,
+    *,
+    device: str = "auto",
+    augment: tuple[str, ...] = (),
+    num_views: int = 1,
+    store: FeatureStore | None = None,
+    strict: bool = False,
+    on_progress: Progress | None = None,
+) -> Activations:
+    """Return the output of one block for the examples, computing what is not in the store.
+
+    However it ends, what was computed is stored; only a kill loses the shard being filled. An
+    example's windows are all in memory once, so a sound of an hour takes what its hour gives.
+
+    Args:
+        block: the last one before the cut; None: the cut is before the first block, and what is
+            saved are the decoded windows themselves: no network is run.
+        augment: names of alterations (examples/views.py) for the views after the first.
+        num_views: of each example; the first is the example as it is.
+        strict: raise on the first example that cannot be read, instead of skipping it.
+        on_progress: called with how many examples are done, and how many there are.
+
+    Raises:
+        ExampleError: with `strict`, an example cannot be read; its name is in front.
+        SettingError: the device, an alteration or the number of views cannot be used.
+        BackboneError: there is no such block, or the network cannot be built or run.
+        StoreError: the disk is full or cannot be written to.
+    """
+    spec = backbone.input
+    augment = _check_views(num_views, check_augment(augment, spec.modality))
+    cut = Cut(backbone, block, device)
+    parts = _parts(store or FeatureStore(), cut, augment, num_views)
+    copies = Counter(bytes.fromhex(example.digest) for example in examples)
+    wanted = {digest: place for place, digest in enumerate(copies)}
+
+    def locate() -> Located:
+        sources = [(part.space.read_shards(cut.read), part.views) for part in parts]
+        return Located(sources, wanted, num_views=num_views, dtype=cut.dtype)
+
+    located = locate()
+    left = located.incomplete
+    num_found = sum(n for digest, n in copies.items() if not left[wanted[digest]])
+    report = Report(on_progress, done=num_found, total=len(examples))
+    work = _missing(examples, wanted, located)
+    computed = _Computed()
+    if work:
+
+        def windows_of(item: tuple[Example, tuple[int, ...]]) -> Iterable[Window]:
+            return views_of(*item, spec, augment)
+
+        decoded = work_ahead(work, windows_of, spec, views=num_views)
+        with ExitStack() as stack:
+            stack.enter_context(closing(decoded))
+            for pending in run_through(decoded, cut.run, spec, strict=strict):
+                computed.take(pending, parts, stack, dtype=cut.dtype, strict=strict)
+                report.add(copies[bytes.fromhex(pending.item[0].digest)])
+        located = locate()
+    report.finish()
+    for part in parts:
+        part.space.touch()
+    kept, places, skipped = _assemble(examples, wanted, located, computed.reasons, parts)
+    return Activations(
+        examples=kept,
+        skipped=skipped,
+        num_views=num_views,
+        num_computed=computed.num_windows,
+        key=digest_settings([part.space.folder.name for part in parts]),
+        located=located,
+        places=places,
+    )
+
+
+def views_of(
+    example: Example, views: Sequence[int], spec: Input, augment: tuple[str, ...]
+) -> Iterable[Window]:
+    """Return the windows of the views asked for, view by view, decoded once.
+
+    A list where they are few; else they are made as they are taken.
+    """
+    windows = decode(example.read(), spec)
+
+    def view_of(view: int, window: Window) -> Window:
+        if view == 0:
+            return window
+        return augmented(window, spec, augment, digest=example.digest, view=view)
+
+    if isinstance(windows, list):
+        return [view_of(view, window) for view in views for window in windows]
+
+    def one_by_one() -> Iterator[Window]:
+        whole = windows if len(views) == 1 else list(windows)
+        for view in views:
+            yield from (view_of(view, window) for window in whole)
+
+    return one_by_one()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """Some of the views, in a space of their own."""
+
+    space: Space
+    views: range
+    writers: list[ShardWriter[Views]] = field(default_factory=list)
+
+
+def _parts(store: FeatureStore, cut: Cut, augment: tuple[str, ...], num_views: int) -> list[_Part]:
+    """Open the spaces: the examples as they are belong to no alteration, and are shared by all."""
+    original = store.space({**cut.settings, "view": "original"}, backbone=cut.name)
+    parts = [_Part(space=original, views=range(1))]
+    if num_views > 1:
+        settings = {**cut.settings, "view": {"augment": list(augment)}}
+        space = store.space(settings, backbone=f"{cut.name} ({', '.join(augment)})")
+        parts.append(_Part(space=space, views=range(1, num_views)))
+    return parts
+
+
+class _Computed:
+    """Keeps count of what is computed, and hands it to the writers."""
+
+    def __init__(self) -> None:
+        self.reasons: dict[bytes, str] = {}
+        self.num_windows = 0
+
+    def take(
+        self,
+        pending: Pending[tuple[Example, tuple[int, ...]]],
+        parts: Sequence[_Part],
+        stack: ExitStack,
+        *,
+        dtype: str,
+        strict: bool,
+    ) -> None:
+        example, views = pending.item
+        digest = bytes.fromhex(example.digest)
+        pending.check()
+        if pending.error is not None:
+            self.reasons[digest] = refuse(example, pending.error, strict=strict).reason
+            return
+        num = len(pending.vectors) // len(views)
+        rows = {view: pending.vectors[i * num : (i + 1) * num] for i, view in enumerate(views)}
+        for part in parts:
+            own = {view: windows for view, windows in rows.items() if view in part.views}
+            if own:
+                _writer(part, stack, dtype).add(digest, (own, pending.weights[:num]))
+        self.num_windows += len(pending.vectors)
+
+
+def _writer(part: _Part, stack: ExitStack, dtype: str) -> ShardWriter[Views]:
+    """Return the part's writer, opened with the first example that needs it."""
+    if not part.writers:
+        if not part.space.is_described:
+            part.space.describe(Layout(blocks=()))
+
+        def make_buffer() -> RaggedBuffer:
+            return RaggedBuffer(dtype, max_examples=SHARD_EXAMPLES, max_bytes=SHARD_BYTES)
+
+        writer = ShardWriter[Views](part.space.folder, make_buffer)
+        part.writers.append(stack.enter_context(writer))
+    return part.writers[0]
+
+
+def _check_views(num_views: int, augment: tuple[str, ...]) -> tuple[str, ...]:
+    if num_views < 1 or (num_views > 1 and not augment):
+        raise SettingError(
+            f"num_views is {num_views} with augment {list(augment)}; accepted: 1, or more where "
+            "there is something to alter. Name alterations, or take one view."
+        )
+    return augment
+
+
+def _missing(
+    examples: Sequence[Example], wanted: Mapping[bytes, int], located: Located
+) -> list[tuple[Example, tuple[int, ...]]]:
+    """Return the examples that lack views, the first of those that are equal, with these views."""
+    left = located.missing.copy()
+    work = []
+    for example in examples:
+        place = wanted[bytes.fromhex(example.digest)]
+        if left[place].any():
+            work.append((example, tuple(np.flatnonzero(left[place]).tolist())))
+            left[place] = False
+    return work
+
+
+def _assemble(
+    examples: Sequence[Example],
+    wanted: Mapping[bytes, int],
+    located: Located,
+    reasons: Mapping[bytes, str],
+    parts: Sequence[_Part],
+) -> tuple[tuple[Example, ...], list[int], tuple[Skipped, ...]]:
+    lost = located.incomplete
+    kept, places, skipped = [], [], []
+    for example in examples:
+        digest = bytes.fromhex(example.digest)
+        if digest in reasons:
+            skipped.append(Skipped(name=example.name, reason=reasons[digest]))
+        elif lost[wanted[digest]]:
+            raise StoreError(
+                f"The activations of {example.name} are no longer in "
+                f"{parts[-1].space.folder.parent}, where they were a moment ago: another process "
+                "cleaned the cache. Run again: what is missing is computed anew."
+            )
+        else:
+            kept.append(example)
+            places.append(wanted[digest])
+    return tuple(kept), places, tuple(skipped)
