@@ -14,6 +14,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter1d
 
 from topwork.errors import SettingError, TrainingError
 from topwork.training.batches import load_ahead, steps_of_epoch
@@ -21,14 +23,21 @@ from topwork.training.fabric import make_fabric, repeatable
 from topwork.training.learner import Learner
 from topwork.training.task import Plan, Task
 
-SMOOTHING = 0.9
-"""Of the loss's moving average. fastai's 0.98 is for hundreds of steps; here there are 60."""
+WIDTH = 3.0
+"""Of the bell that smooths the losses, in steps. A bell does not lag, as a moving average does: by
+a decade of rates here, where there are ten steps to each."""
 
 EXPLODED = 4.0
-"""Times the least loss so far: there the run stops (fastai's factor)."""
+"""Times the least mean of recent losses: there the run stops (fastai's factor)."""
 
-SKIPPED_STEPS = 5
-"""At the start, where the moving average rests on too few losses for a slope."""
+NUM_RECENT = 5
+
+MIN_STEPS = 10
+
+LEAST_FALL = 0.01
+"""Share of the first loss by which it must fall: less is noise, and a slope of it means nothing."""
+
+Floats = npt.NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +58,7 @@ class Suggestion:
 
 
 def find_lr(
-    task: Task, plan: Plan, *, lowest: float = 1e-6, highest: float = 1.0, num_steps: int = 60
+    task: Task, plan: Plan, *, lowest: float = 1e-6, highest: float = 10.0, num_steps: int = 60
 ) -> Suggestion:
     """Run the test on a copy of the task's module; nothing else is changed.
 
@@ -60,55 +69,59 @@ def find_lr(
         SettingError: the range is empty, or the steps too few.
         TrainingError: the loss explodes at once, or does not fall at any rate.
     """
-    if not 0 < lowest < highest or num_steps < 2 * SKIPPED_STEPS:
+    if not 0 < lowest < highest or num_steps < MIN_STEPS:
         raise SettingError(
             f"The range of learning rates is {lowest:g} to {highest:g} in {num_steps} steps; "
-            f"accepted: above 0, rising, in {2 * SKIPPED_STEPS} steps or more."
+            f"accepted: above 0, rising, in {MIN_STEPS} steps or more."
         )
     settings = plan.settings.changed(num_devices=1)
     plan = replace(plan, settings=settings)
     trial = replace(task, module=copy.deepcopy(task.module))
     rates = np.geomspace(lowest, highest, num_steps)
     with repeatable(None):
-        smoothed = _losses(trial, plan, rates)
-    lr = _steepest(rates[: len(smoothed)], np.array(smoothed))
+        losses = _losses(trial, plan, rates)
+    rates = rates[: len(losses)]
+    smoothed = gaussian_filter1d(losses, WIDTH, mode="nearest") if losses else np.empty(0)
+    lr = _steepest(rates, smoothed)
     logger.info("The learning-rate test suggests %.2g.", lr)
-    return Suggestion(lr=lr, lrs=tuple(rates[: len(smoothed)].tolist()), losses=tuple(smoothed))
+    return Suggestion(lr=lr, lrs=tuple(rates.tolist()), losses=tuple(smoothed.tolist()))
 
 
-def _losses(task: Task, plan: Plan, rates: np.ndarray) -> list[float]:
-    """Return the smoothed loss at each rate, up to where it explodes."""
+def _losses(task: Task, plan: Plan, rates: Floats) -> list[float]:
+    """Return the loss at each rate, up to where it explodes."""
     import torch
 
     torch.manual_seed(plan.seed)
     learner = Learner(make_fabric(plan), task, plan)
     learner.train()
-    smoothed: list[float] = []
-    average = 0.0
+    losses: list[float] = []
+    least = math.inf
     epoch = 0
-    while len(smoothed) < len(rates):
+    while len(losses) < len(rates):
         epoch += 1
         steps = steps_of_epoch(task.source, plan.batch_size, seed=plan.seed, epoch=epoch)
-        steps = steps[: len(rates) - len(smoothed)]
+        steps = steps[: len(rates) - len(losses)]
         with closing(load_ahead(task.source, steps, epoch=epoch, num_threads=2)) as loaded:
             for batch, parts in zip(steps, loaded, strict=True):
-                learner.set_rates(float(rates[len(smoothed)]) / plan.lr)
+                learner.set_rates(float(rates[len(losses)]) / plan.lr)
                 loss = float(learner.step(parts, batch)[0])
-                average = SMOOTHING * average + (1 - SMOOTHING) * loss
-                value = average / (1 - SMOOTHING ** (len(smoothed) + 1))
-                if not math.isfinite(value) or value > EXPLODED * min(smoothed, default=math.inf):
-                    return smoothed
-                smoothed.append(value)
-    return smoothed
+                if not math.isfinite(loss):
+                    return losses
+                losses.append(loss)
+                recent = sum(losses[-NUM_RECENT:]) / len(losses[-NUM_RECENT:])
+                if recent > EXPLODED * least:
+                    return losses
+                least = min(least, recent)
+    return losses
 
 
-def _steepest(rates: np.ndarray, losses: np.ndarray) -> float:
+def _steepest(rates: Floats, losses: Floats) -> float:
     """Return the rate at the steepest descent, before the least loss: after it, it only rises."""
     end = int(np.argmin(losses)) + 1 if len(losses) else 0
-    if end <= SKIPPED_STEPS + 1:
+    if end < 2 or losses[end - 1] > (1 - LEAST_FALL) * losses[0]:
         raise TrainingError(
-            f"The loss does not fall at any learning rate tried (it was taken {len(losses)} times, "
-            "least at the start). Look at the labels, try a lower range, or give lr yourself."
+            f"The loss does not fall at any of the {len(rates)} learning rates that were tried. "
+            "Look at the labels, try a lower range, or give lr yourself."
         )
     slopes = np.gradient(losses[:end], np.log(rates[:end]))
-    return float(rates[SKIPPED_STEPS + int(np.argmin(slopes[SKIPPED_STEPS:]))])
+    return float(rates[int(np.argmin(slopes))])
