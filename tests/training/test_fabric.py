@@ -37,7 +37,7 @@ def test_more_devices_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_changed_is_put_back() -> None:
     threads = torch.get_num_threads()
-    with repeatable(threads + 1):
+    with repeatable(make_fabric(nets.plan()), threads + 1):
         assert torch.get_num_threads() == threads + 1
         assert torch.are_deterministic_algorithms_enabled()
     assert torch.get_num_threads() == threads

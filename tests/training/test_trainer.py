@@ -297,6 +297,17 @@ def test_no_memory_for_one_example_is_an_error() -> None:
         fit(nets.task(breaking(after=0, most=0)), nets.plan())
 
 
+def test_no_memory_for_the_optimiser_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: object) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB")
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", refuse)
+    with pytest.raises(
+        TrainingError, match=r"keeps of each weight \(AdamW\). Use optimiser = 'sgd"
+    ):
+        fit(nets.task(), nets.plan())
+
+
 def test_other_errors_of_the_network_pass_through() -> None:
     with pytest.raises(RuntimeError, match="mat1 and mat2 shapes cannot be multiplied"):
         fit(nets.task(shape=(5,)), nets.plan())

@@ -51,7 +51,7 @@ def fabric_precision(wanted: str, kind: str) -> Literal["bf16-mixed", "32-true"]
 
 
 @contextmanager
-def repeatable(num_threads: int | None) -> Iterator[None]:
+def repeatable(fabric: Fabric, num_threads: int | None = None) -> Iterator[None]:
     """Make the same seed give the same weights, where PyTorch can; put all back after.
 
     On a CPU to the last bit, with as many threads: sums in another order round otherwise.
@@ -62,7 +62,8 @@ def repeatable(num_threads: int | None) -> Iterator[None]:
     algorithms = torch.are_deterministic_algorithms_enabled()
     lenient = torch.is_deterministic_algorithms_warn_only_enabled()
     filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    with torch.random.fork_rng(), warnings.catch_warnings():
+    own = [fabric.device] if fabric.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=own), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have a deterministic impl")
         warnings.filterwarnings("ignore", message=".*[Dd]eterministic behavior was enabled")
         torch.use_deterministic_algorithms(True, warn_only=True)

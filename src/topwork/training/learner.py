@@ -91,8 +91,21 @@ class Learner:
         norm: Any = self._fabric.clip_gradients(
             self._module, self._optimiser, max_norm=self._clip, error_if_nonfinite=False
         )
-        self._optimiser.step()
+        self._move()
         return _stacked(loss, correct, norm)
+
+    def _move(self) -> None:
+        """Let the optimiser take its step; at the first it makes numbers of its own."""
+        try:
+            self._optimiser.step()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            name = type(self._plain).__name__
+            raise TrainingError(
+                f"Memory runs out for what the optimiser keeps of each weight ({name}). Use "
+                "optimiser = 'sgd', which keeps half as much as Adam, freeze more of the network, or use a machine with more memory."
+            ) from error
 
     def _accumulate(self, parts: Sequence[Part], total: float) -> torch.Tensor | None:
         """Add up the gradient in micro-batches; None where memory ran out."""

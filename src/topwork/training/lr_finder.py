@@ -12,6 +12,7 @@ import logging
 import math
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,9 @@ MIN_STEPS = 10
 
 LEAST_FALL = 0.01
 """Share of the first loss by which it must fall: less is noise, and a slope of it means nothing."""
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,8 +82,9 @@ def find_lr(
     plan = replace(plan, settings=settings)
     trial = replace(task, module=copy.deepcopy(task.module))
     rates = np.geomspace(lowest, highest, num_steps)
-    with repeatable(None):
-        losses = _losses(trial, plan, rates)
+    fabric = make_fabric(plan)
+    with repeatable(fabric):
+        losses = _losses(fabric, trial, plan, rates)
     rates = rates[: len(losses)]
     smoothed = gaussian_filter1d(losses, WIDTH, mode="nearest") if losses else np.empty(0)
     lr = _steepest(rates, smoothed)
@@ -87,12 +92,12 @@ def find_lr(
     return Suggestion(lr=lr, lrs=tuple(rates.tolist()), losses=tuple(smoothed.tolist()))
 
 
-def _losses(task: Task, plan: Plan, rates: Floats) -> list[float]:
+def _losses(fabric: Fabric, task: Task, plan: Plan, rates: Floats) -> list[float]:
     """Return the loss at each rate, up to where it explodes."""
     import torch
 
     torch.manual_seed(plan.seed)
-    learner = Learner(make_fabric(plan), task, plan)
+    learner = Learner(fabric, task, plan)
     learner.train()
     losses: list[float] = []
     least = math.inf

@@ -49,7 +49,7 @@ def run_here(fabric: Fabric, run: Run, report: Report) -> Outcome:
     if run.checkpoint is not None:
         checkpoints = Checkpoints(run.checkpoint, digest_run(run.task, run.plan))
     state = checkpoints.load() if checkpoints is not None and run.resume else None
-    with repeatable(None if state is None else state.num_threads):
+    with repeatable(fabric, None if state is None else state.num_threads):
         loop = Loop(fabric, run.task, run.plan, checkpoints=checkpoints, stop_at=run.stop_at)
         outcome = loop.run(state, report)
         loop.release()
