@@ -104,7 +104,8 @@ class Learner:
             name = type(self._plain).__name__
             raise TrainingError(
                 f"Memory runs out for what the optimiser keeps of each weight ({name}). Use "
-                "optimiser = 'sgd', which keeps half as much as Adam, freeze more of the network, or use a machine with more memory."
+                "optimiser = 'sgd', which keeps half as much as Adam, freeze more of the network, "
+                "or use a machine with more memory."
             ) from error
 
     def _accumulate(self, parts: Sequence[Part], total: float) -> torch.Tensor | None:
