@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from topwork.errors import BackboneError, SettingError
-from topwork.executors.base import POOLS, WindowForm, order_pools
+from topwork.executors.base import POOLS, WHOLE, WindowForm, order_pools
 
 
 def test_pools_are_put_in_the_order_of_storage() -> None:
@@ -16,6 +16,15 @@ def test_pools_are_put_in_the_order_of_storage() -> None:
 def test_other_pools_are_refused(pools: list[str], message: str) -> None:
     with pytest.raises(SettingError, match=f"accepted: one or more of mean, std, max.*{message}"):
         order_pools(pools)
+
+
+def test_a_whole_output_is_accepted_alone_and_not_from_users() -> None:
+    assert order_pools([WHOLE], or_whole=True) == (WHOLE,)
+    assert order_pools(["max", "mean"], or_whole=True) == ("mean", "max")
+    with pytest.raises(SettingError, match="Remove 'whole'"):
+        order_pools([WHOLE])
+    with pytest.raises(SettingError, match="Remove 'whole'"):
+        order_pools([WHOLE, "mean"], or_whole=True)
 
 
 def test_windows_of_another_form_are_refused() -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,20 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from tests import small
+from tests.backbones import folders
 from topwork.backbones.base import Backbone
+from topwork.backbones.cut import until
 from topwork.backbones.modules import from_module
 from topwork.backbones.named import get_backbone
 from topwork.errors import BackboneError
 from topwork.examples.decode import ImageInput
+from topwork.examples.windows import decode
 from topwork.executors import openvino as module
-from topwork.executors.base import POOLS, Executor
+from topwork.executors.base import POOLS, WHOLE, Executor
 from topwork.executors.openvino import (
     FORMAT,
+    WEIGHTS,
     ConversionError,
     OpenVINOExecutor,
     compiled_folder,
@@ -74,6 +80,42 @@ def test_it_agrees_with_torch_on_the_embedded_backbone(pictures: Pictures) -> No
 def test_it_agrees_with_torch_on_every_family(model: str, size: int, pictures: Pictures) -> None:
     backbone = get_backbone(f"timm/{model}?pretrained=false&size={size}")
     assert_agree(backbone, pictures(3, size), 1e-3)
+
+
+def assert_agree_whole(backbone: Backbone, windows: list[Any]) -> list[tuple[int, ...]]:
+    """Compare what each block gives, within 1e-3 of its largest number; return the last shapes."""
+    shapes: list[tuple[int, ...]] = []
+    for block in backbone.build().blocks:
+        cut = until(backbone, block)
+        fast, slow = open_compiled(cut, [WHOLE]), TorchExecutor(cut, pools=[WHOLE])
+        assert tuple(fast.segments) == tuple(slow.segments)
+        assert not (fast.folder / WEIGHTS).exists()
+        shapes.clear()
+        for found, wanted in zip(fast.run(windows), slow.run(windows), strict=True):
+            assert found.shape == wanted.shape
+            assert np.abs(found - wanted).max() <= 1e-3 * np.abs(wanted).max()
+            shapes.append(found.shape)
+    return shapes
+
+
+def test_whole_outputs_agree_with_torch_images(tiny: Backbone, pictures: Pictures) -> None:
+    convolutions = replace(tiny, build=lambda: replace(tiny.build(), blocks=("1", "2")))
+    assert assert_agree_whole(convolutions, list(pictures(3, 20))) == [(6, 5, 5)] * 3
+
+
+def test_whole_outputs_agree_with_torch_sounds() -> None:
+    sounds = [small.tone(300, n / small.RATE_HZ)[:n] for n in (800, 2000, 1200, 2000)]
+    shapes = assert_agree_whole(small.tiny_sound_backbone(), sounds)
+    assert shapes == [(16, 23), (16, 60), (16, 35), (16, 60)]
+
+
+def test_whole_outputs_agree_with_torch_texts(tmp_path: Path) -> None:
+    folders.text_folder(tmp_path, "bert")
+    backbone = get_backbone(tmp_path)
+    texts = ["a b c", "d", "a b c d e f g h i j k", "x y z"]
+    windows = [window for text in texts for window in decode(text, backbone.input)]
+    shapes = assert_agree_whole(backbone, windows)
+    assert shapes == [(len(window), 32) for window in windows]
 
 
 def test_a_vector_does_not_depend_on_its_neighbours(pictures: Pictures) -> None:

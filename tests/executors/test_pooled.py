@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from topwork.backbones.base import Backbone, Form, Network
+from topwork.backbones.cut import until
 from topwork.backbones.modules import from_module
 from topwork.errors import BackboneError
 from topwork.examples.decode import ImageInput
-from topwork.executors.base import POOLS
+from topwork.executors.base import POOLS, WHOLE, Segment
 from topwork.executors.block_shapes import BlockShape, block_shapes
 from topwork.executors.pooled import (
     cell_weights,
@@ -192,6 +193,28 @@ def test_pixels_are_normalised_and_no_hook_stays(tiny: Backbone) -> None:
 def test_another_input_size_moves_no_name(tiny: Backbone) -> None:
     larger = replace(tiny, input=replace(tiny.input, size=32))
     assert pooled_network(larger, POOLS)[1] == pooled_network(tiny, POOLS)[1]
+
+
+def test_a_whole_output_is_the_block_s_own(tiny: Backbone) -> None:
+    network: Any = tiny.build().module
+    module, segments, _ = pooled_network(until(tiny, "2"), [WHOLE])
+    assert segments == (Segment(block="2", pool=WHOLE, size=6 * 5 * 5),)
+    image = torch.randint(0, 256, (2, 20, 20, 3), dtype=torch.uint8)
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (tiny.input.mean, tiny.input.std))
+    pixels = (image.permute(0, 3, 1, 2) / 255 - mean) / std
+    with torch.inference_mode():
+        # before the ReLU that follows changes it in place
+        wanted = network[2](network[1](network[0](pixels)))
+        torch.testing.assert_close(module(image), wanted, rtol=1e-4, atol=1e-5)
+        # also where the network goes on
+        going_on = replace(tiny.build(), blocks=("2",))
+        module, _, _ = pooled_network(replace(tiny, build=lambda: going_on), [WHOLE])
+        torch.testing.assert_close(module(image), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_whole_output_is_of_one_block(tiny: Backbone) -> None:
+    with pytest.raises(BackboneError, match=r"'tiny' has 3 blocks; accepted: one\. Cut it first"):
+        pooled_network(tiny, [WHOLE])
 
 
 @pytest.mark.parametrize("form", ["NLC", "NCL", "NCTF"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
@@ -32,6 +31,10 @@ from topwork.features.writer import ShardWriter
 SHARD_EXAMPLES = 256
 SHARD_BYTES = 16 * 2**20
 """What a kill can cost at most: a second or two of work."""
+
+
+Item = tuple[Example, tuple[int, ...]]
+"""An example, and the views of it that are missing."""
 
 
 @final
@@ -138,22 +141,22 @@ def save_activations(
     num_found = sum(n for digest, n in copies.items() if not left[wanted[digest]])
     report = Report(on_progress, done=num_found, total=len(examples))
     work = _missing(examples, wanted, located)
-    computed = _Computed()
+    computed = _Computed(parts, strict=strict)
     if work:
 
-        def windows_of(item: tuple[Example, tuple[int, ...]]) -> Iterable[Window]:
+        def windows_of(item: Item) -> Iterable[Window]:
             return views_of(*item, spec, augment)
 
         decoded = work_ahead(work, windows_of, spec, views=num_views)
         with ExitStack() as stack:
             stack.enter_context(closing(decoded))
             for pending in run_through(decoded, cut.run, spec, strict=strict):
-                computed.take(pending, parts, stack, dtype=cut.dtype, strict=strict)
+                computed.take(pending, stack)
                 report.add(copies[bytes.fromhex(pending.item[0].digest)])
         located = locate()
     report.finish()
     for part in parts:
-        part.space.touch()
+        part.close()
     kept, places, skipped = _assemble(examples, wanted, located, computed.reasons, parts)
     return Activations(
         examples=kept,
@@ -191,69 +194,74 @@ def views_of(
     return one_by_one()
 
 
-@dataclass(frozen=True, kw_only=True)
+@final
 class _Part:
-    """Some of the views, in a space of their own."""
+    """Some of the views, in a space of their own; its writer is opened with the first to add."""
 
-    space: Space
-    views: range
-    writers: list[ShardWriter[Views]] = field(default_factory=list)
+    def __init__(self, space: Space, views: range, dtype: str) -> None:
+        self.space = space
+        self.views = views
+        self._dtype = dtype
+        self._writer: ShardWriter[Views] | None = None
+
+    def add(self, digest: bytes, row: Views, stack: ExitStack) -> None:
+        """Add views of one example; `stack` closes the writer."""
+        if self._writer is None:
+            self.describe()
+            writer = ShardWriter[Views](self.space.folder, self._make_buffer)
+            self._writer = stack.enter_context(writer)
+        self._writer.add(digest, row)
+
+    def _make_buffer(self) -> RaggedBuffer:
+        return RaggedBuffer(self._dtype, max_examples=SHARD_EXAMPLES, max_bytes=SHARD_BYTES)
+
+    def describe(self) -> None:
+        """Say what is in the space, where that is not said."""
+        if not self.space.is_described:
+            self.space.describe(Layout(blocks=()))
+
+    def close(self) -> None:
+        """Note the use, and describe again what another process cleaned half away."""
+        if self._writer is not None:
+            self.describe()
+        self.space.touch()
 
 
 def _parts(store: FeatureStore, cut: Cut, augment: tuple[str, ...], num_views: int) -> list[_Part]:
     """Open the spaces: the examples as they are belong to no alteration, and are shared by all."""
     original = store.space({**cut.settings, "view": "original"}, backbone=cut.name)
-    parts = [_Part(space=original, views=range(1))]
+    parts = [_Part(original, range(1), cut.dtype)]
     if num_views > 1:
         settings = {**cut.settings, "view": {"augment": list(augment)}}
         space = store.space(settings, backbone=f"{cut.name} ({', '.join(augment)})")
-        parts.append(_Part(space=space, views=range(1, num_views)))
+        parts.append(_Part(space, range(1, num_views), cut.dtype))
     return parts
 
 
+@final
 class _Computed:
-    """Keeps count of what is computed, and hands it to the writers."""
+    """Keeps count of what is computed, and hands it to the parts."""
 
-    def __init__(self) -> None:
+    def __init__(self, parts: Sequence[_Part], *, strict: bool) -> None:
         self.reasons: dict[bytes, str] = {}
         self.num_windows = 0
+        self._parts = parts
+        self._strict = strict
 
-    def take(
-        self,
-        pending: Pending[tuple[Example, tuple[int, ...]]],
-        parts: Sequence[_Part],
-        stack: ExitStack,
-        *,
-        dtype: str,
-        strict: bool,
-    ) -> None:
+    def take(self, pending: Pending[Item], stack: ExitStack) -> None:
         example, views = pending.item
         digest = bytes.fromhex(example.digest)
         pending.check()
         if pending.error is not None:
-            self.reasons[digest] = refuse(example, pending.error, strict=strict).reason
+            self.reasons[digest] = refuse(example, pending.error, strict=self._strict).reason
             return
         num = len(pending.vectors) // len(views)
         rows = {view: pending.vectors[i * num : (i + 1) * num] for i, view in enumerate(views)}
-        for part in parts:
+        for part in self._parts:
             own = {view: windows for view, windows in rows.items() if view in part.views}
             if own:
-                _writer(part, stack, dtype).add(digest, (own, pending.weights[:num]))
+                part.add(digest, (own, pending.weights[:num]), stack)
         self.num_windows += len(pending.vectors)
-
-
-def _writer(part: _Part, stack: ExitStack, dtype: str) -> ShardWriter[Views]:
-    """Return the part's writer, opened with the first example that needs it."""
-    if not part.writers:
-        if not part.space.is_described:
-            part.space.describe(Layout(blocks=()))
-
-        def make_buffer() -> RaggedBuffer:
-            return RaggedBuffer(dtype, max_examples=SHARD_EXAMPLES, max_bytes=SHARD_BYTES)
-
-        writer = ShardWriter[Views](part.space.folder, make_buffer)
-        part.writers.append(stack.enter_context(writer))
-    return part.writers[0]
 
 
 def _check_views(num_views: int, augment: tuple[str, ...]) -> tuple[str, ...]:
@@ -267,7 +275,7 @@ def _check_views(num_views: int, augment: tuple[str, ...]) -> tuple[str, ...]:
 
 def _missing(
     examples: Sequence[Example], wanted: Mapping[bytes, int], located: Located
-) -> list[tuple[Example, tuple[int, ...]]]:
+) -> list[Item]:
     """Return the examples that lack views, the first of those that are equal, with these views."""
     left = located.missing.copy()
     work = []

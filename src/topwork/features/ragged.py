@@ -120,10 +120,11 @@ def read_ragged(path: Path, dtype: str) -> RaggedShard:
     header, data_start, size_bytes = read_header(path)
     try:
         weights_at = _extent(header.pop(WEIGHTS), "float64")
-        _, _, end_of_data = weights_at
-        end_of_data = max(end_of_data, _extent(header.pop(EXAMPLES), "uint8")[2])
+        end_of_data = max(weights_at[2], _extent(header.pop(EXAMPLES), "uint8")[2])
         if ragged_name(header) != path.name.removesuffix(SUFFIX):
             raise ValueError("its name does not fit what is in it")
+        if weights_at[0] != (len(header),):
+            raise ValueError("its weights are not one for each window")
         runs = _runs(header)
         shapes: dict[tuple[int, ...], int] = {}
         starts, shape_of = np.empty(len(header), np.int64), np.empty(len(header), np.int32)
@@ -135,8 +136,6 @@ def read_ragged(path: Path, dtype: str) -> RaggedShard:
                 raise ValueError("a tensor is not aligned")
             shape_of[place] = shapes.setdefault(shape, len(shapes))
             end_of_data = max(end_of_data, end)
-        if weights_at[0] != (len(header),):
-            raise ValueError("its weights are not one for each window")
         if data_start + end_of_data != size_bytes:
             raise ValueError(f"it has {size_bytes:,} bytes, not {data_start + end_of_data:,}")
     except (ValueError, KeyError, TypeError) as error:
