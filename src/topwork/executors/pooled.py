@@ -85,7 +85,7 @@ def pooled_network(
         shape=(None, *window.shape[1:]) if network.any_length else window.shape,
         max_batch=MAX_BATCH if network.any_length and backbone.modality == "text" else 1,
     )
-    return _make_module(network, shapes, backbone.input, chosen), tuple(segments), form
+    return pooled_module(network, shapes, backbone.input, chosen), tuple(segments), form
 
 
 def _whole_segment(network: Network, backbone: Backbone) -> Segment:
@@ -98,9 +98,14 @@ def _whole_segment(network: Network, backbone: Backbone) -> Segment:
     return Segment(block=block, pool=WHOLE, size=math.prod(shape))
 
 
-def _make_module(
-    network: Network, shapes: Sequence[BlockShape], spec: Input, pools: Sequence[str]
+def pooled_module(
+    network: Network, shapes: Sequence[BlockShape], spec: Input | None, pools: Sequence[str]
 ) -> torch.nn.Module:
+    """Return the network with the pools behind each block; without blocks, its one block's output.
+
+    Pixels are brought to the network's scale where the input `spec` is an image's; None: what goes
+    in is not an input, but what comes out at a cut.
+    """
     import torch
 
     class Pooled(torch.nn.Module):

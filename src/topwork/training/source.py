@@ -1,0 +1,88 @@
+"""Feeds training with what was saved at the cut, or with decoded inputs altered on the way.
+
+Every window of an example is learned from with the example's label. What it does not know: what is
+trained, and how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.examples.views import augmented
+from topwork.examples.windows import Input
+from topwork.features.activations import Activations
+
+if TYPE_CHECKING:
+    import torch
+
+Rows = npt.NDArray[np.intp]
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Windows:
+    """Windows of some examples as a trainer's `Source`; one "example" of that is one window.
+
+    Attributes:
+        saved: what lies on disk.
+        rows: positions in `saved.examples`, window by window.
+        numbers: of the windows within their examples.
+        spec: of the input, where what was saved are inputs and views are made on the way.
+        augment: names of the alterations of these views.
+    """
+
+    saved: Activations
+    rows: Rows
+    numbers: Rows
+    spec: Input | None = None
+    augment: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(
+        saved: Activations,
+        examples: Rows,
+        *,
+        spec: Input | None = None,
+        augment: tuple[str, ...] = (),
+    ) -> Windows:
+        """Take all windows of these examples."""
+        counts = [saved.num_windows(int(i)) for i in examples]
+        return Windows(
+            saved=saved,
+            rows=np.repeat(examples, counts),
+            numbers=np.concatenate([np.arange(n) for n in counts] or [np.empty(0, np.intp)]),
+            spec=spec,
+            augment=augment,
+        )
+
+    @property
+    def num_examples(self) -> int:
+        """How many windows there are."""
+        return len(self.rows)
+
+    def shape(self, example: int) -> tuple[int, ...]:
+        """The shape of a window."""
+        return self.saved.shape(int(self.rows[example]), int(self.numbers[example]))
+
+    def load(self, examples: Sequence[int], epoch: int) -> torch.Tensor:
+        """Return windows of one shape; epoch 0 gives them as they are.
+
+        Of saved views each epoch takes the next; on the way each epoch makes its own.
+        """
+        import torch
+
+        found = []
+        for i in examples:
+            row, number = int(self.rows[i]), int(self.numbers[i])
+            window = self.saved.read(row, epoch % self.saved.num_views, number)
+            if epoch and self.spec is not None and self.augment:
+                digest = self.saved.examples[row].digest
+                window = augmented(window, self.spec, self.augment, digest=digest, view=epoch)
+            found.append(window)
+        batch = torch.from_numpy(np.stack(found))
+        return batch.float() if batch.dtype == torch.float16 else batch
