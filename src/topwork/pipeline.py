@@ -127,8 +127,11 @@ def train_examples(
     evaluation = None
     features = _features_digest(extraction, parts.train_examples)
     kept = KeptFolds(features, labels.classes, labels.groups, labels.weights)
+    settings = recipe.head_settings()
     with one_thread(), ThreadPoolExecutor(1) as pool:
-        fitted = pool.submit(fit_head, table, parts.train, labels, choose=kept.choose)
+        fitted = pool.submit(
+            fit_head, table, parts.train, labels, settings=settings, choose=kept.choose
+        )
         try:
             if scored:
                 evaluation = cross_validate(
@@ -137,6 +140,7 @@ def train_examples(
                     classes,
                     rows=parts.train,
                     features=features,
+                    settings=settings,
                     num_folds=recipe.num_folds,
                     num_repeats=recipe.num_repeats,
                     on_progress=staged(on_progress, "cross-validate"),

@@ -15,6 +15,7 @@ from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.splits import kfold
 from topwork.heads.fit import fit_head
 from topwork.heads.search import Labels
+from topwork.heads.settings import HeadKind, HeadSettings
 
 NAMES = ("a", "b", "c")
 
@@ -59,6 +60,25 @@ def test_it_is_the_plain_loop_with_groups_and_weights() -> None:
     assert found.confusion == expected.confusion
 
 
+@pytest.mark.parametrize("kind", ["linear", "nearest", "mlp"])
+def test_other_heads_are_fitted_in_every_fold(
+    kind: HeadKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("topwork.heads.mlp.MIN_STEPS", 20)
+    table, classes = make(45, 3, noise=3)
+    settings = HeadSettings(kind=kind, units=(8,) if kind == "mlp" else ())
+    found = cross_validate(table, labels_of(classes), NAMES, num_repeats=1, settings=settings)
+    out = np.zeros((1, 45, 3))
+    for fold in kfold(classes, num_folds=5, seed=0):
+        rest = np.setdiff1d(np.arange(45), fold)
+        out[0, fold] = fit_head(table, rest, labels_of(classes[rest]), settings=settings).predict(
+            table, fold
+        )
+    expected = evaluate(out, classes, NAMES, method="by hand", groups=None, seed=0)
+    assert found.confusion == expected.confusion
+    assert found.log_loss.value == pytest.approx(expected.log_loss.value, abs=1e-5)
+
+
 def test_rows_choose_from_the_table() -> None:
     table, classes = make(60, 3)
     rows = np.arange(60)[::2]
@@ -76,7 +96,7 @@ def test_no_group_is_ever_split(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = replace(labels_of(classes), groups=groups)
     seen = []
 
-    def watched(table: object, rows: np.ndarray, own: Labels) -> object:
+    def watched(table: object, rows: np.ndarray, own: Labels, **_: object) -> object:
         seen.append(set(rows.tolist()))
         return fit_head(table, rows, own)  # type: ignore[arg-type]
 
@@ -157,9 +177,9 @@ def test_kept_folds_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> N
     labels = labels_of(classes)
     fits = []
 
-    def counted(*arguments: object) -> object:
+    def counted(*arguments: object, **settings: object) -> object:
         fits.append(1)
-        return fit_head(*arguments)  # type: ignore[arg-type]
+        return fit_head(*arguments, **settings)  # type: ignore[arg-type]
 
     monkeypatch.setattr(crossval, "fit_head", counted)
     first = cross_validate(table, labels, NAMES, num_repeats=1, features="counted")
@@ -177,6 +197,10 @@ def test_kept_folds_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> N
     fits.clear()
     cross_validate(table, labels, NAMES, num_repeats=1, features="other")
     assert len(fits) == 5
+    for settings in (HeadSettings(kind="linear"), HeadSettings(kind="nearest")):
+        fits.clear()
+        cross_validate(table, labels, NAMES, num_repeats=1, features="counted", settings=settings)
+        assert len(fits) == 5
 
 
 def test_damaged_folds_are_computed_anew(caplog: pytest.LogCaptureFixture) -> None:
@@ -206,7 +230,7 @@ def test_progress_ends_at_all() -> None:
 def test_an_error_in_a_fold_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
     table, classes = make(30, 3)
 
-    def broken(*arguments: object) -> None:
+    def broken(*arguments: object, **settings: object) -> None:
         raise OSError("the disk is gone")
 
     monkeypatch.setattr(crossval, "fit_head", broken)

@@ -11,6 +11,7 @@ from topwork.evaluation.kept import KeptFolds, folds_folder
 from topwork.executors.base import Segment
 from topwork.features.table import ArrayTable
 from topwork.heads.search import Labels
+from topwork.heads.settings import HeadSettings
 
 FOLD = np.array([1, 4, 7])
 VALUES = np.random.default_rng(0).random((3, 2))
@@ -48,6 +49,8 @@ def test_everything_counts() -> None:
         KeptFolds("features", classes, np.array(["a"] * 9)),
         KeptFolds("features", None, classes),
         KeptFolds("features", classes.reshape(3, 3), None),
+        KeptFolds("features", classes, None, settings=HeadSettings(kind="linear")),
+        KeptFolds("features", classes, None, settings=HeadSettings(dropout=0.1)),
     ):
         assert get(other) is None
 
@@ -94,20 +97,22 @@ def test_a_search_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
     segments = [Segment(block=b, pool="mean", size=3) for b in ("one", "two")]
     table, rows = ArrayTable(matrix, segments), np.arange(40)
     labels = Labels(classes=classes, num_classes=2)
-    searched = kept.search(table, rows, labels)
+    searched = kept.choose_space(table, rows, labels, "kernel")
     found = KeptFolds("a table", classes).choose(table, rows, labels)
     assert found == searched
     (path,) = folds_folder().iterdir()
     with monkeypatch.context() as patch:
-        patch.setattr(kept, "search", lambda *_a: pytest.fail("searched again"))
+        patch.setattr(kept, "choose_space", lambda *_a: pytest.fail("searched again"))
         again = KeptFolds("a table", classes).choose(table, rows, labels)
         assert (again, again.loss) == (found, found.loss)
     path.write_text("{damaged")
     assert KeptFolds("a table", classes).choose(table, rows, labels) == found
     with monkeypatch.context() as patch:
         calls: list[int] = []
-        patch.setattr(kept, "search", lambda *_a: calls.append(1) or found)
+        patch.setattr(kept, "choose_space", lambda *_a: calls.append(1) or found)
         KeptFolds("a table", classes).choose(table, rows, replace(labels, seed=1))
         KeptFolds("another table", classes).choose(table, rows, labels)
         KeptFolds(None, classes).choose(table, rows, labels)
-    assert len(calls) == 3
+        KeptFolds("a table", classes).choose(table, rows, labels, "linear")
+        KeptFolds("a table", classes).choose(table, rows, labels, "linear")
+    assert len(calls) == 4

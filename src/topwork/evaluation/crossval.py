@@ -22,6 +22,7 @@ from topwork.examples.splits import choose_num_folds, kfold
 from topwork.features.table import FeatureTable
 from topwork.heads.fit import MAX_LANDMARKS, fit_head
 from topwork.heads.search import Labels
+from topwork.heads.settings import HeadSettings
 
 NUM_FOLDS = 5
 STEADY = 500
@@ -79,6 +80,7 @@ def cross_validate(
     *,
     rows: npt.NDArray[np.intp] | None = None,
     features: str | None = None,
+    settings: HeadSettings | None = None,
     num_folds: int = NUM_FOLDS,
     num_repeats: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
@@ -89,6 +91,7 @@ def cross_validate(
         table: their features; `rows` says which of its rows the labels belong to, all by default.
         features: digest of these rows' features. Given, each fold's outcome is kept on disk, and
             found again by the next run that does the same.
+        settings: which head; None: a kernel.
         num_folds: fewer where there are not as many examples or groups; of `FEW_GROUPS` groups or
             fewer, each is left out in turn.
         num_repeats: how often the folds are drawn; None: more where there are fewer examples.
@@ -113,14 +116,16 @@ def cross_validate(
     ]
     out = np.empty((repeats, num, labels.num_classes))
 
-    kept_folds = KeptFolds(features, labels.classes, labels.groups, labels.weights)
+    arrays = labels.classes, labels.groups, labels.weights
+    kept_folds = KeptFolds(features, *arrays, settings=settings)
 
     def run(repeat: int, fold: npt.NDArray[np.intp]) -> None:
         seed = labels.seed + repeat
         found = kept_folds.get(seed, fold, (len(fold), labels.num_classes))
         if found is None:
             kept = np.setdiff1d(np.arange(num), fold)
-            head = fit_head(table, rows[kept], replace(labels.take(kept), seed=seed))
+            own = replace(labels.take(kept), seed=seed)
+            head = fit_head(table, rows[kept], own, settings=settings)
             found = head.predict(table, rows[fold])
             kept_folds.put(seed, fold, found)
         out[repeat, fold] = found

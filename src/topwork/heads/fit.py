@@ -1,7 +1,8 @@
 """Fits a head: the search, the ridge on all the training examples, the softmax on top.
 
 Up to some thousand examples (`choose_max_landmarks`) the kernel matrix is solved as it is; above,
-a stratified sample of that many are landmarks for the rest (nystroem.py).
+a stratified sample of that many are landmarks for the rest (nystroem.py). Other heads than ridges
+have files of their own, and begin with the same vectors (nearest.py, mlp.py).
 
 What it does not know: where the features come from, and what the classes are called.
 """
@@ -16,12 +17,16 @@ import numpy.typing as npt
 
 from topwork.examples.splits import stratified_sample
 from topwork.features.table import FeatureTable
+from topwork.heads.base import Head
 from topwork.heads.calibrate import fit_softmax
 from topwork.heads.kernel import Floats, Rows, Transform, width_of
 from topwork.heads.kernel_head import KernelHead
+from topwork.heads.mlp import fit_mlp
+from topwork.heads.nearest import choose_nearest, fit_nearest
 from topwork.heads.nystroem import Coordinates, Moments
 from topwork.heads.ridge import MIN_PENALTY_SINGLE, Centring, smallest_penalty, solve
-from topwork.heads.search import Choice, Labels, around, search
+from topwork.heads.search import GAMMAS, Choice, Labels, around, search
+from topwork.heads.settings import HeadKind, HeadSettings
 from topwork.heads.softmax import Softmax, best_temperature_loss, link
 
 MAX_LANDMARKS = 4096
@@ -36,7 +41,7 @@ UNTESTED_TEMPERATURE = 5.0
 """Where there is nothing to leave out: a ridge score of 0.9 against 0.1 then reads as 98%."""
 
 Doubles = npt.NDArray[np.float64]
-Choose = Callable[[FeatureTable, Rows, Labels], Choice]
+Choose = Callable[[FeatureTable, Rows, Labels, HeadKind], Choice]
 
 
 def fit_head(
@@ -44,42 +49,63 @@ def fit_head(
     rows: Rows,
     labels: Labels,
     *,
+    settings: HeadSettings | None = None,
     max_landmarks: int | None = None,
     choice: Choice | None = None,
     choose: Choose | None = None,
-) -> KernelHead:
+) -> Head:
     """Fit a head on some rows of a table; `labels` holds theirs, in the same order.
 
-    A `choice` of kernel and penalty takes the place of the search, and `max_landmarks` that of
-    `choose_max_landmarks`; `choose` is what remembers a search.
+    Args:
+        settings: which head; None: a kernel, linear or RBF.
+        max_landmarks: takes the place of `choose_max_landmarks`.
+        choice: of kernel and penalty, takes the place of the search.
+        choose: what remembers a search; None: `choose_space`.
     """
+    settings = HeadSettings() if settings is None else settings
     given = choice is not None
-    choice = (choose or search)(table, rows, labels) if choice is None else choice
+    if choice is None:
+        choice = (choose or choose_space)(table, rows, labels, settings.kind)
     if max_landmarks is None:
         max_landmarks = choose_max_landmarks(width_of(table, choice.kernel))
-    fit = _fit_exact
     marks = rows
     if len(rows) > max_landmarks:
-        fit = _fit_landmarks
         marks = rows[stratified_sample(labels.classes, size=max_landmarks, seed=labels.seed)]
     transform, units = Transform.fit(table, marks, choice.kernel)
-    landmarks = None if choice.kernel.gamma is None else _round(units)
+    if settings.kind == "nearest":
+        return fit_nearest(table, rows, labels, transform)
+    if settings.kind == "mlp":
+        return fit_mlp(table, rows, labels, transform, units, settings)
     task = _Task(table=table, rows=rows, labels=labels, transform=transform, units=units,
                  choice=choice)  # fmt: skip
+    return _fit_kernel(task, given=given)
+
+
+def choose_space(table: FeatureTable, rows: Rows, labels: Labels, kind: HeadKind) -> Choice:
+    """Return the kernel and penalty that a kind of head takes; others than ridges, its vectors."""
+    if kind == "nearest":
+        return choose_nearest(table, rows, labels)
+    return search(table, rows, labels, () if kind == "linear" else GAMMAS)
+
+
+def _fit_kernel(task: _Task, *, given: bool) -> KernelHead:
+    choice = task.choice
+    landmarks = None if choice.kernel.gamma is None else _round(task.units)
+    fit = _fit_exact if len(task.units) == len(task.rows) else _fit_landmarks
     tried = [fit(task)]
-    if fit is _fit_landmarks and choice.kernel.gamma is not None and not given:
+    if fit is _fit_landmarks and landmarks is not None and not given:
         tried.append(fit(replace(task, choice=_smoother(choice))))
-    fitted = _best(tried, labels)
+    fitted = _best(tried, task.labels)
     weights = fitted.weights.astype(np.float32)
     return KernelHead(
         kernel=fitted.choice.kernel,
         penalty=fitted.choice.penalty,
-        segments=tuple(table.segments),
-        transform=transform,
+        segments=tuple(task.table.segments),
+        transform=task.transform,
         landmarks=landmarks,
-        weights=units.T @ weights if landmarks is None else weights,
+        weights=task.units.T @ weights if landmarks is None else weights,
         constants=fitted.constants.astype(np.float32),
-        softmax=_top(labels, fitted.scores),
+        softmax=_top(task.labels, fitted.scores),
     )
 
 

@@ -138,15 +138,17 @@ def default_choice(table: FeatureTable) -> Choice:
     )
 
 
-def search(table: FeatureTable, rows: Rows, labels: Labels) -> Choice:
-    """Return the best choice for the labelled rows of a table."""
+def search(
+    table: FeatureTable, rows: Rows, labels: Labels, gammas: Sequence[float] = GAMMAS
+) -> Choice:
+    """Return the best choice for the labelled rows of a table; without gammas, a linear one."""
     if not labels.folds():
         return default_choice(table)
-    sample = _sample(labels, SAMPLE)
+    sample = sample_rows(labels, SAMPLE)
     trial = Trial(Grams(table, rows[sample]), labels.take(sample))
-    ranked = _by_coordinates(trial, table)
+    ranked = _by_coordinates(trial, table, gammas)
     finalists = ranked[:FINALISTS]
-    full = _sample(labels, FULL)
+    full = sample_rows(labels, FULL)
     if len(full) > len(sample):
         grams = Grams(table, rows[full], [choice.kernel for choice in finalists])
         trial = Trial(grams, labels.take(full))
@@ -191,7 +193,7 @@ class Trial:
         return Choice(kernel=choice.kernel, penalty=choice.penalty, loss=loss)
 
 
-def _by_coordinates(trial: Trial, table: FeatureTable) -> list[Choice]:
+def _by_coordinates(trial: Trial, table: FeatureTable, gammas: Sequence[float]) -> list[Choice]:
     """Blocks first, then pools, then the kernel's form, then blocks and pools once more."""
     runs, pools = windows(table.blocks), pool_sets(table)
     best = min(
@@ -206,7 +208,7 @@ def _by_coordinates(trial: Trial, table: FeatureTable) -> list[Choice]:
     best = among([replace(best.kernel, pools=p) for p in pools], around(best.penalty), best)
     # An RBF of the same similarity needs a smaller penalty: its centred values are more alike.
     lower = [p for p in PENALTIES if best.penalty / 200 < p < best.penalty * 4]
-    best = among([replace(best.kernel, gamma=g) for g in GAMMAS], lower, best)
+    best = among([replace(best.kernel, gamma=g) for g in gammas], lower, best)
     best = among([replace(best.kernel, blocks=run) for run in runs], around(best.penalty), best)
     among([replace(best.kernel, pools=p) for p in pools], around(best.penalty), best)
     return trial.ranked()
@@ -218,8 +220,8 @@ def around(penalty: float, floor: float = 0.0) -> list[float]:
     return [p for p in PENALTIES[max(at - 1, 0) : at + 2] if p > floor * 0.99]
 
 
-def _sample(labels: Labels, size: int) -> Rows:
-    """Return some of every group: whole groups would leave few of them to tell apart by."""
+def sample_rows(labels: Labels, size: int) -> Rows:
+    """Return positions of some of every group: of whole groups, few would be left to tell by."""
     if len(labels.classes) <= size:
         return np.arange(len(labels.classes))
     sample = stratified_sample(labels.classes, size=size, seed=labels.seed)
