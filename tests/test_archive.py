@@ -300,6 +300,8 @@ def test_an_edited_description(change: Callable[[dict[str, Any]], object], copy:
         lambda d: d["head"].update(segments=3),
         lambda d: d["head"].update(pools=3),
         lambda d: d["head"].update(blocks=["bn1"]),
+        lambda d: d["head"].update(kind="dense"),
+        lambda d: d["head"].update(kind="tree"),
         lambda d: d["backbone"].pop("card"),
         lambda d: d["backbone"]["card"].update(colour="blue"),
         lambda d: d["backbone"]["input"].update(size=-1),
@@ -316,6 +318,20 @@ def test_a_description_that_was_forged(
     edit(copy, change, sign=True)
     with pytest.raises(ModelError, match=r"cannot be read: .*or train the model again"):
         load(copy)
+
+
+def test_a_head_of_before_there_were_several(copy: Path, saved: Path) -> None:
+    def older(description: dict[str, Any]) -> None:
+        del description["head"]["kind"], description["head"]["unit"]
+        for name in ("head", "dropout", "label_smoothing"):
+            description["recipe"].pop(name, None)
+
+    edit(copy, older, sign=True)
+    old, new = load(copy), load(saved)
+    assert old.recipe.head == "kernel"
+    for name, tensor in new.head.tensors().items():
+        np.testing.assert_array_equal(old.head.tensors()[name], tensor)
+    assert old.head.settings() == new.head.settings()
 
 
 def test_a_forged_head(copy: Path) -> None:

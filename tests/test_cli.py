@@ -81,6 +81,15 @@ def test_train_prints_json_and_nothing_else(digits: Path) -> None:
     assert data["backbone"]["name"] == small.SMALL
 
 
+def test_train_with_another_head(digits: Path, tmp_path: Path) -> None:
+    result = train(digits, "--head", "nearest", "--out", tmp_path / "near")
+    assert "Head: one dense layer, on" in result.stdout
+    assert 'head = "nearest"' in (tmp_path / "near" / "recipe.toml").read_text()
+    refused = train(digits, "--head", "mlp:")
+    assert refused.exit_code == 2
+    assert "head is 'mlp:'; accepted: kernel, linear, nearest, or mlp:" in refused.stderr
+
+
 def test_train_names_what_it_passed_over(tmp_path: Path) -> None:
     root = small.write_folder(tmp_path / "data", small.digit_pictures(4))
     (root / "one" / "broken.png").write_bytes(b"text")

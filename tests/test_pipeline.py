@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from tests import small
+from topwork.archive import load
 from topwork.backbones.base import Backbone
 from topwork.errors import (
     BackboneError,
@@ -61,6 +62,25 @@ def test_the_same_run_gives_the_same_model(
     again = train(str(digits), backbone=tiny_backbone, num_repeats=1)
     assert again.evaluation == tiny_model.evaluation
     for name, tensor in tiny_model.head.tensors().items():
+        np.testing.assert_array_equal(again.head.tensors()[name], tensor)
+
+
+@pytest.mark.parametrize("head", ["kernel", "linear", "nearest", "mlp:16,8"])
+def test_heads(head: str, digits: Path, tiny_backbone: Backbone, tmp_path: Path) -> None:
+    settings = {"head": head, "num_repeats": 1}
+    model = train(digits, backbone=tiny_backbone, out=tmp_path / "model", **settings)
+    assert model.evaluation is not None
+    assert model.evaluation.accuracy.value > 0.7
+    loaded = load(tmp_path / "model")
+    assert loaded.recipe.head == head
+    assert type(loaded.head) is type(model.head)
+    pictures = sorted(digits.rglob("*.png"))
+    np.testing.assert_allclose(
+        loaded.predict_proba(pictures), model.predict_proba(pictures), atol=1e-6
+    )
+    again = train(digits, backbone=tiny_backbone, **settings)
+    assert again.evaluation == model.evaluation
+    for name, tensor in model.head.tensors().items():
         np.testing.assert_array_equal(again.head.tensors()[name], tensor)
 
 

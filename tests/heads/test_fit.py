@@ -9,7 +9,9 @@ from topwork.features.table import ArrayTable, FeatureTable
 from topwork.heads import fit as module
 from topwork.heads.fit import fit_head
 from topwork.heads.kernel import Kernel
+from topwork.heads.kernel_head import KernelHead
 from topwork.heads.search import FULL, Choice, Labels
+from topwork.heads.settings import HeadKind, HeadSettings
 from topwork.heads.softmax import log_loss
 
 from .data import SEGMENTS, labels_of, make
@@ -226,3 +228,30 @@ def test_many_rows_are_never_read_at_once() -> None:
     right = head.predict(table, np.arange(10_000, 12_000)).argmax(1) == table.classes[10_000:]
     assert right.mean() > 0.9
     assert table.most <= FULL
+
+
+def test_linear_is_the_kernel_head_that_may_not_bend() -> None:
+    table, classes = make(60, 3, noise=2)
+    rows, labels = np.arange(60), labels_of(classes)
+    head = fit_head(table, rows, labels, settings=HeadSettings(kind="linear"))
+    assert isinstance(head, KernelHead)
+    assert head.landmarks is None
+    choice = module.search(table, rows, labels, ())
+    assert choice.kernel == head.kernel
+    given = fit_head(table, rows, labels, choice=choice)
+    np.testing.assert_array_equal(given.predict(table), head.predict(table))
+
+
+@pytest.mark.parametrize("kind", ["kernel", "linear", "nearest", "mlp"])
+def test_what_remembers_a_search_is_asked(kind: HeadKind) -> None:
+    table, classes = make(30, 3)
+    asked = []
+
+    def remembered(*arguments: object) -> Choice:
+        asked.append(arguments[3])
+        return Choice(kernel=Kernel(blocks=("late",), pools=("mean",)), penalty=0.1)
+
+    settings = HeadSettings(kind=kind, units=(4,) if kind == "mlp" else ())
+    head = fit_head(table, np.arange(30), labels_of(classes), settings=settings, choose=remembered)
+    assert asked == [kind]
+    assert (head.blocks, head.pools) == (("late",), ("mean",))

@@ -23,6 +23,18 @@ from topwork.heads.search import (
 from .data import labels_of, make
 
 
+def rings() -> tuple[ArrayTable, np.ndarray]:
+    """Two classes that no plane tells apart: one lies around the other."""
+    rng = np.random.default_rng(0)
+    classes = np.arange(120) % 2
+    angles, reach = rng.uniform(0, 2 * np.pi, 120), np.where(classes, 1.0, 0.2)
+    points = np.stack([reach * np.cos(angles), reach * np.sin(angles), rng.normal(size=120)], 1)
+    points[:, 2] = 1 + 0.05 * points[:, 2]
+    return ArrayTable(
+        np.repeat(points, 2, 1).astype(np.float32), [Segment(block="x", pool="mean", size=6)]
+    ), classes
+
+
 def test_windows_are_runs_once_each() -> None:
     assert windows(("a",)) == [("a",)]
     runs = windows(tuple("abcdefghi"))
@@ -56,6 +68,13 @@ def test_search_is_near_the_best_of_the_whole_grid() -> None:
     )
     assert found.loss <= best + 0.02
     assert "late" in found.kernel.blocks
+
+
+def test_without_gammas_it_is_linear() -> None:
+    table, classes = rings()
+    rows, labels = np.arange(120), labels_of(classes)
+    assert search(table, rows, labels).kernel.gamma is not None
+    assert search(table, rows, labels, ()).kernel.gamma is None
 
 
 def test_the_last_round_sees_more_examples(monkeypatch: pytest.MonkeyPatch) -> None:

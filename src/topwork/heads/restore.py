@@ -17,7 +17,8 @@ from topwork.heads.kernel_head import KernelHead
 
 def restore_head(settings: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> Head:
     """Return the head. Raises KeyError, ValueError or TypeError on what cannot be one."""
-    kind = settings.get("kind", "kernel")  # heads of before there were several do not say it
+    # heads of before there were several do not say their kind
+    kind = settings["kind"] if "kind" in settings else "kernel"  # noqa: SIM401
     if kind == "kernel":
         return KernelHead.restore(settings, tensors)
     if kind == "dense":
