@@ -142,12 +142,18 @@ def cross_validate(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    method = f"{folds}-fold cross-validation"
-    if folds == num_units:
-        one = "leave-one-out cross-validation"
-        method = one if groups is None else f"each of {folds} groups left out in turn"
-    elif groups is not None:
-        method += ", groups kept together"
-    if repeats > 1:
-        method += f", drawn {repeats} times"
+    alone = folds == num_units
+    method = _describe(folds, repeats, alone=alone, grouped=groups is not None)
     return evaluate(out, labels.classes, classes, method=method, groups=groups, seed=labels.seed)
+
+
+def _describe(folds: int, repeats: int, *, alone: bool, grouped: bool) -> str:
+    """Say how it was done; `alone` where each fold is one example, or one group."""
+    method = f"{folds}-fold cross-validation"
+    if alone and not grouped:
+        method = "leave-one-out cross-validation"
+    elif alone:
+        method = f"each of {folds} groups left out in turn"
+    elif grouped:
+        method += ", groups kept together"
+    return f"{method}, drawn {repeats} times" if repeats > 1 else method
