@@ -12,9 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
-import numpy as np
-import numpy.typing as npt
-
 from topwork.backbones.base import Backbone, Network
 from topwork.examples.example import Modality
 from topwork.executors.base import Segment

@@ -1,0 +1,297 @@
+"""Trains what comes after the cut, with its head, on some of the examples; predicts the others.
+
+The head is fitted first, on the features that the network gives as it comes, and then trained
+together with the blocks (LP-FT: Kumar et al. 2022). What it does not know: which cut and which
+settings are best (policy.py, strategy.py), and the classes' names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.digests import digest_settings
+from topwork.executors.join import join
+from topwork.features.activations import Activations
+from topwork.features.table import ArrayTable
+from topwork.heads.dense import DenseHead, Layer, fresh_head
+from topwork.heads.kernel import Transform
+from topwork.heads.search import Labels
+from topwork.heads.softmax import log_loss, softmax
+from topwork.training.groups import freeze_batch_norm
+from topwork.training.network import (
+    Cut,
+    blend,
+    first_transform,
+    head_of,
+    with_head,
+)
+from topwork.training.settings import Training
+from topwork.training.source import Windows
+from topwork.training.task import Epoch, Plan, Task
+from topwork.training.trainer import fit
+
+if TYPE_CHECKING:
+    import torch
+
+Rows = npt.NDArray[np.intp]
+Doubles = npt.NDArray[np.float64]
+
+PENALTIES = (1.0, 10.0, 100.0, 1000.0)
+"""Of the first head, L2, over the sum of the examples' losses on standardised features: 1,000 hand
+signs like 300, 50 like 100."""
+
+PASS_BATCH = 64
+"""Windows that run at a time where nothing is trained."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """What is trained, from what, and how: the same in every fold and at the end.
+
+    Attributes:
+        cut: where; with the network as it comes, or with random weights.
+        saved: what comes out at the cut, of all examples.
+        labels: of all examples of `saved`, in order.
+        settings: with epochs, batch_size and lr filled in.
+        units: of the head's hidden layers.
+        dropout: before each layer of the head.
+        label_smoothing: of the loss.
+        head_first: whether the head is fitted before the blocks move; not from random weights.
+        device: `cpu`, `cuda`, ...
+    """
+
+    cut: Cut
+    saved: Activations
+    labels: Labels
+    settings: Training
+    units: tuple[int, ...] = ()
+    dropout: float = 0.0
+    label_smoothing: float = 0.0
+    head_first: bool = True
+    device: str = "cpu"
+
+    @property
+    def identity(self) -> str:
+        """The digest of all that decides what is learned, but for the rows and the settings."""
+        return digest_settings(
+            {
+                "backbone": self.cut.backbone.digest,
+                "cut": self.cut.block,
+                "saved": self.saved.key,
+                "examples": [example.digest for example in self.saved.examples],
+                "units": list(self.units),
+                "dropout": self.dropout,
+                "head_first": self.head_first,
+            }
+        )
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tuned:
+    """What training gave.
+
+    Attributes:
+        job: what was trained.
+        before: all tensors as training began, the head fitted.
+        after: all tensors as it ended.
+        head: the head as training began.
+        history: of the epochs.
+        stopped: why it ended before its time; None where it did not.
+    """
+
+    job: Job
+    before: dict[str, torch.Tensor]
+    after: dict[str, torch.Tensor]
+    head: DenseHead
+    history: tuple[Epoch, ...]
+    stopped: str | None
+
+    def network(self, share: float = 1.0) -> tuple[torch.nn.Module, DenseHead]:
+        """Return the module of the mean weights, `share` of them trained, and its head."""
+        module = with_head(self.job.cut.body(), self.head, dropout=0.0)
+        module.load_state_dict(blend(self.before, self.after, share))
+        return module.eval(), head_of(module, self.head)
+
+    def scores(self, rows: Rows, shares: Sequence[float]) -> list[Doubles]:
+        """Return the logits [len(rows), K] of some examples, for each share of trained weights."""
+        found = []
+        for share in shares:
+            module, head = self.network(share)
+            features = features_of(module.get_submodule("body"), self.job, rows)
+            chances = head.predict(ArrayTable(features, head.segments))
+            found.append(np.log(np.maximum(chances, 1e-30)))
+        return found
+
+
+def tune(
+    job: Job,
+    rows: Rows,
+    *,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[Epoch], None] | None = None,
+    stop_at: float | None = None,
+    log: Path | None = None,
+) -> Tuned:
+    """Train on these examples of the job.
+
+    Raises:
+        SettingError: a name or number of the settings does not fit the network.
+        TrainingError: not even the first epoch went well.
+    """
+    settings, labels = job.settings, job.labels.take(rows)
+    body = job.cut.body()
+    keeps = settings.batch_norm != "train"
+    head = _first_head(job, body, rows, labels)
+    module = with_head(body, head, dropout=job.dropout)
+    if keeps:
+        freeze_batch_norm(module)
+    before = _copied(module.state_dict())
+    source = Windows.of(
+        job.saved,
+        rows,
+        spec=job.cut.backbone.input if job.cut.block is None else None,
+        augment=settings.augment or (),
+    )
+    order = {int(row): place for place, row in enumerate(rows)}
+    places = np.array([order[int(row)] for row in source.rows], np.intp)
+    weights = np.ones(len(rows)) if labels.weights is None else labels.weights
+    share = weights[places] / np.bincount(places)[places]  # a long example counts like a short one
+    task = Task(
+        module=module,
+        source=source,
+        targets=labels.classes[places].astype(np.int64),
+        num_classes=labels.num_classes,
+        weights=(share / share.mean()).astype(np.float32),
+        label_smoothing=job.label_smoothing,
+        blocks=job.cut.blocks,
+        identity=digest_settings([job.identity, rows.tolist()]),
+    )
+    own = replace(
+        settings,
+        freeze=tuple(job.cut.own_name(name) for name in settings.freeze),
+        learning_rates={job.cut.own_name(k): v for k, v in settings.learning_rates.items()},
+    )
+    plan = Plan(settings=own, device=job.device, seed=labels.seed)
+    fitted = fit(task, plan, checkpoint=checkpoint, on_epoch=on_epoch, stop_at=stop_at, log=log)
+    return Tuned(
+        job=job,
+        before=before,
+        after=_copied(fitted.module.state_dict()),
+        head=head,
+        history=fitted.history,
+        stopped=fitted.stopped,
+    )
+
+
+def features_of(body: torch.nn.Module, job: Job, rows: Rows) -> npt.NDArray[np.float32]:
+    """Return what the last block's pools give for the examples, [len(rows), width], unaltered."""
+    source = Windows.of(job.saved, rows)
+    vectors = _run(body, source, job.device)
+    segments = job.cut.last
+    out, start = [], 0
+    for row in rows.tolist():
+        count = job.saved.num_windows(row)
+        weights = [job.saved.weight(row, window) for window in range(count)]
+        out.append(join(vectors[start : start + count], weights, segments))
+        start += count
+    return np.stack(out)
+
+
+def _run(body: torch.nn.Module, source: Windows, device: str) -> list[npt.NDArray[np.float32]]:
+    """Return the vector of every window, those of one shape run together."""
+    import torch
+
+    by_shape: dict[tuple[int, ...], list[int]] = {}
+    for i in range(source.num_examples):
+        by_shape.setdefault(source.shape(i), []).append(i)
+    body = body.to(device).eval()
+    found: list[npt.NDArray[np.float32]] = [np.empty(0, np.float32)] * source.num_examples
+    with torch.inference_mode():
+        for places in by_shape.values():
+            for start in range(0, len(places), PASS_BATCH):
+                part = places[start : start + PASS_BATCH]
+                batch = source.load(part, 0).to(device)
+                if batch.ndim == 4 and batch.is_floating_point():
+                    batch = batch.contiguous(memory_format=torch.channels_last)
+                for place, vector in zip(part, body(batch).float().cpu().numpy(), strict=True):
+                    found[place] = vector
+    body.to("cpu")
+    return found
+
+
+def _first_head(job: Job, body: torch.nn.Module, rows: Rows, labels: Labels) -> DenseHead:
+    """Return the head that training begins with, fitted where it has one layer."""
+    segments, num_classes = job.cut.last, labels.num_classes
+    if not job.head_first:
+        transform = Transform.identity(segments)
+        return fresh_head(
+            segments, transform, units=job.units, num_classes=num_classes, seed=labels.seed
+        )
+    features = features_of(body, job, rows)
+    transform = first_transform(features, segments)
+    head = fresh_head(
+        segments, transform, units=job.units, num_classes=num_classes, seed=labels.seed
+    )
+    if job.units:
+        return head
+    vectors = transform(ArrayTable(features, segments), np.arange(len(rows)))
+    return replace(head, layers=(_logistic(vectors, labels),))
+
+
+def _logistic(vectors: npt.NDArray[np.float32], labels: Labels) -> Layer:
+    """Fit a logistic regression, its penalty chosen on a fifth that is held out."""
+    folds = labels.folds()
+    penalty = PENALTIES[1]
+    if folds:
+        held = folds[0]
+        kept = np.setdiff1d(np.arange(len(vectors)), held)
+        targets = labels.targets[held]
+        weights = None if labels.weights is None else labels.weights[held]
+        losses = [
+            log_loss(
+                softmax(_apply(_fitted(vectors, labels, kept, p), vectors[held])), targets, weights
+            )
+            for p in PENALTIES
+        ]
+        penalty = PENALTIES[int(np.argmin(losses))]
+    return _fitted(vectors, labels, np.arange(len(vectors)), penalty)
+
+
+def _fitted(vectors: npt.NDArray[np.float32], labels: Labels, rows: Rows, penalty: float) -> Layer:
+    from scipy.optimize import minimize
+
+    x, targets = vectors[rows], labels.targets[rows].astype(np.float32)
+    weights = np.ones(len(rows)) if labels.weights is None else labels.weights[rows]
+    width, num_classes = x.shape[1], labels.num_classes
+
+    def objective(flat: Doubles) -> tuple[float, Doubles]:
+        matrix = flat.reshape(width + 1, num_classes)
+        logits = x @ matrix[:-1].astype(np.float32) + matrix[-1]
+        chances = softmax(logits)
+        loss = weights @ -np.log(np.maximum((chances * targets).sum(1), 1e-15))
+        wrong = (chances - targets) * weights[:, None]
+        slope = np.empty_like(matrix)
+        slope[:-1] = x.T @ wrong.astype(np.float32) + penalty * matrix[:-1]
+        slope[-1] = wrong.sum(0)
+        return float(loss + penalty / 2 * (matrix[:-1] ** 2).sum()), slope.ravel()
+
+    start = np.zeros((width + 1) * num_classes)
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 100})
+    matrix = found.x.reshape(width + 1, num_classes).astype(np.float32)
+    return Layer(weight=np.ascontiguousarray(matrix[:-1]), bias=matrix[-1].copy())
+
+
+def _apply(layer: Layer, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return vectors @ layer.weight + layer.bias
+
+
+def _copied(state: Any) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
