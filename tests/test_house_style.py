@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = (
     ("errors",),
     ("digests",),
-    ("files",),
+    ("files", "time_limit"),
     ("examples",),
     ("backbones",),
     ("executors",),
@@ -25,9 +25,9 @@ ROOMS = (
     ("recipe",),
     ("outcomes",),
     ("model", "archive", "timeline"),  # a model saves itself, is loaded, and listens
-    ("pipeline",),
+    ("pipeline", "pretraining"),
     ("estimator", "embedding", "demo_data", "demo", "cache", "console", "output"),
-    ("shell",),
+    ("shell", "options", "pretrain_command"),
     ("cli",),
 )
 ORDER = {name: place for place, room in enumerate(ROOMS) for name in room}

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from topwork.model import Model
     from topwork.outcomes import Prediction
     from topwork.pipeline import train
+    from topwork.pretraining import Pretrained, pretrain
     from topwork.recipe import Recipe
     from topwork.timeline import Moment
 
@@ -70,6 +71,7 @@ _HOMES = {
     "topwork.model": ("Model",),
     "topwork.outcomes": ("Prediction",),
     "topwork.pipeline": ("train",),
+    "topwork.pretraining": ("Pretrained", "pretrain"),
     "topwork.recipe": ("Recipe",),
     "topwork.timeline": ("Moment",),
 }
@@ -91,6 +93,7 @@ __all__ = [
     "ModelError",
     "Moment",
     "Prediction",
+    "Pretrained",
     "Recipe",
     "SettingError",
     "Sound",
@@ -108,6 +111,7 @@ __all__ = [
     "from_module",
     "get_backbone",
     "load",
+    "pretrain",
     "train",
 ]
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from topwork.errors import ExampleError, SettingError
+from topwork.options import AsJson, Device, Quiet, Strict
+from topwork.pretrain_command import pretrain
 from topwork.shell import Commands, use_utf8
 
 if TYPE_CHECKING:
@@ -31,11 +33,6 @@ app = typer.Typer(
 cache_app = typer.Typer(help="See and clean what was computed once and kept.")
 app.add_typer(cache_app, name="cache")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, openvino or torch.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first unreadable input.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in OUT.")]
 InputColumn = Annotated[str | None, typer.Option(help="A table's column of files or texts.")]
 LabelColumn = Annotated[str | None, typer.Option(help="A table's column of labels.")]
 ModelFolder = Annotated[Path, typer.Argument(help="A folder that `topwork train` wrote.")]
@@ -95,6 +92,9 @@ def train(
     console.show_training(model, None if out is None else str(out))
     if not quiet:
         console.show_skipped(model.data)
+
+
+app.command()(pretrain)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -31,8 +32,14 @@ from topwork.model import Model
 from topwork.model import Progress as OnProgress
 from topwork.outcomes import DataCounts
 
+if TYPE_CHECKING:
+    from topwork.pretraining import Pretrained
+    from topwork.training.task import Epoch
+
 STAGES = {
     "read": "Reading",
+    "decode": "Decoding",
+    "train": "Training",
     "features": "Features",
     "cross-validate": "Cross-validation",
     "predict": "Predicting",
@@ -119,6 +126,32 @@ def show_training(model: Model, out: str | None) -> None:
         console.print(f"Note: {escape(note)}")
     if out is not None:
         console.print(f"Saved to [bold]{escape(out)}[/]. Next: topwork predict {escape(out)} FILES")
+
+
+def epoch_line(epoch: Epoch, num_epochs: int) -> str:
+    """Return what an epoch gave, as one line."""
+    speed = epoch.examples / max(epoch.seconds, 1e-9)
+    return (
+        f"epoch {epoch.number:>{len(str(num_epochs))}} of {num_epochs}: loss {epoch.loss:.3f}, "
+        f"accuracy {epoch.accuracy:.3f} in training, rate {epoch.lr:.2g}, {epoch.seconds:.1f} s "
+        f"({speed:,.0f}/s)"
+    )
+
+
+def show_pretraining(made: Pretrained, out: str) -> None:
+    """Print what a network was pre-trained on, how long, and how well it does its own task."""
+    console = results()
+    console.print(
+        f"[bold]{made.num_train:,}[/] examples of [bold]{len(made.classes)}[/] classes, "
+        f"{len(made.history)} epochs in {made.seconds:,.0f} s"
+    )
+    if made.evaluation is not None:
+        console.print(_scores({made.evaluation.method: made.evaluation}))
+    for note in made.notes:
+        console.print(f"Note: {escape(note)}")
+    console.print(
+        f"Saved to [bold]{escape(out)}[/]. Next: topwork train DATA --backbone {escape(out)}"
+    )
 
 
 def show_evaluation(evaluation: Evaluation) -> None:

@@ -32,15 +32,7 @@ def decode_array(content: object, spec: ArrayInput) -> npt.NDArray[np.float32]:
     Raises:
         ExampleError: it is of another shape or type, not finite, or damaged.
     """
-    if isinstance(content, str | os.PathLike):
-        content = read_file(Path(content))
-    if isinstance(content, bytes | bytearray | memoryview):
-        content = _load(bytes(content))
-    if not isinstance(content, np.ndarray):
-        raise ExampleError(
-            f"it is a {type(content).__name__}; accepted are a NumPy array, or the path or "
-            "bytes of a .npy file"
-        )
+    content = _array(content)
     if content.dtype.kind not in "fiub":
         raise ExampleError(
             f"its numbers are of type {content.dtype}; accepted: floats, whole numbers, bool"
@@ -61,6 +53,24 @@ def decode_array(content: object, spec: ArrayInput) -> npt.NDArray[np.float32]:
             "float32. Fill in what is missing first"
         )
     return array
+
+
+def array_shape(content: object) -> tuple[int, ...]:
+    """Return an array's shape. Raises ExampleError where it is none, or damaged."""
+    return tuple(_array(content).shape)
+
+
+def _array(content: object) -> npt.NDArray[Any]:
+    if isinstance(content, str | os.PathLike):
+        content = read_file(Path(content))
+    if isinstance(content, bytes | bytearray | memoryview):
+        content = _load(bytes(content))
+    if not isinstance(content, np.ndarray):
+        raise ExampleError(
+            f"it is a {type(content).__name__}; accepted are a NumPy array, or the path or "
+            "bytes of a .npy file"
+        )
+    return content
 
 
 def _load(data: bytes) -> npt.NDArray[Any]:

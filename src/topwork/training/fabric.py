@@ -5,6 +5,7 @@ What it does not know: what is trained.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ def make_fabric(plan: Plan) -> Fabric:
     import torch
     from lightning_fabric import Fabric
 
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # no line for each precision
     device = check_device(plan.device)
     wanted = plan.settings.num_devices
     there = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device.type, wanted)

@@ -1,0 +1,50 @@
+"""Holds a tenth of the examples out, for a score, and leaves no class without any to learn from.
+
+What it does not know: what is trained on the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.examples.splits import kfold
+
+NUM_PARTS = 10
+"""One of them is held out."""
+
+Rows = npt.NDArray[np.intp]
+
+
+def hold_out(
+    labels: Sequence[str], groups: Sequence[str | None] | None = None, *, seed: int = 0
+) -> tuple[Rows, Rows]:
+    """Return the rows to train on and those held out: even over the classes, groups kept whole.
+
+    None is held out where there are fewer than two examples (or groups), or where each is needed:
+    a class that would have nothing to learn from keeps all its groups in the training.
+    """
+    if groups is not None and all(group is None for group in groups):
+        groups = None
+    names = np.asarray(labels)
+    clans = _clans(groups, len(names))
+    num_units = len(set(clans))
+    everything = np.arange(len(names))
+    if num_units < 2:
+        return everything, everything[:0]
+    parts = kfold(labels, num_folds=min(NUM_PARTS, num_units), seed=seed, groups=groups)
+    is_held = np.zeros(len(names), bool)
+    is_held[parts[0]] = True
+    lost = set(labels) - set(names[~is_held].tolist())
+    needed = {clan for clan, name in zip(clans, labels, strict=True) if name in lost}
+    is_held &= [clan not in needed for clan in clans]
+    return np.flatnonzero(~is_held), np.flatnonzero(is_held)
+
+
+def _clans(groups: Sequence[str | None] | None, count: int) -> list[object]:
+    """Name each row's group; a row without one is its own."""
+    if groups is None:
+        return list(range(count))
+    return [i if group is None else group for i, group in enumerate(groups)]

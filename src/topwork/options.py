@@ -1,0 +1,16 @@
+"""The options that several commands share, each worded once.
+
+What it does not know: what a command does with them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, openvino or torch.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first unreadable input.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in OUT.")]

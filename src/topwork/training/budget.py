@@ -1,0 +1,80 @@
+"""Says how many epochs go into a time limit, by trying out how long one takes.
+
+So the learning rate comes down to 0 within the limit. The number is kept beside the checkpoints: a
+run that goes on after a kill keeps the number that it began with. What it does not know: what is
+done after the last epoch.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.digests import digest_settings
+from topwork.files import disk_errors, write_bytes
+from topwork.training.finetune import Job, tune
+
+AGREED = "epochs.json"
+
+TRIAL_STEPS = 4
+"""Of the second of two short epochs, which is timed: the first also warms up."""
+
+SPARE = 0.9
+"""Share of the time left that is planned for; the rest is for epochs that take longer."""
+
+MAX_EPOCHS = 300
+"""However much time there is: the most that pictures are trained for (Touvron et al. 2021)."""
+
+Rows = npt.NDArray[np.intp]
+
+
+def agree_epochs(job: Job, rows: Rows, *, stop_at: float, folder: Path) -> Job:
+    """Return the job with as many epochs as go into the time until `stop_at`, at least one.
+
+    Args:
+        stop_at: of `time.monotonic`.
+        folder: of the run's checkpoints.
+
+    Raises:
+        StoreError: the number cannot be written down.
+    """
+    said = folder / AGREED
+    request = digest_settings(
+        [job.identity, rows.tolist(), job.settings.to_dict(), job.labels.seed]
+    )
+    epochs = _read(said, request)
+    if epochs is None:
+        needed = seconds_of_epoch(job, rows)
+        left = SPARE * (stop_at - time.monotonic())
+        epochs = int(np.clip(left / needed, 1, MAX_EPOCHS))
+        with disk_errors(f"Writing {str(said)!r}"):
+            text = json.dumps({"request": request, "epochs": epochs})
+            write_bytes(said, text.encode())
+    return replace(job, settings=job.settings.changed(epochs=epochs))
+
+
+def seconds_of_epoch(job: Job, rows: Rows) -> float:
+    """Return how long a pass over these examples takes, measured on a few batches of them."""
+    count = TRIAL_STEPS * (job.settings.batch_size or 1)
+    if count >= len(rows):
+        some = rows
+    else:
+        some = np.random.default_rng(0).choice(rows, count, replace=False)
+    short = replace(job, settings=job.settings.changed(epochs=2))
+    timed = tune(short, some).history[-1]
+    return max(timed.seconds, 1e-3) * len(rows) / len(some)
+
+
+def _read(path: Path, request: str) -> int | None:
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        if said["request"] == request:
+            return max(1, int(said["epochs"]))
+    except (OSError, ValueError, KeyError, TypeError):  # none yet, or of no use
+        pass
+    return None
