@@ -10,7 +10,8 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,10 +74,65 @@ def choose_num_repeats(num_examples: int) -> int:
     return int(np.clip(-(-STEADY // max(num_examples, 1)), 1, MAX_REPEATS))
 
 
-def cross_validate(
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Crossed:
+    """What heads said of examples that they never saw.
+
+    Attributes:
+        probabilities: [repeats, N, K].
+        folds: of the first repeat: rows that were left out together.
+        method: how it was done, in words.
+    """
+
+    probabilities: npt.NDArray[np.float64]
+    folds: tuple[npt.NDArray[np.intp], ...]
+    method: str
+
+    def evaluate(self, labels: Labels, classes: Sequence[str]) -> Evaluation:
+        """Return the scores."""
+        groups = None if labels.groups is None else labels.groups.tolist()
+        return evaluate(
+            self.probabilities,
+            labels.classes,
+            classes,
+            method=self.method,
+            groups=groups,
+            seed=labels.seed,
+        )
+
+
+def draw_folds(
+    labels: Labels, *, num_folds: int = NUM_FOLDS, num_repeats: int | None = None
+) -> tuple[list[list[npt.NDArray[np.intp]]], str]:
+    """Return the folds of each repeat, and how they are drawn, in words.
+
+    Args:
+        num_folds: fewer where there are not as many examples or groups; of `FEW_GROUPS` groups or
+            fewer, each is left out in turn.
+        num_repeats: how often the folds are drawn; None: more where there are fewer examples.
+
+    Raises:
+        TooFewError: no fold could teach anything about its test examples.
+    """
+    num = len(labels.classes)
+    groups = None if labels.groups is None else labels.groups.tolist()
+    num_units = num if groups is None else len(set(groups))
+    each_group = groups is not None and num_units <= FEW_GROUPS
+    wanted = max(num_folds, num_units) if each_group else num_folds
+    folds = choose_num_folds(labels.classes, wanted=wanted, groups=groups)
+    alone = folds == num_units
+    # Leaving out one at a time has only one way to be drawn.
+    repeats = 1 if alone else num_repeats or choose_num_repeats(num)
+    drawn = [
+        kfold(labels.classes, num_folds=folds, seed=labels.seed + repeat, groups=groups)
+        for repeat in range(repeats)
+    ]
+    return drawn, _describe(folds, repeats, alone=alone, grouped=groups is not None)
+
+
+def cross_predict(
     table: FeatureTable,
     labels: Labels,
-    classes: Sequence[str],
     *,
     rows: npt.NDArray[np.intp] | None = None,
     features: str | None = None,
@@ -84,17 +140,16 @@ def cross_validate(
     num_folds: int = NUM_FOLDS,
     num_repeats: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> Evaluation:
-    """Return the scores of heads that never saw the examples they are scored on.
+) -> Crossed:
+    """Return what heads say that never saw the examples.
 
     Args:
         table: their features; `rows` says which of its rows the labels belong to, all by default.
         features: digest of these rows' features. Given, each fold's outcome is kept on disk, and
             found again by the next run that does the same.
         settings: which head; None: a kernel.
-        num_folds: fewer where there are not as many examples or groups; of `FEW_GROUPS` groups or
-            fewer, each is left out in turn.
-        num_repeats: how often the folds are drawn; None: more where there are fewer examples.
+        num_folds: see `draw_folds`.
+        num_repeats: see `draw_folds`.
         on_progress: called with the number of folds that are done, and of all.
 
     Raises:
@@ -102,20 +157,9 @@ def cross_validate(
     """
     num = len(labels.classes)
     rows = np.arange(num) if rows is None else rows
-    groups = None if labels.groups is None else labels.groups.tolist()
-    num_units = num if groups is None else len(set(groups))
-    each_group = groups is not None and num_units <= FEW_GROUPS
-    wanted = max(num_folds, num_units) if each_group else num_folds
-    folds = choose_num_folds(labels.classes, wanted=wanted, groups=groups)
-    # Leaving out one at a time has only one way to be drawn.
-    repeats = 1 if folds == num_units else num_repeats or choose_num_repeats(num)
-    parts = [
-        (repeat, fold)
-        for repeat in range(repeats)
-        for fold in kfold(labels.classes, num_folds=folds, seed=labels.seed + repeat, groups=groups)
-    ]
-    out = np.empty((repeats, num, labels.num_classes))
-
+    drawn, method = draw_folds(labels, num_folds=num_folds, num_repeats=num_repeats)
+    parts = [(repeat, fold) for repeat, folds in enumerate(drawn) for fold in folds]
+    out = np.empty((len(drawn), num, labels.num_classes))
     arrays = labels.classes, labels.groups, labels.weights
     kept_folds = KeptFolds(features, *arrays, settings=settings)
 
@@ -142,9 +186,14 @@ def cross_validate(
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    alone = folds == num_units
-    method = _describe(folds, repeats, alone=alone, grouped=groups is not None)
-    return evaluate(out, labels.classes, classes, method=method, groups=groups, seed=labels.seed)
+    return Crossed(probabilities=out, folds=tuple(drawn[0]), method=method)
+
+
+def cross_validate(
+    table: FeatureTable, labels: Labels, classes: Sequence[str], **settings: Any
+) -> Evaluation:
+    """Return the scores of heads that never saw the examples; see `cross_predict`."""
+    return cross_predict(table, labels, **settings).evaluate(labels, classes)
 
 
 def _describe(folds: int, repeats: int, *, alone: bool, grouped: bool) -> str:

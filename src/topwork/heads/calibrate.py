@@ -64,10 +64,7 @@ def fit_softmax(
     """
     num, num_classes = targets.shape
     weights = np.ones(num) if weights is None else weights
-    # Where all are right, the likelihood asks for certainty. The rule of succession (Laplace; its
-    # use for calibration: Platt 1999) says that one in n + 2 is still to be expected wrong.
-    doubt = 1 / (num + 2)
-    smooth = targets * (1 - doubt) + doubt / num_classes
+    smooth = _with_doubt(targets)
     fold_of = np.zeros(num, np.intp)
     for number, fold in enumerate(folds):
         fold_of[fold] = number
@@ -87,6 +84,24 @@ def fit_softmax(
         return plain
     start = np.zeros(num_classes + _matrix_size(num_classes))
     return _unpack(_fit(scores, smooth, variance, weights, plain, start, steps=STEPS), plain)
+
+
+def fit_temperature(logits: Doubles, targets: Doubles, weights: Doubles | None = None) -> float:
+    """Return what logits [N, K] of examples left out are best multiplied by (Guo et al. 2017)."""
+    weights = np.ones(len(logits)) if weights is None else weights
+    return _best_temperature(logits, _with_doubt(targets), weights)
+
+
+def _with_doubt(targets: Doubles) -> Doubles:
+    """Return one-hot targets [N, K] a little less sure of themselves.
+
+    Where all are right, the likelihood asks for certainty. The rule of succession (Laplace; its
+    use for calibration: Platt 1999) says that one in n + 2 is still to be expected wrong.
+    """
+    num, num_classes = targets.shape
+    doubt = 1 / (num + 2)
+    smooth: Doubles = targets * (1 - doubt) + doubt / num_classes
+    return smooth
 
 
 def _best_temperature(scores: Doubles, targets: Doubles, weights: Doubles) -> float:
