@@ -82,8 +82,7 @@ class Job:
         """The digest of all that decides what is learned, but for the rows and the settings."""
         return digest_settings(
             {
-                "backbone": self.cut.backbone.digest,
-                "cut": self.cut.block,
+                "cut": self.cut.digest,
                 "saved": self.saved.key,
                 "examples": [example.digest for example in self.saved.examples],
                 "units": list(self.units),

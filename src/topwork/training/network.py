@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
 from topwork.backbones.base import Backbone, Network
+from topwork.digests import digest_settings
 from topwork.examples.example import Modality
 from topwork.executors.base import Segment
 from topwork.executors.block_shapes import BlockShape, block_shapes
@@ -47,6 +48,7 @@ class Cut:
         backbone: whole.
         network: of the backbone, whole, built once.
         block: the last one before the cut; None: everything is trained.
+        digest: of all that decides the weights before and after the cut.
         after: what comes after the cut; the network itself where everything does.
         shapes: of all blocks.
         pools: of the model that is made.
@@ -55,21 +57,36 @@ class Cut:
     backbone: Backbone
     network: Network
     block: str | None
+    digest: str
     after: Network
     shapes: Sequence[BlockShape]
     pools: tuple[str, ...]
 
     @staticmethod
-    def of(backbone: Backbone, block: str | None) -> Cut:
-        """Build the backbone and cut it. Raises BackboneError where that cannot be done."""
+    def of(backbone: Backbone, block: str | None, *, fresh: Backbone | None = None) -> Cut:
+        """Build the backbone and cut it.
+
+        Args:
+            fresh: the same network with other weights, which those after the cut are taken from.
+
+        Raises:
+            BackboneError: it cannot be built, or not cut there.
+        """
         network = backbone.build()
         spec, name = backbone.input, backbone.name
         shapes = block_shapes(network, spec, name)
         after = network if block is None else resume(network, spec, block, name=name)
+        if fresh is not None and block is not None:
+            other = fresh.build().module.state_dict()
+            own = after.module.state_dict()
+            after.module.load_state_dict({key: other[key.removeprefix(INNER)] for key in own})
         return Cut(
             backbone=backbone,
             network=network,
             block=block,
+            digest=digest_settings(
+                [backbone.digest, block, None if fresh is None else fresh.digest]
+            ),
             after=after,
             shapes=shapes,
             pools=POOLS_AFTER[spec.modality],

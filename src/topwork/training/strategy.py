@@ -1,0 +1,271 @@
+"""Chooses between the head alone and deeper cuts, by what cross-validation says of each.
+
+A deeper way is tried on the folds of the head, so that the two are compared example by example. It
+is given up after any fold that leaves no hope, and taken where its gain is larger than the gain's
+standard error. What it does not know: how a way is trained (judge.py), and who asked.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from topwork.evaluation.intervals import Estimate, effective_share, wilson
+from topwork.heads.search import Labels
+from topwork.training.budget import seconds_of_epoch
+from topwork.training.finetune import Doubles, Job, Rows
+from topwork.training.judge import Fold, Judged, OnEpoch, judge
+from topwork.training.tried import Choice, Tried
+from topwork.training.ways import Way
+
+MIN_ERRORS = 2
+"""Of the head, below which nothing is tried: were they all put right, the gain would still be no
+larger than its standard error."""
+
+USUAL_SECONDS = 900.0
+"""For all trials together, where the user gives no limit."""
+
+LARGE = 2_000
+"""Examples from which a trial's time is estimated before it begins, not after its first fold."""
+
+Candidate = tuple[Way, Callable[[], Job]]
+OnTrial = Callable[[Way, int, int], None]
+"""Called with a way, how many of its folds are done, and how many there are."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Decision:
+    """What was chosen; job and judged are None where it is the head alone."""
+
+    choice: Choice
+    job: Job | None = None
+    judged: Judged | None = None
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rival:
+    """The best way so far: what it said of every example, left out.
+
+    Attributes:
+        way: its name.
+        right: whether, or how often, it was right, [N].
+        seconds: it took.
+    """
+
+    way: Way
+    right: Doubles
+    seconds: float
+
+    @staticmethod
+    def of_head(chances: Doubles, labels: Labels, seconds: float) -> Rival:
+        """Take the head's answers [repeats, N, K]."""
+        right = (chances.argmax(2) == labels.classes).mean(0)
+        return Rival(way=Way(kind="head"), right=right, seconds=seconds)
+
+
+def choose(
+    candidates: Sequence[Candidate],
+    head: Rival,
+    folds: Sequence[Rows],
+    labels: Labels,
+    *,
+    limit_seconds: float | None = None,
+    on_trial: OnTrial | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> Decision:
+    """Try the candidates, from the shallowest cut to the deepest, as long as that pays.
+
+    Raises:
+        TrainingError: a training went wrong from the start.
+    """
+    deadline = time.monotonic() + (USUAL_SECONDS if limit_seconds is None else limit_seconds)
+    tried = [_tried(head, labels)]
+    errors = float((1 - head.right).sum())
+    if errors < MIN_ERRORS:
+        reason = (
+            f"The head alone: it makes {errors:.0f} errors on {len(head.right):,} examples, too "
+            "few for any gain to be told from chance."
+        )
+        return Decision(choice=Choice(way="head", reason=reason, tried=tried))
+    best: Decision | None = None
+    reason = "The head alone: nothing else was to be tried."
+    for way, make_job in candidates:
+        trial = _Trial(way=way, job=make_job(), rival=head, labels=labels)
+        trial.run(folds, deadline, on_trial, on_epoch)
+        tried.append(trial.outcome())
+        if trial.judged is None or not trial.pays:
+            reason = reason if best is not None else f"The head alone: {trial.why()}"
+            break
+        reason = f"{way}: {trial.why()}"
+        best = Decision(choice=Choice(way=str(way)), job=trial.job, judged=trial.judged)
+        head = Rival(way=way, right=trial.right, seconds=trial.seconds)
+        if not trial.complete:
+            break
+    if best is None:
+        return Decision(choice=Choice(way="head", reason=reason, tried=tried))
+    choice = Choice(way=best.choice.way, reason=reason, tried=tried)
+    return Decision(choice=choice, job=best.job, judged=best.judged)
+
+
+class _Trial:
+    """One candidate on the folds, until it is given up or all are done."""
+
+    def __init__(self, *, way: Way, job: Job, rival: Rival, labels: Labels) -> None:
+        self.way, self.job, self._rival, self._labels = way, job, rival, labels
+        self.judged: Judged | None = None
+        self.stopped = ""
+        self.num_done = self.num_folds = 0
+        self.seconds = 0.0
+
+    def run(
+        self,
+        folds: Sequence[Rows],
+        deadline: float,
+        on_trial: OnTrial | None,
+        on_epoch: OnEpoch | None,
+    ) -> None:
+        """Go fold by fold."""
+        started = time.monotonic()
+        self.num_folds = len(folds)
+        if len(self._rival.right) >= LARGE and not self._fits(deadline):
+            self.seconds = time.monotonic() - started
+            return
+        done: list[Fold] = []
+        if on_trial is not None:
+            on_trial(self.way, 0, len(folds))
+        for fold in judge(self.job, folds, on_epoch=on_epoch):
+            done.append(fold)
+            self.num_done = len(done)
+            self.judged = Judged.of(self.job, done)
+            self.seconds = time.monotonic() - started
+            if on_trial is not None:
+                on_trial(self.way, len(done), len(folds))
+            if len(done) == len(folds):
+                return
+            if not self._hopeful():
+                self.stopped = "no sign of a gain"
+                return
+            # what is left must hold one fold more, and the training on everything
+            if time.monotonic() + 2.3 * self.seconds / len(done) > deadline:
+                self.stopped = "the time limit"
+                return
+
+    def _fits(self, deadline: float) -> bool:
+        rows = np.arange(len(self._rival.right))
+        epochs = self.job.settings.epochs or 1
+        needed = 2 * epochs * seconds_of_epoch(self.job, rows)
+        if time.monotonic() + needed <= deadline:
+            return True
+        self.stopped = f"it would take {needed / 60:.0f} minutes or more; see --time-limit"
+        return False
+
+    @property
+    def right(self) -> Doubles:
+        """Whether it was right, where it was tried; the rival's elsewhere."""
+        right = self._rival.right.copy()
+        if self.judged is not None:
+            right[self.judged.rows] = self._own_right(self.judged)
+        return right
+
+    @property
+    def gain(self) -> tuple[float, float]:
+        """How much more often it is right than the rival, and the standard error of that."""
+        if self.judged is None:
+            return 0.0, 0.0
+        rows = self.judged.rows
+        more = self._own_right(self.judged) - self._rival.right[rows]
+        return float(more.mean()), _standard_error(more, _group_numbers(self._labels.take(rows)))
+
+    @property
+    def pays(self) -> bool:
+        """Whether the gain is larger than its uncertainty."""
+        gain, error = self.gain
+        return gain > error
+
+    @property
+    def complete(self) -> bool:
+        """Whether all folds were done."""
+        return self.num_done == self.num_folds
+
+    def _own_right(self, judged: Judged) -> Doubles:
+        truth = self._labels.classes[judged.rows]
+        right: Doubles = (judged.probabilities.argmax(1) == truth).astype(np.float64)
+        return right
+
+    def _hopeful(self) -> bool:
+        return self.gain[0] > 0
+
+    def outcome(self) -> Tried:
+        """Return what it came to."""
+        gain, error = self.gain
+        rows = np.empty(0, np.intp) if self.judged is None else self.judged.rows
+        right = self.right[rows]
+        verdict = "taken" if self.judged is not None and self.pays else "not taken"
+        if self.stopped:
+            verdict += f": {self.stopped}"
+            if self.num_done:
+                verdict += f" after {self.num_done} of {self.num_folds} folds"
+        return Tried(
+            way=str(self.way),
+            accuracy=_accuracy(right, self._labels.take(rows)),
+            num_examples=len(rows),
+            gain=gain if self.num_done else None,
+            gain_error=error if self.num_done else None,
+            seconds=self.seconds,
+            verdict=verdict,
+        )
+
+    def why(self) -> str:
+        """Say in a sentence why it was taken, or not."""
+        if self.judged is None:
+            return f"{self.way} was not tried, since {self.stopped}."
+        gain, error = self.gain
+        rows = self.judged.rows
+        own, other = self.right[rows].mean(), self._rival.right[rows].mean()
+        said = (
+            f"{own:.3f} against {other:.3f} for {self._rival.way} on the same {len(rows):,} "
+            f"examples left out, {100 * gain:+.1f} points (standard error {100 * error:.1f})"
+        )
+        if self.pays:
+            return f"{said}, more than chance would give."
+        return f"{self.way} gave {said}, no more than chance would give."
+
+
+def _tried(head: Rival, labels: Labels) -> Tried:
+    return Tried(
+        way=str(head.way),
+        accuracy=_accuracy(head.right, labels),
+        num_examples=len(head.right),
+        gain=None,
+        gain_error=None,
+        seconds=head.seconds,
+        verdict="",
+    )
+
+
+def _accuracy(right: Doubles, labels: Labels) -> Estimate:
+    if not len(right):
+        return Estimate.around(0.0, 0.0, 1.0)
+    share = float(right.mean())
+    return wilson(share, len(right) * effective_share(right, _group_numbers(labels)))
+
+
+def _group_numbers(labels: Labels) -> Rows | None:
+    if labels.groups is None:
+        return None
+    return np.unique(labels.groups, return_inverse=True)[1].astype(np.intp)
+
+
+def _standard_error(values: Doubles, groups: Rows | None) -> float:
+    """Return the standard error of the mean; examples of one group are one piece of evidence."""
+    away = values - values.mean()
+    if groups is not None:
+        away = np.bincount(groups, away)
+    count = len(away)
+    return float(np.sqrt((away**2).sum() * count / max(count - 1, 1)) / len(values))
