@@ -26,7 +26,7 @@ from topwork.cli import app
 from topwork.evaluation.metrics import Evaluation
 from topwork.shell import STOPPED
 
-COMMANDS = ("train", "predict", "evaluate", "embed", "backbones", "cache", "demo")
+COMMANDS = ("train", "pretrain", "predict", "evaluate", "embed", "backbones", "cache", "demo")
 
 
 def run(*arguments: object) -> Result:

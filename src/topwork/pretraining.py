@@ -23,7 +23,7 @@ from topwork.backbones.architectures import architecture as architecture_of
 from topwork.backbones.base import Backbone, Card
 from topwork.backbones.own import check_place, write_backbone
 from topwork.backbones.small import PREFIX
-from topwork.errors import ExampleError, SettingError
+from topwork.errors import SettingError
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.arrays import array_shape
 from topwork.examples.example import ExampleSet, Modality, Skipped
@@ -95,8 +95,12 @@ class Pretrained:
             "epochs": len(self.history),
             "seconds": round(self.seconds, 1),
             "final_loss": self.history[-1].loss,
-            "settings": self.settings.to_dict(),
-            "notes": list(self.notes),
+            "settings": {
+                name: value
+                for name, value in self.settings.to_dict().items()
+                if name == "augment" or value not in ([], {})
+            },
+            **({"notes": list(self.notes)} if self.notes else {}),
             "topwork": version("topwork"),
         }
 
@@ -155,7 +159,7 @@ def pretrain(
     given = _given(settings, overrides)
     backbone = _network(architecture, size, seed)
     source = (data, labels, groups, dict(columns or {}))
-    found = _read(*source, None if backbone is None else backbone.modality, on_progress)
+    found = _read(*source, _meant(architecture, backbone), on_progress)
     if backbone is None:
         backbone = architecture_of(architecture, input_shape=_shape_of(found), seed=seed)
     check_modality(found, backbone)
@@ -250,6 +254,13 @@ def _network(name: str, size: int | None, seed: int) -> Backbone | None:
     return architecture_of(name, size=size, seed=seed)
 
 
+def _meant(name: str, backbone: Backbone | None) -> Modality | None:
+    """Return what the network takes; None where it takes arrays and images."""
+    if backbone is not None:
+        return backbone.modality
+    return None if name.startswith(f"{PREFIX}conv2d") else "array"
+
+
 def _read(
     data: str | Path | Sequence[object],
     labels: Sequence[object] | None,
@@ -265,7 +276,7 @@ def _read(
                 "Labels and groups were given for a folder or table, which has its own. Give a "
                 "list of inputs with them, or name the table's columns: columns={...}."
             )
-        return read_examples(data, modality=modality or "array", on_progress=reading, **columns)
+        return read_examples(data, modality=modality, on_progress=reading, **columns)
     if labels is None:
         raise SettingError(
             f"The data is a {type(data).__name__} without labels. Give a folder or table by its "
@@ -275,13 +286,10 @@ def _read(
 
 
 def _shape_of(found: ExampleSet) -> tuple[int, ...] | None:
-    """Return the shape of the first array that can be read; None of other inputs."""
+    """Return the shape of the first array; None of other inputs."""
     if found.modality != "array":
         return None
-    for example in found.examples:
-        with suppress(ExampleError):
-            return array_shape(example.read())
-    return None
+    return array_shape(found.examples[0].read())
 
 
 def _card(data: object, architecture: str, made: Pretrained) -> Card:

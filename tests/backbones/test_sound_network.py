@@ -122,6 +122,19 @@ def test_the_audio_half_of_clap_is_taken() -> None:
     assert folders.converted(network, windows[:1], []) < 1e-4
 
 
+@pytest.mark.parametrize("kind", ["wav2vec2", "hubert", "wavlm", "unispeech-sat", "data2vec-audio"])
+def test_in_training_every_layer_runs_on_all_of_the_sound(kind: str) -> None:
+    config = transformers.AutoConfig.for_model(
+        kind, **folders.WAVES, layerdrop=1.0, mask_time_prob=0.9, hidden_dropout=0.0,
+        attention_dropout=0.0, activation_dropout=0.0, feat_proj_dropout=0.0,
+    )  # fmt: skip
+    network = build(folders.make(config))
+    windows = noise(2, 1600)
+    wanted = network.module(windows)
+    network.module.train()
+    torch.testing.assert_close(network.module(windows), wanted, rtol=1e-4, atol=1e-4)
+
+
 def test_another_kind_is_named() -> None:
     with pytest.raises(BackboneError, match="is a 'encodec' of transformers; accepted for sounds"):
         build_sound({"config": {"model_type": "encodec"}}, SOUND, name="a/b")

@@ -60,6 +60,7 @@ def build_sound(
         weights=weights,
         seed=seed,
     )
+    _run_whole_in_training(model)
     module = _make_module(model, str(kind))
     return Network(
         module=module,
@@ -94,6 +95,22 @@ def _of_clap_audio(key: str) -> str | None:
 
 CLASSES = {WHISPER: _whisper_encoder, CLAP: _clap_audio, CLAP_AUDIO: _clap_audio}
 RENAMES = {WHISPER: _of_whisper_encoder, CLAP: _of_clap_audio, CLAP_AUDIO: _of_clap_audio}
+
+
+def _run_whole_in_training(model: torch.nn.Module) -> None:
+    """Keep training from leaving out layers, or moments of the sound.
+
+    Each block must run to be heard. The moments are drawn from NumPy's own chance, which no seed
+    of ours reaches, and a sound shorter than one stretch of them is an error; `mask` among the
+    views (sound_views.py) does the same, repeatably.
+    """
+    for part in model.modules():
+        config: Any = getattr(part, "config", None)
+        if hasattr(config, "mask_time_prob"):
+            config.apply_spec_augment = False
+        for owner in (config, part):
+            if isinstance(getattr(owner, "layerdrop", None), float):
+                owner.layerdrop = 0.0
 
 
 def _make_module(model: torch.nn.Module, kind: str) -> Any:
