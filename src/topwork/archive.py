@@ -24,7 +24,7 @@ from topwork import files
 from topwork.backbones.rebuild import card_from, describe_backbone
 from topwork.backbones.restore import restore_backbone
 from topwork.digests import digest_file, digest_settings
-from topwork.errors import ModelError
+from topwork.errors import ModelError, SettingError
 from topwork.evaluation.metrics import Evaluation
 from topwork.examples.example import Skipped
 from topwork.examples.text_input import TOKENIZER, TextInput
@@ -34,6 +34,8 @@ from topwork.executors.choose import on_cpu, open_executor
 from topwork.heads.base import Head
 from topwork.heads.restore import restore_head
 from topwork.recipe import Recipe
+from topwork.training.tried import Choice
+from topwork.training.ways import parse_way
 
 if TYPE_CHECKING:
     from topwork.model import Model
@@ -85,6 +87,11 @@ def save(model: Model, folder: Path, *, overwrite: bool = False, weights: bool =
     from safetensors.numpy import save_file
 
     check_place(folder, overwrite=overwrite)
+    if not weights and parse_way(model.choice.way).is_tuned:
+        raise SettingError(
+            f"The model was to be saved without its weights, and it is of --train "
+            f"{model.choice.way}: its weights are nowhere else. Save it with them."
+        )
     with (
         files.disk_errors(f"Saving the model to {str(folder)!r}"),
         files.replacing_folder(folder.absolute()) as new,
@@ -157,6 +164,7 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
             ),
             recipe=Recipe.from_dict(description["recipe"]),
             notes=description["notes"],
+            choice=Choice.from_dict(description["choice"]) if "choice" in description else None,
             open_executor=lambda: _open(backbone, pools, compiled, device),
             device=device,
         )
@@ -220,6 +228,7 @@ def summary(model: Model) -> dict[str, Any]:
             "typical_seconds": data.typical_seconds,
         },
         "notes": list(model.notes),
+        "choice": model.choice.to_dict(),
         "recipe": model.recipe.to_dict(),
     }
 

@@ -26,6 +26,7 @@ from topwork.features.table import ArrayTable
 from topwork.heads.base import Head
 from topwork.outcomes import DataCounts, Prediction
 from topwork.recipe import Recipe
+from topwork.training.tried import Choice
 
 if TYPE_CHECKING:
     from topwork.timeline import Moment
@@ -49,6 +50,7 @@ class Model:
         data: what it was trained on, in numbers.
         recipe: the settings that make it again.
         notes: what a person should know of this run, in sentences.
+        choice: what was trained (the head, blocks too), what else was tried, and why.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Model:
         data: DataCounts,
         recipe: Recipe,
         notes: Sequence[str] = (),
+        choice: Choice | None = None,
         open_executor: Callable[[], Executor],
         device: str = "auto",
     ) -> None:
@@ -75,6 +78,7 @@ class Model:
         self.data = data
         self.recipe = recipe
         self.notes = tuple(notes)
+        self.choice = choice or Choice(way="head")
         self.device = device
         self._open_executor = open_executor
         self._executor: Executor | None = None

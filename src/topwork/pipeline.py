@@ -7,34 +7,19 @@ What it does not know: how any of these is done, and who asked for it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import default_backbone
 from topwork.backbones.named import get_backbone
-from topwork.digests import digest_settings
-from topwork.errors import SettingError, TooFewError
-from topwork.evaluation.crossval import cross_validate, one_thread
-from topwork.evaluation.kept import KeptFolds
-from topwork.evaluation.metrics import Evaluation, evaluate
-from topwork.examples.durations import median_seconds
-from topwork.examples.example import Example, ExampleSet, Modality, sort_labels
-from topwork.examples.parts import Parts, check_readable, divide
+from topwork.errors import SettingError
+from topwork.examples.example import ExampleSet, Modality
 from topwork.examples.sources import examples_from, read_examples
-from topwork.executors.choose import open_executor
-from topwork.features.extract import Extraction, default_pools, extract
-from topwork.heads.fit import fit_head
-from topwork.heads.search import Labels
+from topwork.frozen import fit_frozen
 from topwork.model import Model, Progress, check_modality, staged
-from topwork.outcomes import DataCounts
 from topwork.recipe import Recipe
 
 
@@ -103,73 +88,34 @@ def train_examples(
     device: str = "auto",
     on_progress: Progress | None = None,
     scored: bool = True,
+    log: Path | None = None,
 ) -> Model:
-    """Train on examples that were read already; `scored=False` leaves the cross-validation out."""
-    check_modality(found, backbone)
-    wanted = divide(found)
-    everything = (*wanted.train, *wanted.test)
-    pools = recipe.pools or default_pools(len(everything), found.modality)
-    extraction = extract(
-        everything,
-        backbone,
-        pools=pools,
-        device=device,
-        strict=recipe.strict,
-        on_progress=staged(on_progress, "features"),
-    )
-    parts = _Rows.of(extraction, wanted)
-    check_readable(wanted.train, parts.train_examples, extraction.skipped, modality=found.modality)
-    classes = sort_labels({e.label or "" for e in parts.train_examples})
-    table = extraction.table.in_memory()
-    labels = _labels(parts.train_examples, classes, recipe)
-    notes = list(wanted.notes)
+    """Train on examples that were read already; `scored=False` leaves the cross-validation out.
 
-    evaluation = None
-    features = _features_digest(extraction, parts.train_examples)
-    kept = KeptFolds(features, labels.classes, labels.groups, labels.weights)
-    settings = recipe.head_settings()
-    with one_thread(), ThreadPoolExecutor(1) as pool:
-        fitted = pool.submit(
-            fit_head, table, parts.train, labels, settings=settings, choose=kept.choose
+    What goes beyond the head is chosen by cross-validation, so without it `auto` is the head.
+    """
+    check_modality(found, backbone)
+    way = recipe.way()
+    if way.is_tuned:
+        from topwork.tuned import fit_tuned  # what trains networks is loaded where one is trained
+
+        return fit_tuned(
+            found,
+            recipe,
+            backbone=backbone,
+            device=device,
+            on_progress=on_progress,
+            scored=scored,
+            log=log,
         )
-        try:
-            if scored:
-                evaluation = cross_validate(
-                    table,
-                    labels,
-                    classes,
-                    rows=parts.train,
-                    features=features,
-                    settings=settings,
-                    num_folds=recipe.num_folds,
-                    num_repeats=recipe.num_repeats,
-                    on_progress=staged(on_progress, "cross-validate"),
-                )
-        except TooFewError as error:
-            notes.append(f"There is no cross-validated score: {error}")
-        head = fitted.result()
-    return Model(
-        head=head,
-        classes=classes,
-        backbone=backbone,
-        pools=pools,
-        evaluation=evaluation,
-        test=_score_test(head.predict(table, parts.test), parts.test_examples, classes),
-        data=DataCounts(
-            per_class=dict(Counter(classes[k] for k in labels.classes)),
-            num_test=len(parts.test),
-            num_duplicates=found.num_duplicates,
-            skipped=(*found.skipped, *extraction.skipped),
-            ignored=dict(found.ignored),
-            typical_seconds=(
-                median_seconds(parts.train_examples) if found.modality == "sound" else None
-            ),
-        ),
-        recipe=recipe,
-        notes=notes,
-        open_executor=lambda: open_executor(backbone, pools=pools, device=device),
-        device=device,
+    frozen = fit_frozen(
+        found, recipe, backbone=backbone, device=device, on_progress=on_progress, scored=scored
     )
+    if way.kind == "head" or frozen.crossed is None:
+        return frozen.model()
+    from topwork.tuned import go_deeper
+
+    return go_deeper(frozen, on_progress=on_progress, log=log)
 
 
 def _plan(
@@ -235,69 +181,4 @@ def _read(
         label_column=plan.label_column,
         group_column=plan.group_column,
         on_progress=reading,
-    )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Rows:
-    """Rows of the extraction's table, by part, with their examples."""
-
-    train: npt.NDArray[np.intp]
-    test: npt.NDArray[np.intp]
-    train_examples: tuple[Example, ...]
-    test_examples: tuple[Example, ...]
-
-    @staticmethod
-    def of(extraction: Extraction, parts: Parts) -> _Rows:
-        in_test = {id(example) for example in parts.test}
-        is_test = np.array([id(e) in in_test for e in extraction.examples], bool)
-        train, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
-        return _Rows(
-            train=train,
-            test=test,
-            train_examples=tuple(extraction.examples[i] for i in train),
-            test_examples=tuple(extraction.examples[i] for i in test),
-        )
-
-
-def _features_digest(extraction: Extraction, examples: Sequence[Example]) -> str:
-    return digest_settings([extraction.space, *(example.digest for example in examples)])
-
-
-def _labels(examples: Sequence[Example], classes: Sequence[str], recipe: Recipe) -> Labels:
-    position = {name: k for k, name in enumerate(classes)}
-    codes = np.array([position[e.label or ""] for e in examples], np.intp)
-    counts = np.bincount(codes, minlength=len(classes))
-    groups = None
-    if any(e.group is not None for e in examples):
-        # a name of its own for each that has none; "\0" cannot stand in a table's group
-        groups = np.array(
-            [f"\0{i}" if e.group is None else e.group for i, e in enumerate(examples)]
-        )
-    weights = None
-    if recipe.class_weight == "balanced":
-        weights = len(codes) / (len(classes) * counts[codes])
-    return Labels(
-        classes=codes,
-        num_classes=len(classes),
-        groups=groups,
-        weights=weights,
-        seed=recipe.seed,
-    )
-
-
-def _score_test(
-    probabilities: npt.NDArray[np.float64],
-    examples: Sequence[Example],
-    classes: Sequence[str],
-) -> Evaluation | None:
-    if not examples:
-        return None
-    position = {name: k for k, name in enumerate(classes)}
-    return evaluate(
-        probabilities,
-        np.array([position[e.label or ""] for e in examples], np.intp),
-        classes,
-        method=f"test part, {len(examples):,} examples",
-        groups=[e.group for e in examples],
     )

@@ -6,7 +6,7 @@ What it does not know: what the settings do.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,9 @@ import tomli_w
 
 from topwork.errors import SettingError
 from topwork.heads.settings import HeadSettings, parse_head
+from topwork.time_limit import parse_seconds
+from topwork.training.settings import Training
+from topwork.training.ways import Way, parse_way
 
 ClassWeight = Literal["none", "balanced"]
 
@@ -30,14 +33,21 @@ class Recipe:
         backbone: what to transfer from, with its options (`name?size=160&resize=squash`); None:
             the one that comes with Topwork for this kind of input.
         pools: how a block's output becomes numbers; None: chosen by the number of examples.
+        train: what is trained: `head`; `last:K`, the last K blocks too; `all`; `scratch`, all of
+            it from random weights, as a control; `auto`: the head, and as many blocks as
+            cross-validation shows to pay.
+        fresh: begin the last K blocks with random weights.
+        time_limit: for what goes beyond the head: `90s`, `10m`, `1h30m`; None: 15 minutes for
+            `auto` and 10 for `scratch`, else as long as it takes.
         head: `kernel`, `linear`, `nearest`, or `mlp:256,128`: hidden layers of so many units.
-        dropout: of an `mlp`'s layers while it is trained; None: 0.2.
-        label_smoothing: of its targets; None: 0.1.
+        dropout: of a head's layers while it is trained step by step; None: 0.2.
+        label_smoothing: of the targets then; None: 0.1.
         class_weight: `none`, or `balanced`: each class weighs the same, however many it has.
         num_folds: of the cross-validation, 2 or more.
         num_repeats: of the same; None: more where there are fewer examples.
         seed: of folds and samples, 0 or more.
         strict: stop at the first example that cannot be read, instead of passing over it.
+        training: how blocks are trained: the `[training]` table.
     """
 
     data: str | None = None
@@ -46,6 +56,9 @@ class Recipe:
     group_column: str | None = None
     backbone: str | None = None
     pools: tuple[str, ...] | None = None
+    train: str = "auto"
+    fresh: bool = False
+    time_limit: str | None = None
     head: str = "kernel"
     dropout: float | None = None
     label_smoothing: float | None = None
@@ -54,9 +67,14 @@ class Recipe:
     num_repeats: int | None = None
     seed: int = 0
     strict: bool = False
+    training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
-        self.head_settings()  # raises where it is not accepted
+        self.head_settings()  # these three raise where a word is not accepted
+        way = self.way()
+        self.limit_seconds()
+        if self.fresh and way.kind != "last":
+            _refuse("fresh", self.fresh, "true with train = 'last:K' alone")
         if self.class_weight not in ("none", "balanced"):
             _refuse("class_weight", self.class_weight, "'none' or 'balanced'")
         if not _whole(self.num_folds) or self.num_folds < 2:
@@ -70,12 +88,23 @@ class Recipe:
                 _refuse(name, getattr(self, name), "text")
         if not isinstance(self.backbone, str | None):
             _refuse("backbone", self.backbone, "the name of a backbone")
-        if not isinstance(self.strict, bool):
-            _refuse("strict", self.strict, "true or false")
+        for name in ("strict", "fresh"):
+            if not isinstance(getattr(self, name), bool):
+                _refuse(name, getattr(self, name), "true or false")
+        if not isinstance(self.training, Training):
+            _refuse("training", self.training, "a [training] table")
 
     def head_settings(self) -> HeadSettings:
         """Return what head is wanted."""
         return parse_head(self.head, dropout=self.dropout, label_smoothing=self.label_smoothing)
+
+    def way(self) -> Way:
+        """Return what is trained."""
+        return parse_way(self.train)
+
+    def limit_seconds(self) -> float | None:
+        """Return the time limit, where one was given."""
+        return None if self.time_limit is None else parse_seconds(self.time_limit)
 
     def changed(self, **settings: Any) -> Recipe:
         """Return one with the settings that are given and not None put in place of its own."""
@@ -83,7 +112,8 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, without what is left to its default of None."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {own.name: getattr(self, own.name) for own in fields(self)}
+        values["training"] = self.training.to_dict(given_only=True) or None
         if self.pools is not None:
             values["pools"] = list(self.pools)
         return {name: value for name, value in values.items() if value is not None}
@@ -95,7 +125,7 @@ class Recipe:
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Recipe:
         """Undo `to_dict`. Raises SettingError on a name or value that is not accepted."""
-        known = [field.name for field in fields(Recipe)]
+        known = [own.name for own in fields(Recipe)]
         unknown = [name for name in data if name not in known]
         if unknown:
             raise SettingError(
@@ -108,6 +138,10 @@ class Recipe:
             if not isinstance(pools, list) or not all(isinstance(pool, str) for pool in pools):
                 _refuse("pools", pools, "a list of names")
             values["pools"] = tuple(pools)
+        if "training" in values:
+            if not isinstance(values["training"], dict):
+                _refuse("training", values["training"], "a [training] table")
+            values["training"] = Training.from_dict(values["training"])
         return Recipe(**values)
 
     @staticmethod

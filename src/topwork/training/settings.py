@@ -85,12 +85,17 @@ class Training:
         """Return one with the settings that are given and not None put in place of its own."""
         return replace(self, **{k: v for k, v in settings.items() if v is not None})
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data, without what is left to its default of None."""
+    def to_dict(self, *, given_only: bool = False) -> dict[str, Any]:
+        """Return plain data, without what is None; `given_only`: without any default."""
+        usual = Training() if given_only else None
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         plain = {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
         plain["learning_rates"] = dict(self.learning_rates)
-        return {name: value for name, value in plain.items() if value is not None}
+        return {
+            name: value
+            for name, value in plain.items()
+            if value is not None and not (usual and values[name] == getattr(usual, name))
+        }
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Training:
