@@ -25,6 +25,8 @@ ROOMS = (
     ("recipe",),
     ("outcomes",),
     ("model", "archive", "timeline"),  # a model saves itself, is loaded, and listens
+    ("frozen",),
+    ("tuned",),
     ("pipeline", "pretraining"),
     ("estimator", "embedding", "demo_data", "demo", "cache", "console", "output"),
     ("shell", "options", "pretrain_command"),
