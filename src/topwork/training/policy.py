@@ -17,7 +17,9 @@ DEPTH = 0.4
 1,000, errors after 5 epochs: the last 2 blocks 3.2%, 7 0.4%."""
 
 EXAMPLES_SEEN, MIN_EPOCHS, MAX_EPOCHS = 5_000, 4, 25
-"""All epochs together show so many examples, within these bounds."""
+SEEN_TRANSFORMER, MIN_TRANSFORMER, MAX_TRANSFORMER = 2_500, 3, 10
+"""All epochs together show so many examples, within these bounds. Transformers are fine-tuned for
+2 to 4 epochs (Devlin et al. 2019, section A.3), of few examples longer (Mosbach et al. 2021)."""
 
 MAX_BATCH, MIN_BATCH, MIN_STEPS = 32, 8, 6
 """Of few examples a smaller batch, so that an epoch has some steps."""
@@ -48,14 +50,16 @@ def tuning_settings(
     and a network that is judged with other statistics than it was trained with is what ruins
     fine-tuning in other tools.
     """
-    rate = LR_TRANSFORMER if is_transformer(network) else LR_NETWORK
+    rate, seen, fewest, most = LR_NETWORK, EXAMPLES_SEEN, MIN_EPOCHS, MAX_EPOCHS
+    if is_transformer(network):
+        rate, seen = LR_TRANSFORMER, SEEN_TRANSFORMER
+        fewest, most = MIN_TRANSFORMER, MAX_TRANSFORMER
     if given.optimiser == "sgd":
         rate *= SGD_FACTOR
     augment = DEFAULT_AUGMENT[modality] if given.augment is None else given.augment
     batch = given.batch_size or batch_size(num_examples)
-    epochs = math.ceil(EXAMPLES_SEEN / num_examples)
     filled = {
-        "epochs": min(MAX_EPOCHS, max(MIN_EPOCHS, epochs)),
+        "epochs": min(most, max(fewest, math.ceil(seen / num_examples))),
         "batch_size": batch,
         "lr": rate,
         "weight_decay": WEIGHT_DECAY,
