@@ -21,7 +21,7 @@ from topwork.executors.pooled import pooled_module
 from topwork.heads.dense import DenseHead
 from topwork.heads.dense_torch import from_torch, to_torch
 from topwork.heads.kernel import Floats, Standardiser, Transform
-from topwork.training.resume import INNER, resume
+from topwork.training.resume import INNER, learned, resume
 
 if TYPE_CHECKING:
     import torch
@@ -78,8 +78,8 @@ class Cut:
         after = network if block is None else resume(network, spec, block, name=name)
         if fresh is not None and block is not None:
             other = fresh.build().module.state_dict()
-            own = after.module.state_dict()
-            after.module.load_state_dict({key: other[key.removeprefix(INNER)] for key in own})
+            own = {key: other[key.removeprefix(INNER)] for key in learned(after.module)}
+            after.module.load_state_dict(own, strict=False)
         return Cut(
             backbone=backbone,
             network=network,
@@ -134,9 +134,12 @@ class Cut:
     def state(self, trained: torch.nn.Module) -> dict[str, torch.Tensor]:
         """Return all tensors of the network, those that were trained in place of its own."""
         state = dict(self.network.module.state_dict())
+        own = set(state)
+        if self.block is not None:
+            own = {name.removeprefix(INNER) for name in learned(self.after.module)}
         for name, tensor in trained.state_dict().items():
             whole = self.whole_name(name)
-            if whole in state:
+            if whole in own:
                 state[whole] = tensor.detach().cpu()
         return state
 

@@ -10,8 +10,8 @@ What it does not know: where the saved outputs come from, and what is trained.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from topwork.backbones.base import Network
 from topwork.errors import BackboneError
 from topwork.examples.windows import Input
 from topwork.executors.block_shapes import blank_window, listening
+from topwork.training.groups import freeze_batch_norm
+from topwork.training.seen import Seen, Shapes, make_batch
 
 if TYPE_CHECKING:
     import torch
@@ -27,28 +29,26 @@ if TYPE_CHECKING:
 INNER = "inner."
 """Where the names of the network's own modules begin, in the module of a resumed network."""
 
-TOLERANCE = 1e-3
+TOLERANCE = 1e-4
 """Between the network run whole and from the cut on, as a share of the greatest output."""
-
-Shape = tuple[int, ...]
 
 
 def resume(network: Network, spec: Input, block: str, *, name: str) -> Network:
     """Return what comes after `block`: its module takes that block's output, float32 [N, ...].
 
-    Its tensors are copies; those of the frozen part are left out. Its blocks are named as they lie
-    in the module, with `INNER` in front.
+    Its tensors are copies; those of the frozen part are left out, or do not learn (`learned`). Its
+    blocks are named as they lie in the module, with `INNER` in front.
 
     Raises:
-        BackboneError: something else than the block's output crosses the cut.
+        BackboneError: something else than the block's output crosses the cut, or no weight after
+            it is not used before it too.
     """
-    seen = _Seen.of(network, spec)
-    inner = {b for b in network.blocks if seen.is_over(b, block)}
-    for stubbed in (seen.outermost(block), sorted(inner)):
-        resumed = _resumed(
-            network, block, {module: seen.shapes[module] for module in stubbed}, seen
-        )
+    seen = Seen.of(network, spec)
+    over = [b for b in network.blocks if seen.is_over(b, block)]
+    for stubbed in (seen.outermost(block), over):
+        resumed = _resumed(network, block, {part: seen.shapes[part] for part in stubbed}, seen)
         if _agree(network, resumed, spec, block):
+            _settle(network, resumed, spec, block, seen, name)
             return resumed
     raise BackboneError(
         f"The backbone {name!r} cannot be cut after {block!r}: what comes after takes more than "
@@ -56,106 +56,86 @@ def resume(network: Network, spec: Input, block: str, *, name: str) -> Network:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Seen:
-    """What one run of the network on an empty window showed.
-
-    Attributes:
-        input: the shape [1, ...] that went in, and its type.
-        ends: when each module was over for the last time, as a running number.
-        shapes: [1, ...] of all that a module gave; only of those that give one tensor.
-    """
-
-    input: Shape
-    dtype: torch.dtype
-    ends: Mapping[str, int]
-    shapes: Mapping[str, list[Shape]]
-
-    @staticmethod
-    def of(network: Network, spec: Input) -> _Seen:
-        import torch
-
-        ends: dict[str, int] = {}
-        shapes: dict[str, list[Shape]] = {}
-        others: set[str] = set()
-
-        def hook(name: str) -> Callable[[Any, Any, Any], None]:
-            def note(_module: Any, _inputs: Any, output: Any) -> None:
-                ends.pop(name, None)
-                ends[name] = max(ends.values(), default=0) + 1
-                if isinstance(output, torch.Tensor):
-                    shapes.setdefault(name, []).append(tuple(output.shape))
-                else:
-                    others.add(name)
-
-            return note
-
-        named = [(name, part) for name, part in network.module.named_modules() if name]
-        handles = [part.register_forward_hook(hook(name)) for name, part in named]
-        batch = _batch(spec, [blank_window(spec)])
-        try:
-            with torch.inference_mode():
-                network.module(batch)
-        finally:
-            for handle in handles:
-                handle.remove()
-        tensors = {name: found for name, found in shapes.items() if name not in others}
-        return _Seen(input=tuple(batch.shape), dtype=batch.dtype, ends=ends, shapes=tensors)
-
-    def is_over(self, module: str, block: str) -> bool:
-        """Whether the module is over when the block is, and gives one tensor."""
-        return module in self.shapes and self.ends[module] <= self.ends[block]
-
-    def outermost(self, block: str) -> list[str]:
-        """Return the modules that are over when the block is, without what lies within them."""
-        over = {name for name in self.ends if self.is_over(name, block)}
-
-        def covered(name: str) -> bool:
-            return any(name[:i] in over for i, letter in enumerate(name) if letter == ".")
-
-        return sorted(name for name in over if not covered(name))
+def learned(resumed: torch.nn.Module) -> frozenset[str]:
+    """Return the names of a resumed network's tensors that belong to what comes after the cut."""
+    names: frozenset[str] = resumed.after_cut  # type: ignore[assignment]
+    return names
 
 
-@dataclass
-class _Saved:
-    """Hands what was saved to the stubs, for one pass."""
+class _Crossing:
+    """What crosses the cut in one pass; all stubs of a network look at the same."""
 
-    output: Any = field(default=None)
+    def __init__(self, block: Shapes) -> None:
+        self.activations: Any = None
+        self.calls: dict[str, int] = {}
+        self._block = block
+
+    def begin(self, activations: torch.Tensor) -> None:
+        self.activations, self.calls = activations, {}
+
+    def end(self) -> None:
+        self.activations = None
+
+    def zeros(self, shapes: Shapes, dtype: torch.dtype | None = None) -> torch.Tensor:
+        """Return zeros of the shape that goes with this pass's batch and length."""
+        given = self.activations
+        shape = shapes.at(self._block.share(tuple(given.shape)))
+        zero: torch.Tensor = given.new_zeros(1, dtype=dtype or given.dtype)
+        return zero.expand(shape[0] * len(given), *shape[1:])
+
+
+class _Stub:
+    """Put before a module's own class: it keeps its plain attributes, and computes nothing."""
+
+    topwork_crossing: _Crossing
+    topwork_name: str
+    topwork_shapes: Sequence[Shapes] | None
+
+    def forward(self, *_args: Any, **_named: Any) -> Any:
+        crossing, shapes = self.topwork_crossing, self.topwork_shapes
+        if shapes is None:
+            return crossing.activations
+        call = crossing.calls.get(self.topwork_name, 0)
+        crossing.calls[self.topwork_name] = call + 1
+        return crossing.zeros(shapes[call % len(shapes)])
+
+
+def _stub(part: Any, crossing: _Crossing, name: str, shapes: Sequence[Shapes] | None) -> Any:
+    """Return the module without its tensors and parts; the glue may ask it for its sizes."""
+    stub = copy.copy(part)
+    stub._parameters, stub._buffers, stub._modules = {}, {}, {}
+    stub.__class__ = type("Stub", (_Stub, type(part)), {})
+    stub.topwork_crossing, stub.topwork_name, stub.topwork_shapes = crossing, name, shapes
+    return stub
 
 
 def _resumed(
-    network: Network, block: str, stubs: Mapping[str, Sequence[Shape]], seen: _Seen
+    network: Network, block: str, stubs: Mapping[str, Sequence[Shapes]], seen: Seen
 ) -> Network:
     import torch
-
-    class Stub(torch.nn.Module):
-        def __init__(self, saved: _Saved, shapes: Sequence[Shape] | None) -> None:
-            super().__init__()
-            self._saved, self._shapes, self._calls = saved, shapes, 0
-
-        def forward(self, *_args: Any, **_named: Any) -> Any:
-            output = self._saved.output
-            if self._shapes is None:
-                return output
-            shape = self._shapes[self._calls % len(self._shapes)]
-            self._calls += 1
-            return output.new_zeros(1).expand(shape[0] * len(output), *shape[1:])
 
     class Resumed(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self._saved = _Saved()
+            self.after_cut: frozenset[str] = frozenset()
+            self._crossing = _Crossing(seen.shapes[block][-1])
             self.inner = copy.deepcopy(network.module)
             for name, shapes in stubs.items():
-                self.inner.set_submodule(name, Stub(self._saved, None if name == block else shapes))
+                above, _, own = name.rpartition(".")
+                stub = _stub(
+                    self.inner.get_submodule(name),
+                    self._crossing,
+                    name,
+                    None if name == block else shapes,
+                )
+                setattr(self.inner.get_submodule(above), own, stub)
 
         def forward(self, activations: torch.Tensor) -> Any:
-            self._saved.output = activations
-            nothing = activations.new_zeros(1, dtype=seen.dtype)
+            self._crossing.begin(activations)
             try:
-                return self.inner(nothing.expand(len(activations), *seen.input[1:]))
+                return self.inner(self._crossing.zeros(seen.input, seen.dtype))
             finally:
-                self._saved.output = None
+                self._crossing.end()
 
     after = network.blocks[list(network.blocks).index(block) + 1 :]
     return replace(
@@ -167,35 +147,41 @@ def _resumed(
 
 
 def _agree(network: Network, resumed: Network, spec: Input, block: str) -> bool:
-    """Whether the last block gives the same, on windows of two lengths where they may vary."""
+    """Whether the last block gives the same, on windows of three lengths where they may vary."""
     import torch
 
     last = network.blocks[-1]
     for windows in _trials(network, spec):
-        outputs: dict[str, torch.Tensor] = {}
-        batch = _batch(spec, windows)
-
-        def hear(name: str, output: torch.Tensor, outputs: Any = outputs) -> None:
-            outputs[name] = output.float().clone()
-
         with torch.inference_mode():
-            with listening(replace(network, blocks=(block, last)), hear):
-                network.module(batch)
+            given, whole = _heard(network, make_batch(spec, windows), (block, last))
             try:
-                with listening(replace(resumed, blocks=resumed.blocks[-1:]), hear):
-                    resumed.module(outputs[block])
-            except (RuntimeError, ValueError, TypeError, AttributeError, IndexError):
+                (own,) = _heard(resumed, given, resumed.blocks[-1:])
+            except (
+                *(RuntimeError, ValueError, TypeError, AttributeError),
+                *(IndexError, KeyError, AssertionError),
+            ):
                 return False
-        whole, own = outputs[last], outputs.get(INNER + last)
-        if own is None or own.shape != whole.shape:
+        if own.shape != whole.shape:
             return False
         if not bool((own - whole).abs().max() <= TOLERANCE * whole.abs().max()):
             return False
     return True
 
 
+def _heard(network: Network, batch: torch.Tensor, blocks: Sequence[str]) -> list[torch.Tensor]:
+    """Return what these blocks give. Raises KeyError where one does not run."""
+    found: dict[str, torch.Tensor] = {}
+
+    def hear(name: str, output: torch.Tensor) -> None:
+        found[name] = output.float().clone()
+
+    with listening(replace(network, blocks=blocks), hear):
+        network.module(batch)
+    return [found[name] for name in blocks]
+
+
 def _trials(network: Network, spec: Input) -> list[list[Any]]:
-    """Two windows of the usual length, with something in them, and two of one and a half times."""
+    """Two windows of the usual length, with something in them; where it may vary, two of others."""
     rng = np.random.default_rng(0)
     blank = blank_window(spec)
 
@@ -208,15 +194,62 @@ def _trials(network: Network, spec: Input) -> list[list[Any]]:
 
     trials = [[filled(blank), filled(blank)]]
     if network.any_length:
-        longer = np.concatenate([blank, blank[: len(blank) // 2 + 1]])
-        trials.append([filled(longer), filled(longer)])
+        for part in (2, 4):  # half as long again, which was seen; a quarter, which was not
+            longer = np.concatenate([blank, blank[: len(blank) // part + 1]])
+            trials.append([filled(longer), filled(longer)])
     return trials
 
 
-def _batch(spec: Input, windows: Sequence[Any]) -> torch.Tensor:
+def _settle(
+    network: Network, resumed: Network, spec: Input, block: str, seen: Seen, name: str
+) -> None:
+    """Note which tensors belong to what comes after, and let no other learn.
+
+    Others are there where the module that holds the cut has tensors of its own (a class token),
+    or where a table is looked up before the cut and after it.
+    """
     import torch
 
-    batch = torch.from_numpy(np.stack(windows))
-    if spec.modality != "image":
-        return batch
-    return (batch.float() / 128 - 1).permute(0, 3, 1, 2)
+    with torch.enable_grad():
+        windows = _trials(network, spec)[0][:1]
+        given, _ = _heard(network, make_batch(spec, windows), (block, network.blocks[-1]))
+        before = {f"{INNER}{one}" for one in _reached(network.module, given)}
+        (last,) = _heard(resumed, given.detach(), resumed.blocks[-1:])
+        after = _reached(resumed.module, last)
+    if after and not after - before:
+        raise BackboneError(
+            f"The backbone {name!r} cannot be cut after {block!r}: the weights after it are used "
+            "before it too, and what is before it is frozen. Train the head alone, or all of it: "
+            "--train all."
+        )
+    own = set(after - before)
+    for path, part in resumed.module.named_modules():
+        if seen.begins_after(path.removeprefix(INNER), block):
+            own.update(f"{path}.{one}" for one, _ in part.named_buffers(recurse=False))
+        elif path.startswith(INNER) and not any(part.children()):
+            freeze_batch_norm(part)  # of zeros it would learn statistics of nothing
+    for path, parameter in resumed.module.named_parameters():
+        parameter.requires_grad_(path in own)
+    kept = resumed.module.state_dict()
+    resumed.module.after_cut = frozenset(own & kept.keys())  # type: ignore[assignment]
+
+
+def _reached(module: torch.nn.Module, output: torch.Tensor) -> set[str]:
+    """Return the names of the parameters that the output was computed from, all names of each."""
+    reached = {id(tensor) for tensor in _leaves(output)}
+    named = module.named_parameters(remove_duplicate=False)
+    return {name for name, parameter in named if id(parameter) in reached}
+
+
+def _leaves(output: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield the leaves of autograd's graph."""
+    waiting: list[Any] = [output.grad_fn]
+    visited = set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in visited:
+            continue
+        visited.add(node)
+        if hasattr(node, "variable"):
+            yield node.variable
+        waiting.extend(following for following, _ in node.next_functions)
