@@ -1,9 +1,15 @@
-"""How much of a GPU's bare forward pass is left when images are decoded, pooled and stored too.
+"""How much of a GPU's bare speed is left when images are extracted, and when a network is trained.
 
 Extraction with ViT-S is `extract` into an empty store. Beside it, in every round: the bare bf16
 forward pass of the same batches (pixels on the device already, no pools, nothing read back); the
 executor fed with decoded images; decoding alone. Where extraction is below the bound, the slowest
 of these says what holds it back.
+
+Training is an epoch of `all` as `train` runs it: its own batch size, AdamW, gradients clipped,
+bf16, from inputs that were decoded and saved; without augmentation, and as it is set by default
+(images are altered on the CPU). Beside it, in every round, a bare PyTorch loop over the same
+network with an output layer of the same width: the same batch size, AdamW and bf16, batches in the
+GPU's memory already, nothing clipped, counted or looked at until the epoch's end.
 
 Random weights: speed does not depend on them. `--device cpu` only shows that the script runs.
 """
@@ -35,7 +41,7 @@ def main() -> None:
 
         if not torch.cuda.is_available():
             say("no CUDA device here")
-            report("Extraction on a GPU: no CUDA device here", [], as_json=arguments.json)
+            report("No CUDA device here", [], as_json=arguments.json)
             return
     with own_cache():
         bench = Bench(
@@ -47,8 +53,16 @@ def main() -> None:
             rounds.append(bench.round())
             rates = ", ".join(f"{name} {rate:,.0f}" for name, rate in rounds[-1].items())
             say(f"round {number + 1}, images/s: {rates}")
-    title = f"Extraction of {len(bench.examples)} images on {bench.executor.device}"
-    report(title, figures(rounds), as_json=arguments.json)
+        training = Training(bench)
+        training.round()  # warms up
+        trained = []
+        for number in range(arguments.rounds):
+            trained.append(training.round())
+            rates = ", ".join(f"{name} {rate:,.0f}" for name, rate in trained[-1].items())
+            say(f"training, round {number + 1}, images/s: {rates}")
+    title = f"{len(bench.examples)} images on {bench.executor.device}"
+    both = [*figures(rounds), *training_figures(trained)]
+    report(title, both, as_json=arguments.json)
 
 
 def figures(rounds: Sequence[dict[str, float]]) -> list[Figure]:
@@ -71,6 +85,22 @@ def figures(rounds: Sequence[dict[str, float]]) -> list[Figure]:
     ]
 
 
+def training_figures(rounds: Sequence[dict[str, float]]) -> list[Figure]:
+    """The same of training."""
+    ratio = statistics.median(rates["all"] / rates["bare loop"] for rates in rounds)
+    return [
+        Figure(name="training all over the bare loop", measured=ratio, bound=0.9),
+        *(
+            Figure(
+                name=f"trained images/s: {name}",
+                measured=statistics.median(rates[name] for rates in rounds),
+                form=",.0f",
+            )
+            for name in rounds[0]
+        ),
+    ]
+
+
 class Bench:
     """Everything that is built once."""
 
@@ -88,7 +118,7 @@ class Bench:
         self.executor = TorchExecutor(self.backbone, pools=self.pools, device=device)
         self.network = self.backbone.build().module.to(device)
         self.pixels = self.decode()
-        self.batches = self._batches(BATCH[device.split(":")[0]])
+        self.batches = self.batches_of(BATCH[device.split(":")[0]])
 
     def round(self) -> dict[str, float]:
         """Return images/s of everything."""
@@ -133,7 +163,8 @@ class Bench:
                 store=FeatureStore(Path(folder)),
             )
 
-    def _batches(self, size: int) -> list[Any]:
+    def batches_of(self, size: int) -> list[Any]:
+        """Return all images as a network takes them, on the device."""
         import numpy as np
         import torch
 
@@ -150,6 +181,92 @@ class Bench:
         started = time.perf_counter()
         call()
         return len(self.examples) / (time.perf_counter() - started)
+
+
+class Training:
+    """The same network, trained whole in two ways."""
+
+    EPOCHS = 2  # the second is timed
+
+    def __init__(self, bench: Bench) -> None:
+        import numpy as np
+
+        from topwork.examples.example import sort_labels
+        from topwork.features.activations import save_activations
+        from topwork.heads.search import Labels
+        from topwork.training.network import Cut
+
+        self.bench = bench
+        self.saved = save_activations(bench.examples, bench.backbone, None)
+        classes = sort_labels({example.label for example in self.saved.examples})
+        codes = np.array([classes.index(e.label) for e in self.saved.examples], np.intp)
+        self.labels = Labels(classes=codes, num_classes=len(classes))
+        self.cut = Cut.of(bench.backbone, None)
+        self.plain, self.usual = self._settings(augment=()), self._settings(augment=None)
+
+    def round(self) -> dict[str, float]:
+        """Return images/s of each."""
+        return {
+            "bare loop": self.bare(),
+            "all": self.tune(self.plain),
+            "all, augmented": self.tune(self.usual),
+        }
+
+    def tune(self, settings: Any) -> float:
+        """Train through Topwork."""
+        import numpy as np
+
+        from topwork.training.finetune import Job, tune
+
+        job = Job(
+            cut=self.cut,
+            saved=self.saved,
+            labels=self.labels,
+            settings=settings,
+            head_first=False,  # which would take a pass of its own, and change no epoch's time
+            device=self.bench.device,
+        )
+        epoch = tune(job, np.arange(len(self.labels.classes))).history[-1]
+        return epoch.examples / epoch.seconds
+
+    def bare(self) -> float:
+        """Train as a person would write it."""
+        import copy
+
+        import torch
+
+        bench, kind = self.bench, self.bench.device.split(":")[0]
+        network = copy.deepcopy(bench.backbone.build().module).to(bench.device)
+        size = self.plain.batch_size
+        batches = bench.batches_of(size)
+        with torch.no_grad():
+            width = network(batches[0][:2]).flatten(1).shape[1]
+        model = torch.nn.Sequential(
+            network, torch.nn.Flatten(), torch.nn.Linear(width, self.labels.num_classes)
+        )
+        model.to(bench.device, memory_format=torch.channels_last).train()
+        optimiser = torch.optim.AdamW(model.parameters(), lr=self.plain.lr)
+        targets = torch.from_numpy(self.labels.classes).to(bench.device).split(size)
+        seconds = 0.0
+        for _ in range(self.EPOCHS):
+            started = time.perf_counter()
+            for batch, truth in zip(batches, targets, strict=True):
+                optimiser.zero_grad()
+                with torch.autocast(kind, dtype=torch.bfloat16):
+                    logits = model(batch)
+                torch.nn.functional.cross_entropy(logits.float(), truth).backward()
+                optimiser.step()
+            if kind == "cuda":
+                torch.cuda.synchronize()
+            seconds = time.perf_counter() - started
+        return len(bench.pixels) / seconds
+
+    def _settings(self, *, augment: tuple[str, ...] | None) -> Any:
+        from topwork.training.policy import tuning_settings
+        from topwork.training.settings import Training as Settings
+
+        given = Settings(epochs=self.EPOCHS, augment=augment, precision="bf16")
+        return tuning_settings(len(self.saved.examples), "image", self.cut.network, given)
 
 
 if __name__ == "__main__":
