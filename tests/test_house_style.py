@@ -26,10 +26,11 @@ ROOMS = (
     ("outcomes",),
     ("model", "archive", "timeline"),  # a model saves itself, is loaded, and listens
     ("frozen",),
+    ("jobs",),
     ("tuned",),
     ("pipeline", "pretraining"),
-    ("estimator", "embedding", "demo_data", "demo", "cache", "console", "output"),
-    ("shell", "options", "pretrain_command"),
+    ("estimator", "embedding", "demo_data", "demo", "cache", "account", "console", "output"),
+    ("shell", "options", "pretrain_command", "train_command"),
     ("cli",),
 )
 ORDER = {name: place for place, room in enumerate(ROOMS) for name in room}

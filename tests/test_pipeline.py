@@ -354,8 +354,10 @@ def test_nothing_to_learn_from(tiny_backbone: Backbone, tmp_path: Path) -> None:
         train(images, labels, groups=["a", "b"], backbone=tiny_backbone)
     with pytest.raises(SourceError, match="There is no folder or file"):
         train(tmp_path / "nowhere", backbone=tiny_backbone)
-    with pytest.raises(SettingError, match=r"train\(\) got epochs; accepted beside its arguments"):
-        train(images, labels, backbone=tiny_backbone, epochs=3)
+    with pytest.raises(
+        SettingError, match=r"train\(\) got eras; accepted beside its arguments.*lr"
+    ):
+        train(images, labels, backbone=tiny_backbone, eras=3)
     with pytest.raises(SettingError, match="num_folds is 1"):
         train(images, labels, backbone=tiny_backbone, num_folds=1)
     with pytest.raises(SettingError, match="The device is 'abacus'"):

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from topwork.errors import ExampleError, SettingError
-from topwork.options import AsJson, Device, Quiet, Strict
+from topwork.options import AsJson, Device, InputColumn, LabelColumn, Quiet, Strict
 from topwork.pretrain_command import pretrain
 from topwork.shell import Commands, use_utf8
+from topwork.train_command import train
 
 if TYPE_CHECKING:
     from topwork.examples.example import Example, Modality
@@ -33,67 +34,10 @@ app = typer.Typer(
 cache_app = typer.Typer(help="See and clean what was computed once and kept.")
 app.add_typer(cache_app, name="cache")
 
-InputColumn = Annotated[str | None, typer.Option(help="A table's column of files or texts.")]
-LabelColumn = Annotated[str | None, typer.Option(help="A table's column of labels.")]
 ModelFolder = Annotated[Path, typer.Argument(help="A folder that `topwork train` wrote.")]
 
 
-@app.command()
-def train(
-    data: Annotated[
-        Path | None, typer.Argument(help="A folder per class, or a .csv/.jsonl/.parquet table.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="The folder to save the model in.")] = None,
-    backbone: Annotated[
-        str | None, typer.Option(help="What to transfer from; see `topwork backbones`.")
-    ] = None,
-    head: Annotated[
-        str | None, typer.Option(help="kernel, linear, nearest, or mlp:256,128 (hidden layers).")
-    ] = None,
-    input_column: InputColumn = None,
-    label_column: LabelColumn = None,
-    group_column: Annotated[
-        str | None, typer.Option(help="A table's column of groups that are never split.")
-    ] = None,
-    recipe: Annotated[
-        Path | None, typer.Option(help="A recipe.toml: every run writes one into its model.")
-    ] = None,
-    device: Device = "auto",
-    strict: Strict = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the model in OUT.")
-    ] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-) -> None:
-    """Train a model on labelled images, sounds or texts, and say how good it is."""
-    from topwork import console, pipeline
-
-    with console.progress_bars(quiet=quiet or as_json) as on_progress:
-        model = pipeline.train(
-            data,
-            backbone=backbone,
-            out=out,
-            overwrite=overwrite,
-            device=device,
-            recipe=recipe,
-            on_progress=on_progress,
-            head=head,
-            input_column=input_column,
-            label_column=label_column,
-            group_column=group_column,
-            strict=strict or None,
-        )
-    if as_json:
-        from topwork.archive import summary
-
-        _print_json({"model": None if out is None else str(out), **summary(model)})
-        return
-    console.show_training(model, None if out is None else str(out))
-    if not quiet:
-        console.show_skipped(model.data)
-
-
+app.command()(train)
 app.command()(pretrain)
 
 

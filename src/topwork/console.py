@@ -24,6 +24,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from topwork.account import show_account
 from topwork.backbones.listed import Row
 from topwork.evaluation.intervals import Estimate
 from topwork.evaluation.metrics import Evaluation
@@ -41,6 +42,8 @@ STAGES = {
     "decode": "Decoding",
     "train": "Training",
     "features": "Features",
+    "views": "Views",
+    "try": "Trying",
     "cross-validate": "Cross-validation",
     "predict": "Predicting",
     "write": "Writing",
@@ -75,11 +78,17 @@ def progress_bars(*, quiet: bool) -> Iterator[OnProgress]:
 
     def show(stage: str, done: int, total: int) -> None:
         if stage not in tasks:
-            tasks[stage] = bars.add_task(STAGES.get(stage, stage), total=total)
+            tasks[stage] = bars.add_task(stage_name(stage), total=total)
         bars.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
 
     with bars:
         yield show
+
+
+def stage_name(stage: str) -> str:
+    """Return what a stage is called: `train last:7` is `Training last:7`."""
+    kind, _, what = stage.partition(" ")
+    return " ".join([STAGES[kind], what]).strip() if kind in STAGES else stage
 
 
 def say(text: str, *, style: str | None = None) -> None:
@@ -109,19 +118,7 @@ def show_training(model: Model, out: str | None) -> None:
         columns[f"{model.test.method}"] = model.test
     if columns:
         console.print(_scores(columns))
-    head = model.head
-    kept = dict.fromkeys(segment.pool for segment in head.segments)
-    width = sum(segment.size for segment in head.segments)
-    console.print(
-        f"Features: {', '.join(kept)} of {len(model.blocks)} blocks, {width:,} numbers each.",
-        style="dim",
-    )
-    console.print(
-        f"Head: {head.form}, on {len(head.blocks)} of {len(model.blocks)} blocks "
-        f"({escape(head.blocks[0])} to {escape(head.blocks[-1])}), pools "
-        f"{', '.join(head.pools)}; chosen by cross-validation inside the training data.",
-        style="dim",
-    )
+    show_account(console, model)
     for note in model.notes:
         console.print(f"Note: {escape(note)}")
     if out is not None:

@@ -127,9 +127,8 @@ def run_demo(
         scores: list[Evaluation] = []
         for backbone in (pretrained, f"{pretrained}?pretrained=false"):
             what = "pre-trained" if backbone == pretrained else "random"
-            test = train(
-                folder, backbone=backbone, on_progress=_named(on_progress, size, what)
-            ).test
+            told = _named(on_progress, size, what)
+            test = train(folder, backbone=backbone, train="head", on_progress=told).test
             if test is None:
                 raise SettingError(f"{str(folder)!r} has lost its test part. Remove it.")
             scores.append(test)

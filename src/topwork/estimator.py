@@ -25,7 +25,7 @@ from topwork.recipe import ClassWeight, Recipe
 
 @final
 class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Classifies images, sounds, texts or arrays with a frozen pre-trained network and a new head.
+    """Classifies images, sounds, texts or arrays with a pre-trained network and a new head.
 
     Inputs `X` are lists (or object arrays) of paths, texts, PIL images, `Sound`s, arrays [H, W, 3]
     or encoded bytes; labels `y` are text, whole numbers or truths. Features are kept on disk, so
@@ -34,6 +34,9 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Args:
         backbone: a name, or a `Backbone`; None: the one that comes with Topwork for the kind of
             input that `X` holds.
+        train: `head`: the network stays frozen; `last:K`, `all` or `scratch`: blocks are trained
+            too. Cross-validation is left to scikit-learn, so nothing calibrates those, and `auto`,
+            which chooses by it, is `head`.
         class_weight: `none`, or `balanced`.
         pools: how blocks become numbers; None: by the number of examples.
         seed: of the folds inside.
@@ -48,12 +51,14 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self,
         backbone: str | Backbone | None = None,
         *,
+        train: str = "head",
         class_weight: ClassWeight = "none",
         pools: Sequence[str] | None = None,
         seed: int = 0,
         device: str = "auto",
     ) -> None:
         self.backbone = backbone
+        self.train = train
         self.class_weight = class_weight
         self.pools = pools
         self.seed = seed
@@ -82,6 +87,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         backbone = chosen or get_backbone(default_backbone(found.modality))
         recipe = Recipe(
             backbone=backbone.name,
+            train=self.train,
             pools=None if self.pools is None else tuple(self.pools),
             class_weight=self.class_weight,
             seed=self.seed,

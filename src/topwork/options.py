@@ -14,3 +14,5 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no rema
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, openvino or torch.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first unreadable input.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in OUT.")]
+InputColumn = Annotated[str | None, typer.Option(help="A table's column of files or texts.")]
+LabelColumn = Annotated[str | None, typer.Option(help="A table's column of labels.")]

@@ -21,6 +21,13 @@ from topwork.examples.sources import examples_from, read_examples
 from topwork.frozen import fit_frozen
 from topwork.model import Model, Progress, check_modality, staged
 from topwork.recipe import Recipe
+from topwork.training.settings import Training
+from topwork.training.tried import Choice
+
+NEAREST = (
+    "The head alone: `nearest` compares what the network gives as it is. The other heads can be "
+    "trained with its last blocks."
+)
 
 
 def train(
@@ -34,6 +41,8 @@ def train(
     weights: bool = True,
     device: str = "auto",
     recipe: Recipe | str | Path | None = None,
+    resume: bool = True,
+    log: str | Path | None = None,
     on_progress: Progress | None = None,
     **settings: Any,
 ) -> Model:
@@ -48,17 +57,22 @@ def train(
             comes with Topwork for the kind of input that the data holds.
         out: where to save the model; None keeps it in memory.
         overwrite: put it in place of a model that is there.
-        weights: save the backbone too, so that the folder works anywhere, offline.
+        weights: save the backbone too, so that the folder works anywhere, offline. Without it
+            no block can be trained, and `auto` trains the head alone.
         device: `auto`, `cpu`, `cuda`, `mps`, `openvino` or `torch`.
         recipe: settings to begin with; what else is given here goes before it.
+        resume: where blocks are trained: go on where the same run was stopped before.
+        log: a folder for TensorBoard, of the blocks' training.
         on_progress: called with a stage's name, how much is done, and how much there is.
-        settings: any field of `Recipe`: label_column, group_column, class_weight, seed, ...
+        settings: any field of `Recipe`: train, head, label_column, class_weight, seed, ...; and
+            of `Training`, how blocks are trained: epochs, lr, freeze, augment, ...
 
     Raises:
         DataError: the data cannot be used, or is too little to learn from.
         ModalityError: the backbone takes another kind of input than the data holds.
         BackboneError: the backbone cannot be found or run.
         SettingError: a setting has a value that is not accepted.
+        TrainingError: blocks were to be trained, and not even the first epoch went well.
     """
     if out is not None:
         from topwork.archive import check_place
@@ -66,6 +80,8 @@ def train(
         check_place(Path(out), overwrite=overwrite)  # before the work, not after it
     base = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe) if recipe else Recipe()
     plan = _plan(base, data, labels, groups, backbone, settings)
+    if out is not None and not weights:
+        plan = _for_weights_elsewhere(plan)
     chosen = backbone if isinstance(backbone, Backbone) else None
     if chosen is None and plan.backbone is not None:
         chosen = get_backbone(plan.backbone)
@@ -74,7 +90,15 @@ def train(
     if chosen is None:
         chosen = get_backbone(default_backbone(found.modality))
     plan = plan.changed(backbone=chosen.name)
-    model = train_examples(found, plan, backbone=chosen, device=device, on_progress=on_progress)
+    model = train_examples(
+        found,
+        plan,
+        backbone=chosen,
+        device=device,
+        on_progress=on_progress,
+        resume=resume,
+        log=None if log is None else Path(log),
+    )
     if out is not None:
         model.save(out, overwrite=overwrite, weights=weights)
     return model
@@ -88,6 +112,7 @@ def train_examples(
     device: str = "auto",
     on_progress: Progress | None = None,
     scored: bool = True,
+    resume: bool = True,
     log: Path | None = None,
 ) -> Model:
     """Train on examples that were read already; `scored=False` leaves the cross-validation out.
@@ -106,6 +131,7 @@ def train_examples(
             device=device,
             on_progress=on_progress,
             scored=scored,
+            resume=resume,
             log=log,
         )
     frozen = fit_frozen(
@@ -113,9 +139,11 @@ def train_examples(
     )
     if way.kind == "head" or frozen.crossed is None:
         return frozen.model()
+    if recipe.head == "nearest":
+        return frozen.model(Choice(way="head", reason=NEAREST))
     from topwork.tuned import go_deeper
 
-    return go_deeper(frozen, on_progress=on_progress, log=log)
+    return go_deeper(frozen, on_progress=on_progress, resume=resume, log=log)
 
 
 def _plan(
@@ -127,13 +155,19 @@ def _plan(
     settings: dict[str, Any],
 ) -> Recipe:
     """Return the recipe with what the call says put in place of what it had."""
-    known = set(Recipe.__dataclass_fields__)
-    unknown = sorted(set(settings) - known)
+    known, deeper = Recipe.__dataclass_fields__.keys(), Training.__dataclass_fields__.keys()
+    unknown = sorted(settings.keys() - known - deeper)
     if unknown:
         raise SettingError(
             f"train() got {', '.join(unknown)}; accepted beside its arguments: "
-            f"{', '.join(sorted(known))}."
+            f"{', '.join(sorted(known))}; and of how blocks are trained: "
+            f"{', '.join(sorted(deeper))}."
         )
+    own = {name: settings.pop(name) for name in deeper & settings.keys()}
+    given = {k: tuple(v) if isinstance(v, list) else v for k, v in own.items()}
+    training = settings.get("training") or base.training
+    if given and isinstance(training, Training):
+        settings["training"] = training.changed(**given)
     if data is None and base.data is None:
         raise SettingError("No data was given. Give a folder, a table, or a recipe that names one.")
     named = isinstance(data, str | Path)
@@ -155,6 +189,17 @@ def _plan(
         data=str(data) if named else None,
         backbone=None if name is None else str(name),
     )
+
+
+def _for_weights_elsewhere(plan: Recipe) -> Recipe:
+    """Return the recipe for a model that is saved without its backbone's weights."""
+    way = plan.way()
+    if way.is_tuned:
+        raise SettingError(
+            f"The model is to be saved without weights, with train = '{way}', which changes them: "
+            "they would be nowhere. Save them too (weights=True), or train the head alone."
+        )
+    return plan.changed(train="head")
 
 
 def _read(

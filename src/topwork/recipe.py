@@ -39,7 +39,9 @@ class Recipe:
         fresh: begin the last K blocks with random weights.
         time_limit: for what goes beyond the head: `90s`, `10m`, `1h30m`; None: 15 minutes for
             `auto` and 10 for `scratch`, else as long as it takes.
-        head: `kernel`, `linear`, `nearest`, or `mlp:256,128`: hidden layers of so many units.
+        head: `kernel`, `linear`, `nearest`, or `mlp:256,128`: hidden layers of so many units. A
+            network that is trained too ends in one linear layer where this says `kernel`; its
+            pools, and how often its folds are drawn (once), are its own.
         dropout: of a head's layers while it is trained step by step; None: 0.2.
         label_smoothing: of the targets then; None: 0.1.
         class_weight: `none`, or `balanced`: each class weighs the same, however many it has.
@@ -58,7 +60,7 @@ class Recipe:
     pools: tuple[str, ...] | None = None
     train: str = "auto"
     fresh: bool = False
-    time_limit: str | None = None
+    time_limit: str | float | None = None
     head: str = "kernel"
     dropout: float | None = None
     label_smoothing: float | None = None
@@ -73,8 +75,7 @@ class Recipe:
         self.head_settings()  # these three raise where a word is not accepted
         way = self.way()
         self.limit_seconds()
-        if self.fresh and way.kind != "last":
-            _refuse("fresh", self.fresh, "true with train = 'last:K' alone")
+        self._check_training(way)
         if self.class_weight not in ("none", "balanced"):
             _refuse("class_weight", self.class_weight, "'none' or 'balanced'")
         if not _whole(self.num_folds) or self.num_folds < 2:
@@ -93,6 +94,22 @@ class Recipe:
                 _refuse(name, getattr(self, name), "true or false")
         if not isinstance(self.training, Training):
             _refuse("training", self.training, "a [training] table")
+
+    def _check_training(self, way: Way) -> None:
+        """Refuse what makes no sense where blocks are trained, or where they are not."""
+        if self.fresh and way.kind != "last":
+            _refuse("fresh", self.fresh, f"true with train = 'last:K', and train is '{way}'")
+        if way.is_tuned and self.head == "nearest":
+            raise SettingError(
+                f"head is 'nearest' with train = '{way}'; accepted where blocks are trained: "
+                "linear (which kernel means there, too), or mlp:256,128. Leave the head out, or "
+                "train it alone: --train head --head nearest."
+            )
+        if way.is_tuned and self.pools is not None:
+            raise SettingError(
+                f"pools is {list(self.pools)} with train = '{way}'; accepted where blocks are "
+                "trained: none, for the head then has pools of its own. Leave them out."
+            )
 
     def head_settings(self) -> HeadSettings:
         """Return what head is wanted."""
@@ -128,9 +145,11 @@ class Recipe:
         known = [own.name for own in fields(Recipe)]
         unknown = [name for name in data if name not in known]
         if unknown:
+            lower = [name for name in unknown if name in Training.__dataclass_fields__]
+            place = f"Put {', '.join(lower)} below a line [training]." if lower else ""
             raise SettingError(
                 f"The recipe has {', '.join(map(repr, unknown))}; accepted: {', '.join(known)}. "
-                "Correct the name, or remove the line."
+                f"{place or 'Correct the name, or remove the line.'}"
             )
         values = dict(data)
         if "pools" in values:

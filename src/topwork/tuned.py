@@ -11,31 +11,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from topwork.backbones.base import Backbone
 from topwork.errors import TooFewError
 from topwork.evaluation.crossval import draw_folds
 from topwork.evaluation.metrics import Evaluation, evaluate
-from topwork.examples.example import Example, ExampleSet, Skipped, sort_labels
+from topwork.examples.example import Example, ExampleSet, Skipped
 from topwork.examples.parts import check_readable, divide
 from topwork.executors.choose import open_executor, resolve_device
-from topwork.features.activations import save_activations
 from topwork.features.extract import extract
-from topwork.frozen import Frozen, count, labels_of, score_test
+from topwork.frozen import Frozen, count, score_test
+from topwork.jobs import JobMaker, describe, within
 from topwork.model import Model, Progress, staged
 from topwork.recipe import Recipe
-from topwork.training.budget import seconds_of_epoch
 from topwork.training.finetune import Job, Rows
-from topwork.training.from_scratch import scratch_settings
 from topwork.training.judge import Judged, OnEpoch, finish, judge
-from topwork.training.network import Cut
-from topwork.training.policy import tuning_settings, usual_depth
-from topwork.training.served import random_backbone, tuned_backbone
+from topwork.training.policy import usual_depth
+from topwork.training.served import tuned_backbone
 from topwork.training.strategy import Rival, choose
 from topwork.training.task import Epoch
 from topwork.training.tried import Choice
-from topwork.training.ways import Way, block_before
+from topwork.training.ways import Way, parse_way
 
 SCRATCH_SECONDS = 600.0
 """For training from random weights with all its folds, where the user gives no limit."""
@@ -49,12 +44,18 @@ def fit_tuned(
     device: str,
     on_progress: Progress | None,
     scored: bool,
-    log: Path | None,
+    resume: bool = True,
+    log: Path | None = None,
 ) -> Model:
-    """Train the way that the recipe names, and judge it by cross-validation."""
+    """Train the way that the recipe names, and judge it by cross-validation.
+
+    Args:
+        resume: go on where an earlier run of the same was stopped; without it all is done anew.
+        log: folder for TensorBoard.
+    """
     wanted = divide(found)
     way = recipe.way()
-    maker = _JobMaker(
+    maker = JobMaker(
         recipe=recipe,
         backbone=backbone,
         device=device,
@@ -76,13 +77,13 @@ def fit_tuned(
     if limit is None and way.kind == "scratch":
         limit = SCRATCH_SECONDS
     if limit is not None:
-        job = _within(job, limit / (len(folds) + 1))
+        job = within(job, limit, len(folds) + 1, resume=resume)
         epochs = job.settings.epochs or 1
         notes.append(f"{limit:,.0f} seconds were allowed: {epochs} epochs of each training.")
     judged = None
     done = []
     epochs_seen = _Epochs(on_progress, f"train {way}", job, len(folds) + 1)
-    for fold in judge(job, folds, on_epoch=epochs_seen, log=log):
+    for fold in judge(job, folds, on_epoch=epochs_seen, resume=resume, log=log):
         done.append(fold)
         epochs_seen.begin(len(done))
     if done:
@@ -102,16 +103,19 @@ def fit_tuned(
         skipped=saved.skipped,
         on_progress=on_progress,
         on_epoch=epochs_seen,
+        resume=resume,
         log=log,
     )
 
 
-def go_deeper(frozen: Frozen, *, on_progress: Progress | None, log: Path | None) -> Model:
+def go_deeper(
+    frozen: Frozen, *, on_progress: Progress | None, resume: bool = True, log: Path | None = None
+) -> Model:
     """Return the model of the head, or one of a deeper cut where that is worth it."""
     crossed, recipe = frozen.crossed, frozen.recipe
     if crossed is None:
         return frozen.model()
-    maker = _JobMaker(
+    maker = JobMaker(
         recipe=recipe,
         backbone=frozen.backbone,
         device=frozen.device,
@@ -136,17 +140,15 @@ def go_deeper(frozen: Frozen, *, on_progress: Progress | None, log: Path | None)
         limit_seconds=recipe.limit_seconds(),
         on_trial=lambda _way, done, _total: epochs_seen.begin(done),
         on_epoch=epochs_seen,
+        resume=resume,
+        log=log,
     )
     if decision.job is None or decision.judged is None:
         return frozen.model(decision.choice)
-    way = Way(kind="all")
-    for way in _ways(frozen):
-        if str(way) == decision.choice.way:
-            break
     return _finished(
         decision.job,
         decision.judged,
-        way=way,
+        way=parse_way(decision.choice.way),
         num_folds=len(crossed.folds),
         found=frozen.found,
         recipe=recipe,
@@ -158,6 +160,7 @@ def go_deeper(frozen: Frozen, *, on_progress: Progress | None, log: Path | None)
         skipped=frozen.skipped,
         on_progress=on_progress,
         on_epoch=epochs_seen,
+        resume=resume,
         log=log,
     )
 
@@ -171,77 +174,6 @@ def _ways(frozen: Frozen) -> list[Way]:
     if frozen.recipe.time_limit is not None or resolve_device(frozen.device).startswith("cuda"):
         ways.append(Way(kind="all"))
     return ways
-
-
-class _JobMaker:
-    """Makes the job of a way: saves what comes out at its cut, and fills in the settings."""
-
-    def __init__(
-        self,
-        *,
-        recipe: Recipe,
-        backbone: Backbone,
-        device: str,
-        examples: Sequence[Example],
-        on_progress: Progress | None,
-    ) -> None:
-        self._recipe, self._backbone, self._device = recipe, backbone, device
-        self._examples, self._on_progress = examples, on_progress
-        self.classes = sort_labels({example.label or "" for example in examples})
-
-    def make(self, way: Way) -> Job:
-        """Return the job."""
-        recipe, backbone = self._recipe, self._backbone
-        network = backbone.build()
-        block = block_before(tuple(network.blocks), way, name=backbone.name)
-        count, given = len(self._examples), recipe.training
-        device = training_device(self._device)
-        fresh = None
-        if way.kind == "scratch":
-            backbone = random_backbone(backbone, recipe.seed)
-            settings = scratch_settings(
-                count, backbone.modality, given, network=network, device=device
-            )
-        else:
-            settings = tuning_settings(count, backbone.modality, network, given)
-            if recipe.fresh:
-                fresh = random_backbone(backbone, recipe.seed)
-        saved = save_activations(
-            self._examples,
-            backbone,
-            block,
-            device=self._device,
-            augment=() if block is None else settings.augment or (),
-            num_views=1 if block is None else settings.num_views or 1,
-            strict=recipe.strict,
-            on_progress=staged(self._on_progress, "views"),
-        )
-        head = recipe.head_settings()
-        return Job(
-            cut=Cut.of(backbone, block, fresh=fresh),
-            saved=saved,
-            labels=labels_of(saved.examples, self.classes, recipe),
-            settings=settings,
-            units=head.units,
-            dropout=head.dropout,
-            label_smoothing=head.label_smoothing,
-            head_first=way.kind != "scratch",
-            device=device,
-        )
-
-
-def training_device(device: str) -> str:
-    """Return where to train: OpenVINO only runs networks."""
-    kind = resolve_device(device)
-    return "cpu" if kind in ("openvino", "torch") else kind
-
-
-def _within(job: Job, seconds: float) -> Job:
-    """Return the job with no more epochs than go into the time."""
-    rows = np.arange(len(job.labels.classes))
-    fitting = int(0.9 * seconds / seconds_of_epoch(job, rows))
-    epochs = max(1, min(job.settings.epochs or 1, fitting))
-    return replace(job, settings=job.settings.changed(epochs=epochs))
 
 
 def _finished(
@@ -260,10 +192,11 @@ def _finished(
     skipped: Sequence[Skipped],
     on_progress: Progress | None,
     on_epoch: OnEpoch,
+    resume: bool,
     log: Path | None,
 ) -> Model:
     """Train on all examples, and make the model that serves what came of it."""
-    tuned, share, head = finish(job, judged, on_epoch=on_epoch, log=log)
+    tuned, share, head = finish(job, judged, on_epoch=on_epoch, resume=resume, log=log)
     backbone = tuned_backbone(tuned, share, way)
     cut = job.cut
     served = cut.served(head)
@@ -276,6 +209,7 @@ def _finished(
             backbone,
             pools=cut.pools,
             device=device,
+            strict=recipe.strict,
             on_progress=staged(on_progress, "features"),
         )
         chances = served.predict(extraction.table)
@@ -283,9 +217,7 @@ def _finished(
         test = extraction.examples
         named = {one.name for one in all_skipped}
         all_skipped += tuple(one for one in extraction.skipped if one.name not in named)
-    remarks = [*notes, _said(job, share)]
-    if tuned.stopped:
-        remarks.append(tuned.stopped)
+    remarks = [*notes, *([tuned.stopped] if tuned.stopped else [])]
     return Model(
         head=served,
         classes=classes,
@@ -296,18 +228,10 @@ def _finished(
         data=count(found, job.saved.examples, test, all_skipped),
         recipe=recipe,
         notes=remarks,
-        choice=choice,
+        choice=replace(choice, trained=describe(job, way, share)),
         open_executor=lambda: open_executor(backbone, pools=cut.pools, device=device),
         device=device,
     )
-
-
-def _said(job: Job, share: float) -> str:
-    settings = job.settings
-    said = f"{settings.epochs} epochs of {settings.optimiser}, learning rate {settings.lr:g}"
-    if share < 1:
-        said += f"; the weights are {share:.0%} trained ones, the rest as they came (WiSE-FT)"
-    return said + "."
 
 
 def _evaluate(job: Job, judged: Judged, classes: Sequence[str], num_folds: int) -> Evaluation:

@@ -108,12 +108,15 @@ def judge(
     *,
     on_epoch: OnEpoch | None = None,
     stop_at: float | None = None,
+    resume: bool = True,
     log: Path | None = None,
 ) -> Iterator[Fold]:
     """Yield each fold as it is done; one that was done before is read from the disk.
 
     Args:
         stop_at: deadline, of `time.monotonic`, that each training keeps to.
+        resume: take what an earlier run has kept; without it all is done anew.
+        log: folder for TensorBoard.
 
     Raises:
         TrainingError: training went wrong from the start.
@@ -126,12 +129,12 @@ def judge(
     for number, fold in enumerate(folds):
         shape = (len(shares) * len(fold), labels.num_classes)
         started = time.monotonic()
-        found = kept.get(labels.seed, fold, shape)
+        found = kept.get(labels.seed, fold, shape) if resume else None
         seconds = 0.0
         if found is None:
             rows = np.setdiff1d(everything, fold)
             named = None if log is None else log / f"fold {number + 1}"
-            with checkpointed(job, rows) as place:
+            with checkpointed(job, rows, resume=resume) as place:
                 tuned = tune(
                     job, rows, checkpoint=place, on_epoch=on_epoch, stop_at=stop_at, log=named
                 )
@@ -149,6 +152,7 @@ def finish(
     *,
     on_epoch: OnEpoch | None = None,
     stop_at: float | None = None,
+    resume: bool = True,
     log: Path | None = None,
 ) -> tuple[Tuned, float, DenseHead]:
     """Train on all examples; return what came of it, the share to take, and its head, calibrated.
@@ -156,7 +160,7 @@ def finish(
     Where nothing was judged, all of the trained weights are taken, as sure as they are.
     """
     rows = np.arange(len(job.labels.classes))
-    with checkpointed(job, rows) as place:
+    with checkpointed(job, rows, resume=resume) as place:
         named = None if log is None else log / "all"
         tuned = tune(job, rows, checkpoint=place, on_epoch=on_epoch, stop_at=stop_at, log=named)
     share = shares_of(job)[-1] if judged is None else judged.share
@@ -168,12 +172,17 @@ def finish(
 
 
 @contextmanager
-def checkpointed(job: Job, rows: Rows) -> Iterator[Path]:
-    """Yield a folder for a training's checkpoints; it is removed where the training ends well."""
+def checkpointed(job: Job, rows: Rows, *, resume: bool = True) -> Iterator[Path]:
+    """Yield a folder for a training's checkpoints; it is removed where the training ends well.
+
+    Without `resume` it is empty, whatever an earlier run left there.
+    """
     key = digest_settings(
         [job.identity, job.settings.to_dict(), digest_bytes(rows.astype("<i8").tobytes())]
     )
     place = files.cache_folder() / "training" / key
+    if not resume:
+        shutil.rmtree(place, ignore_errors=True)
     yield place
     shutil.rmtree(place, ignore_errors=True)
 

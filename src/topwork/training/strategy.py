@@ -10,10 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import final
 
 import numpy as np
 
+from topwork.errors import BackboneError, TrainingError
 from topwork.evaluation.intervals import Estimate, effective_share, wilson
 from topwork.heads.search import Labels
 from topwork.training.budget import seconds_of_epoch
@@ -78,11 +80,17 @@ def choose(
     limit_seconds: float | None = None,
     on_trial: OnTrial | None = None,
     on_epoch: OnEpoch | None = None,
+    resume: bool = True,
+    log: Path | None = None,
 ) -> Decision:
     """Try the candidates, from the shallowest cut to the deepest, as long as that pays.
 
-    Raises:
-        TrainingError: a training went wrong from the start.
+    Args:
+        limit_seconds: for all of it, the training of what is chosen included.
+        resume: take what an earlier run has kept of the same trials.
+        log: folder for TensorBoard, with one in it for each way.
+
+    A way that this backbone cannot be trained in is passed over, and said so.
     """
     deadline = time.monotonic() + (USUAL_SECONDS if limit_seconds is None else limit_seconds)
     tried = [_tried(head, labels)]
@@ -96,8 +104,15 @@ def choose(
     best: Decision | None = None
     reason = "The head alone: nothing else was to be tried."
     for way, make_job in candidates:
-        trial = _Trial(way=way, job=make_job(), rival=head, labels=labels)
-        trial.run(folds, deadline, on_trial, on_epoch)
+        named = None if log is None else log / str(way).replace(":", " ")
+        try:
+            trial = _Trial(way=way, job=make_job(), rival=head, labels=labels, resume=resume)
+            trial.run(folds, deadline, on_trial, on_epoch, named)
+        except (BackboneError, TrainingError) as error:
+            tried.append(_failed(way))
+            if best is None:
+                reason = f"The head alone: {way} could not be trained. {error}"
+            continue
         tried.append(trial.outcome())
         if trial.judged is None or not trial.pays:
             reason = reason if best is not None else f"The head alone: {trial.why()}"
@@ -116,8 +131,9 @@ def choose(
 class _Trial:
     """One candidate on the folds, until it is given up or all are done."""
 
-    def __init__(self, *, way: Way, job: Job, rival: Rival, labels: Labels) -> None:
+    def __init__(self, *, way: Way, job: Job, rival: Rival, labels: Labels, resume: bool) -> None:
         self.way, self.job, self._rival, self._labels = way, job, rival, labels
+        self._resume = resume
         self.judged: Judged | None = None
         self.stopped = ""
         self.num_done = self.num_folds = 0
@@ -129,6 +145,7 @@ class _Trial:
         deadline: float,
         on_trial: OnTrial | None,
         on_epoch: OnEpoch | None,
+        log: Path | None,
     ) -> None:
         """Go fold by fold."""
         started = time.monotonic()
@@ -139,7 +156,7 @@ class _Trial:
         done: list[Fold] = []
         if on_trial is not None:
             on_trial(self.way, 0, len(folds))
-        for fold in judge(self.job, folds, on_epoch=on_epoch):
+        for fold in judge(self.job, folds, on_epoch=on_epoch, resume=self._resume, log=log):
             done.append(fold)
             self.num_done = len(done)
             self.judged = Judged.of(self.job, done)
@@ -246,6 +263,18 @@ def _tried(head: Rival, labels: Labels) -> Tried:
         gain_error=None,
         seconds=head.seconds,
         verdict="",
+    )
+
+
+def _failed(way: Way) -> Tried:
+    return Tried(
+        way=str(way),
+        accuracy=Estimate.around(0.0, 0.0, 1.0),
+        num_examples=0,
+        gain=None,
+        gain_error=None,
+        seconds=0.0,
+        verdict="not taken: it could not be trained",
     )
 
 

@@ -48,11 +48,13 @@ class Choice:
         way: the one taken.
         reason: in one sentence; empty where the user chose.
         tried: all that were looked at, the head first.
+        trained: which blocks were trained, and how, in a sentence; empty for the head alone.
     """
 
     way: str
     reason: str = ""
     tried: Sequence[Tried] = ()
+    trained: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
@@ -60,6 +62,7 @@ class Choice:
             "way": self.way,
             "reason": self.reason,
             "tried": [asdict(one) for one in self.tried],
+            "trained": self.trained,
         }
 
     @staticmethod
@@ -69,4 +72,5 @@ class Choice:
             way=data["way"],
             reason=data["reason"],
             tried=tuple(Tried.from_dict(one) for one in data["tried"]),
+            trained=data.get("trained", ""),
         )
