@@ -18,7 +18,7 @@ from topwork.training.tried import Tried
 def show_account(console: Console, model: Model) -> None:
     """Print what was tried where there was a choice, and what the model is made of."""
     choice = model.choice
-    if choice.tried:
+    if len(choice.tried) > 1:
         console.print(_tried(choice.tried, choice.way))
     if choice.reason:
         console.print(escape(choice.reason))
