@@ -102,9 +102,17 @@ class _Stub:
 
 def _stub(part: Any, crossing: _Crossing, name: str, shapes: Sequence[Shapes] | None) -> Any:
     """Return the module without its tensors and parts; the glue may ask it for its sizes."""
-    stub = copy.copy(part)
-    stub._parameters, stub._buffers, stub._modules = {}, {}, {}
-    stub.__class__ = type("Stub", (_Stub, type(part)), {})
+    import torch
+
+    plain = torch.nn.Module
+    ways: dict[str, Any] = {  # BatchNorm's own, and weight norm's, ask for tensors that are gone
+        way: getattr(plain, way) for way in ("_load_from_state_dict", "_save_to_state_dict")
+    }
+    ways |= {"__deepcopy__": None, "__getstate__": object.__getstate__}
+    kind = type("Stub", (_Stub, type(part)), ways)
+    stub: Any = kind.__new__(kind)
+    plain.__init__(stub)
+    stub.__dict__.update({key: v for key, v in vars(part).items() if key not in vars(stub)})
     stub.topwork_crossing, stub.topwork_name, stub.topwork_shapes = crossing, name, shapes
     return stub
 
