@@ -208,3 +208,28 @@ def test_a_beginning_that_must_run_learns_no_statistics() -> None:
     assert learned(resumed.module) == {"inner.two.weight", "inner.two.bias"}
     norms = [p for p in resumed.module.modules() if isinstance(p, torch.nn.BatchNorm1d)]
     assert all(getattr(norm, FROZEN_MARK, False) for norm in norms)
+
+
+def test_layers_with_ways_of_their_own_to_be_saved_and_copied() -> None:
+    """Of BatchNorm and of weight norm, which look for their tensors."""
+
+    class Normed(torch.nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(
+                torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(6, 6)),
+                torch.nn.BatchNorm1d(6),
+                torch.nn.Linear(6, 6),
+                torch.nn.BatchNorm1d(6),
+            )
+
+    torch.manual_seed(0)
+    input = ArrayInput(shape=(6,))
+    backbone = own_backbone(Normed().eval(), ["0", "1", "2", "3"], input)
+    network = backbone.build()
+    for block in ("0", "1", "2"):
+        resumed = resume(network, input, block, name="own")
+        copied = copy.deepcopy(resumed.module)
+        copied.load_state_dict(resumed.module.state_dict())
+        given, wanted = heard(network, batch_of(backbone, network, 4), (block, "3"))
+        of_copy = Network(module=copied, blocks=resumed.blocks, form=network.form)
+        assert away(heard(of_copy, given, ["inner.3"])[0], wanted) < 1e-6

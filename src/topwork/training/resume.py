@@ -109,7 +109,7 @@ def _stub(part: Any, crossing: _Crossing, name: str, shapes: Sequence[Shapes] | 
         way: getattr(plain, way) for way in ("_load_from_state_dict", "_save_to_state_dict")
     }
     ways |= {"__deepcopy__": None, "__getstate__": object.__getstate__}
-    kind = type("Stub", (_Stub, type(part)), ways)
+    kind: Any = type("Stub", (_Stub, type(part)), ways)
     stub: Any = kind.__new__(kind)
     plain.__init__(stub)
     stub.__dict__.update({key: v for key, v in vars(part).items() if key not in vars(stub)})
