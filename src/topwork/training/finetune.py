@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.digests import digest_settings
+from topwork.errors import SettingError
 from topwork.executors.join import join
 from topwork.features.activations import Activations
 from topwork.features.table import ArrayTable
@@ -24,6 +25,7 @@ from topwork.heads.kernel import Transform
 from topwork.heads.search import Labels
 from topwork.heads.softmax import log_loss, softmax
 from topwork.training.groups import freeze_batch_norm
+from topwork.training.lora import add_lora, merge_lora
 from topwork.training.network import (
     Cut,
     blend,
@@ -77,6 +79,13 @@ class Job:
     head_first: bool = True
     device: str = "cpu"
 
+    def __post_init__(self) -> None:
+        if self.settings.lora is not None and not self.head_first:
+            raise SettingError(
+                f"lora is {self.settings.lora} with random weights; accepted with pre-trained "
+                "ones, which it leaves as they are but for small updates. Leave it out."
+            )
+
     @property
     def identity(self) -> str:
         """The digest of all that decides what is learned, but for the rows and the settings."""
@@ -87,6 +96,7 @@ class Job:
                 "examples": [example.digest for example in self.saved.examples],
                 "units": list(self.units),
                 "dropout": self.dropout,
+                "label_smoothing": self.label_smoothing,
                 "head_first": self.head_first,
             }
         )
@@ -147,12 +157,14 @@ def tune(
     """
     settings, labels = job.settings, job.labels.take(rows)
     body = job.cut.body()
-    keeps = settings.batch_norm != "train"
+    keeps = settings.batch_norm != "train" or settings.lora is not None
     head = _first_head(job, body, rows, labels)
     module = with_head(body, head, dropout=job.dropout)
     if keeps:
         freeze_batch_norm(module)
     before = _copied(module.state_dict())
+    if settings.lora is not None:
+        add_lora(module, job.cut.blocks, settings.lora, seed=labels.seed)
     source = Windows.of(
         job.saved,
         rows,
@@ -180,6 +192,8 @@ def tune(
     )
     plan = Plan(settings=own, device=job.device, seed=labels.seed)
     fitted = fit(task, plan, checkpoint=checkpoint, on_epoch=on_epoch, stop_at=stop_at, log=log)
+    if settings.lora is not None:
+        merge_lora(fitted.module)
     return Tuned(
         job=job,
         before=before,

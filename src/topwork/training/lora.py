@@ -1,0 +1,94 @@
+"""Trains low-rank updates in place of a network's weights (LoRA: Hu et al. 2022).
+
+Of large networks that takes little memory: the optimiser keeps numbers of the updates alone. At
+the end they are added to the weights, so that what is served is a plain network. What it does not
+know: how they are trained.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from topwork.errors import SettingError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def add_lora(
+    module: torch.nn.Module, blocks: Sequence[str], rank: int, *, seed: int, head: str = "head"
+) -> None:
+    """Put an update of this rank behind every linear layer of the blocks; freeze all but the head.
+
+    It begins at zero, so the network gives what it gave. Its weight in the sum is 1 (alpha is the
+    rank, as in Hu et al. 2022, table 9).
+
+    Args:
+        blocks: names of submodules; the layers of others stay as they are.
+        head: where the names begin that go on to be trained as they are.
+
+    Raises:
+        SettingError: there is no such layer, or peft is not installed.
+    """
+    import torch
+
+    peft = _peft(rank)
+    names = _linear_layers(module, blocks)
+    if not names:
+        raise SettingError(
+            f"lora is {rank}, and none of the blocks {', '.join(blocks[:3])}, ... has a linear "
+            "layer that is trained; accepted for transformers. Leave lora out, to train the "
+            "weights themselves."
+        )
+    kept = {n for n, p in module.named_parameters() if p.requires_grad and n.startswith(f"{head}.")}
+    exactly = "|".join(map(re.escape, names))
+    config = peft.LoraConfig(r=rank, lora_alpha=rank, target_modules=exactly)
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        torch.manual_seed(seed)
+        warnings.filterwarnings("ignore", message="fan_in_fan_out")  # of GPT-2's layers; it is set
+        peft.inject_adapter_in_model(config, module)
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name in kept or ".lora_" in name)
+
+
+def merge_lora(module: torch.nn.Module) -> None:
+    """Add the updates to the weights; every layer is the plain one again, under its own name."""
+    from peft.tuners.lora import LoraLayer
+
+    updated: list[tuple[str, Any]] = [
+        (name, part) for name, part in module.named_modules() if isinstance(part, LoraLayer)
+    ]
+    for name, part in updated:
+        part.merge()
+        above, _, own = name.rpartition(".")
+        setattr(module.get_submodule(above), own, part.get_base_layer())
+
+
+def _linear_layers(module: torch.nn.Module, blocks: Sequence[str]) -> list[str]:
+    """Return the names of the linear layers in the blocks whose weights are trained."""
+    import torch
+    from transformers.pytorch_utils import Conv1D
+
+    found = []
+    for name, part in module.named_modules():
+        inside = any(name == block or name.startswith(f"{block}.") for block in blocks)
+        # no subclass: one that attention looks into would not see the update
+        if inside and type(part) in (torch.nn.Linear, Conv1D):
+            weight: Any = part.weight
+            if weight.requires_grad:
+                found.append(name)
+    return found
+
+
+def _peft(rank: int) -> Any:
+    try:
+        import peft
+    except ImportError as error:
+        raise SettingError(
+            f"lora is {rank}, and peft is not installed. Run `pip install 'topwork[lora]'`, or "
+            "leave lora out."
+        ) from error
+    return peft
