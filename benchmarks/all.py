@@ -1,6 +1,7 @@
 """Runs every benchmark, one after the other on an otherwise idle machine, and prints all tables.
 
-An hour and a half or so on two cores. `--out` keeps each script's JSON.
+Many hours on two cores, most of them of `ways` and `transfer`, whose `--lines` files lie in `--out`
+too: started again, these two go on where they were. `--out` keeps each script's JSON.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from common import make_parser, say
 
 SCRIPTS = (
     *("process", "extraction", "texts", "sounds", "crash", "head", "accuracy", "modalities"),
-    *("gpu", "fastai_beside"),
+    *("gpu", "fastai_beside", "cut", "ways", "transfer"),
 )
+LINES = ("ways", "transfer")
 HEAD = ("--train", "1000", "2000", "--seeds", "3")
 
 
@@ -40,6 +42,9 @@ def run(name: str, arguments: argparse.Namespace) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         as_json = ["--json"] if arguments.json or arguments.out is not None else []
         options = [str(arguments.data), *as_json]
+        if name in LINES and arguments.out is not None:
+            arguments.out.mkdir(parents=True, exist_ok=True)
+            options += ["--lines", str(arguments.out / f"{name}.jsonl")]
         if name == "head":  # reads features, and prints its own table
             features = Path(folder) / "features.npz"
             start("features", [str(arguments.data), "--out", str(features)])

@@ -64,11 +64,11 @@ def run(
     way = f"last:{usual_depth(num_blocks)}" if train == "last" else train
     recipe = Recipe(train=way, seed=seed, time_limit=time_limit, backbone=network.name)
 
-    def fit(examples: Any) -> Any:
-        return train_examples(examples, recipe, backbone=network, scored=train != "scratch")
+    def fit(examples: Any, unscored: tuple[str, ...]) -> Any:
+        return train_examples(examples, recipe, backbone=network, scored=train not in unscored)
 
     started = time.perf_counter()
-    whole = fit(drawn.whole)
+    whole = fit(drawn.whole, ("scratch",))
     seconds = time.perf_counter() - started
     right: list[bool] = []
     clusters: list[int] = []
@@ -76,7 +76,7 @@ def run(
     for split in drawn.splits:
         model = whole
         if split.train is not drawn.whole:
-            model = fit(split.train)
+            model = fit(split.train, ("scratch", "head"))  # the head is the same without a score
             settled.append(model.choice.way)
         for example, said in zip(split.test, model.stream(split.test), strict=True):
             right.append(said.label == example.label)

@@ -87,8 +87,7 @@ def run_all(data: Path, wanted: Sequence[Wanted], keep: Path | None) -> list[Lin
             said = run_process(one.command(data)).output.splitlines()
             found = json.loads(next(text for text in reversed(said) if text.startswith("{")))
             if keep is not None:
-                with keep.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(found) + "\n")
+                add(keep, found)
         say(f"  {found['way']}: {found['accuracy']:.3f} in {found['seconds']:.0f} s")
         lines.append(found)
     return lines
@@ -105,6 +104,13 @@ def kept(path: Path | None) -> list[Line]:
         except ValueError:
             say(f"passed over a damaged line of {path}")
     return lines
+
+
+def add(path: Path, line: Line) -> None:
+    """Add a line to a file, below one that a kill cut off."""
+    whole = not path.exists() or path.read_bytes()[-1:] in (b"", b"\n")
+    with path.open("a", encoding="utf-8") as file:
+        file.write(("" if whole else "\n") + json.dumps(line) + "\n")
 
 
 def chosen(lines: Sequence[Line], **said: Any) -> list[Line]:

@@ -66,8 +66,7 @@ def main() -> None:
     figures: list[Figure] = []
     for number, (title, found) in enumerate(parts.items()):
         figures += figures_of(title, found, bound=0.0 if number else None)
-    if not arguments.json:
-        for title, found in parts.items():
+        if found and not arguments.json:
             print(markdown(title, found))
     report("Transfer against scratch", figures, as_json=arguments.json)
 

@@ -70,7 +70,7 @@ def of_set(lines: Sequence[Line], single: Sequence[str]) -> list[Figure]:
             Figure(
                 name=f"{name}: {way}",
                 measured=score.value,
-                note=f"{score.low:.3f} to {score.high:.3f}; {taken}; {known}; {len(own)} draws",
+                note=f"{score.low:.3f} to {score.high:.3f}; {taken}; {known}; draws: {len(own)}",
             )
         )
     best = max(single, key=lambda way: share(by_way[way]).value)
