@@ -155,9 +155,23 @@ class Cut:
         )
 
 
+LEAST_SPREAD = 0.3
+"""Of a number, as a share of the root mean square of all numbers' spreads. ReLUs that hardly ever
+fire have next to none; divided by it, the views and other examples reached 4 million, and the first
+loss of 50 hand signs was 10. With 0.03, 0.1, 0.3, 1 the first head's errors from 50 were 29.4, 28.9,
+28.8, 28.5%, from 200 17.8, 18.1, 17.8, 18.6%; without, 33.2 and 21.0%."""
+
+
 def first_transform(features: Floats, segments: Sequence[Segment]) -> Transform:
-    """Return what brings the features [N, width] to mean 0 and variance 1."""
-    fitted = Standardiser.fit(features.copy(), tuple(range(len(segments))))
+    """Return what brings the features [N, width] to mean 0 and about variance 1."""
+    mean = features.mean(0, dtype=np.float64)
+    spread = features.std(0, dtype=np.float64)
+    least = max(LEAST_SPREAD * float(np.sqrt((spread**2).mean())), 1e-12)
+    fitted = Standardiser(
+        segments=tuple(range(len(segments))),
+        mean=mean.astype(np.float32),
+        scale=(1 / np.maximum(spread, least)).astype(np.float32),
+    )
     return Transform(standardisers=(fitted,), unit=False)
 
 
