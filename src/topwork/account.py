@@ -46,7 +46,7 @@ def _show_head(console: Console, model: Model) -> None:
 
 def _tried(rows: Sequence[Tried], way: str) -> Table:
     table = Table("trained", title="What was tried", title_justify="left")
-    for name in ("examples left out", "accuracy", "gain, with standard error", "seconds"):
+    for name in ("left out", "accuracy", "gain ± standard error", "seconds"):
         table.add_column(name, justify="right")
     table.add_column("verdict", overflow="fold")
     for row in rows:

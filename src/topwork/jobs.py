@@ -129,11 +129,16 @@ def describe(job: Job, way: Way, share: float) -> str:
         head = f"a head with hidden layers of {', '.join(map(str, job.units))} units"
     start = "pre-trained" if job.head_first else "random"
     said = [
-        f"{blocks} and {head} were trained from {start} weights: {settings.epochs} epochs of "
-        f"{settings.optimiser}, learning rate {settings.lr:g}, batches of {settings.batch_size}"
+        f"{blocks} and {head} were trained from {start} weights: "
+        f"{count_epochs(settings.epochs or 1)} of {settings.optimiser}, learning rate {settings.lr:g}, batches of {settings.batch_size}"
     ]
     if settings.augment:
         said.append(f"views altered by {', '.join(settings.augment)}")
     if share < 1:
         said.append(f"{share:.0%} of the weights as trained, the rest as before it (WiSE-FT)")
     return "; ".join(said) + "."
+
+
+def count_epochs(count: int) -> str:
+    """Return `1 epoch`, `2 epochs`."""
+    return f"{count} epoch" if count == 1 else f"{count} epochs"

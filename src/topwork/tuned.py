@@ -20,7 +20,7 @@ from topwork.examples.parts import check_readable, divide
 from topwork.executors.choose import open_executor, resolve_device
 from topwork.features.extract import extract
 from topwork.frozen import Frozen, count, score_test
-from topwork.jobs import JobMaker, describe, within
+from topwork.jobs import JobMaker, count_epochs, describe, within
 from topwork.model import Model, Progress, staged
 from topwork.recipe import Recipe
 from topwork.training.finetune import Job, Rows
@@ -77,9 +77,9 @@ def fit_tuned(
     if limit is None and way.kind == "scratch":
         limit = SCRATCH_SECONDS
     if limit is not None:
+        usual = job.settings.epochs or 1
         job = within(job, limit, len(folds) + 1, resume=resume)
-        epochs = job.settings.epochs or 1
-        notes.append(f"{limit:,.0f} seconds were allowed: {epochs} epochs of each training.")
+        notes.append(_allowed(limit, job.settings.epochs or 1, usual))
     judged = None
     done = []
     epochs_seen = _Epochs(on_progress, f"train {way}", job, len(folds) + 1)
@@ -232,6 +232,11 @@ def _finished(
         open_executor=lambda: open_executor(backbone, pools=cut.pools, device=device),
         device=device,
     )
+
+
+def _allowed(limit: float, epochs: int, usual: int) -> str:
+    said = f"{limit:,.0f} seconds were allowed: {count_epochs(epochs)} of each training"
+    return f"{said}, where {usual} would be usual." if epochs < usual else f"{said}."
 
 
 def _evaluate(job: Job, judged: Judged, classes: Sequence[str], num_folds: int) -> Evaluation:

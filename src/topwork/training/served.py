@@ -20,6 +20,9 @@ from topwork.training.ways import Way
 if TYPE_CHECKING:
     import torch
 
+RANDOM = ", random weights"
+"""At the end of a name."""
+
 
 def tuned_backbone(tuned: Tuned, share: float, way: Way) -> Backbone:
     """Return the backbone with the trained weights, `share` of them, in place of its own.
@@ -32,9 +35,12 @@ def tuned_backbone(tuned: Tuned, share: float, way: Way) -> Backbone:
     network = copy.deepcopy(cut.network.module)
     network.load_state_dict(state)
     done = replace(cut.network, module=network.eval())
+    name = f"{cut.backbone.name}, {way} tuned"
+    if way.kind == "scratch":
+        name = f"{cut.backbone.name.removesuffix(RANDOM)}, from scratch"
     return replace(
         cut.backbone,
-        name=f"{cut.backbone.name}, {way} tuned",
+        name=name,
         digest=digest_settings([cut.backbone.digest, str(way), _digest(state)]),
         precision="f32",
         build=lambda: done,
@@ -55,7 +61,7 @@ def random_backbone(backbone: Backbone, seed: int) -> Backbone:
     known = dict(architecture)
     return replace(
         backbone,
-        name=f"{backbone.name}, random weights",
+        name=backbone.name + RANDOM,
         digest=digest_settings([backbone.digest, "random weights", seed]),
         card=replace(
             backbone.card, pretrained_on="nothing (random weights)", num_pretraining_examples=None
