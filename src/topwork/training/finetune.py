@@ -164,7 +164,7 @@ def tune(
         freeze_batch_norm(module)
     before = _copied(module.state_dict())
     if settings.lora is not None:
-        add_lora(module, job.cut.blocks, settings.lora, seed=labels.seed)
+        add_lora(module, settings.lora, seed=labels.seed)
     source = Windows.of(
         job.saved,
         rows,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from topwork.errors import SettingError
@@ -18,17 +17,14 @@ if TYPE_CHECKING:
     import torch
 
 
-def add_lora(
-    module: torch.nn.Module, blocks: Sequence[str], rank: int, *, seed: int, head: str = "head"
-) -> None:
-    """Put an update of this rank behind every linear layer of the blocks; freeze all but the head.
+def add_lora(module: torch.nn.Module, rank: int, *, seed: int, head: str = "head") -> None:
+    """Put an update of this rank beside every linear layer that learns; freeze all but the head.
 
     It begins at zero, so the network gives what it gave. Its weight in the sum is 1 (alpha is the
     rank, as in Hu et al. 2022, table 9).
 
     Args:
-        blocks: names of submodules; the layers of others stay as they are.
-        head: where the names begin that go on to be trained as they are.
+        head: the part that goes on to be trained as it is.
 
     Raises:
         SettingError: there is no such layer, or peft is not installed.
@@ -36,12 +32,11 @@ def add_lora(
     import torch
 
     peft = _peft(rank)
-    names = _linear_layers(module, blocks)
+    names = _linear_layers(module, head)
     if not names:
         raise SettingError(
-            f"lora is {rank}, and none of the blocks {', '.join(blocks[:3])}, ... has a linear "
-            "layer that is trained; accepted for transformers. Leave lora out, to train the "
-            "weights themselves."
+            f"lora is {rank}, and what is trained of the network has no linear layer; accepted "
+            "for transformers. Leave lora out, to train the weights themselves."
         )
     kept = {n for n, p in module.named_parameters() if p.requires_grad and n.startswith(f"{head}.")}
     exactly = "|".join(map(re.escape, names))
@@ -67,16 +62,16 @@ def merge_lora(module: torch.nn.Module) -> None:
         setattr(module.get_submodule(above), own, part.get_base_layer())
 
 
-def _linear_layers(module: torch.nn.Module, blocks: Sequence[str]) -> list[str]:
-    """Return the names of the linear layers in the blocks whose weights are trained."""
+def _linear_layers(module: torch.nn.Module, head: str) -> list[str]:
+    """Return the names of the linear layers whose weights are trained, but for the head's."""
     import torch
     from transformers.pytorch_utils import Conv1D
 
     found = []
     for name, part in module.named_modules():
-        inside = any(name == block or name.startswith(f"{block}.") for block in blocks)
+        inside = name == head or name.startswith(f"{head}.")
         # no subclass: one that attention looks into would not see the update
-        if inside and type(part) in (torch.nn.Linear, Conv1D):
+        if not inside and type(part) in (torch.nn.Linear, Conv1D):
             weight: Any = part.weight
             if weight.requires_grad:
                 found.append(name)
