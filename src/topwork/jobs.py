@@ -127,11 +127,14 @@ def describe(job: Job, way: Way, share: float) -> str:
     head = "a linear head"
     if job.units:
         head = f"a head with hidden layers of {', '.join(map(str, job.units))} units"
-    start = "pre-trained" if job.head_first else "random"
+    start = "the backbone's own" if job.head_first else "random"
+    epochs = count_epochs(settings.epochs or 1)
     said = [
-        f"{blocks} and {head} were trained from {start} weights: "
-        f"{count_epochs(settings.epochs or 1)} of {settings.optimiser}, learning rate {settings.lr:g}, batches of {settings.batch_size}"
+        f"{blocks} and {head} were trained from {start} weights: {epochs} of "
+        f"{settings.optimiser}, learning rate {settings.lr:g}, batches of {settings.batch_size}"
     ]
+    if settings.lora is not None:
+        said.append(f"by low-rank updates of rank {settings.lora}")
     if settings.augment:
         said.append(f"views altered by {', '.join(settings.augment)}")
     if share < 1:
