@@ -131,7 +131,8 @@ class Learner:
 
         task, device = self._task, self._fabric.device
         inputs = inputs.to(device, non_blocking=True)
-        if self._channels_last and inputs.ndim == 4:
+        # (pictures, as bytes, have them so already: they lie [N, H, W, C])
+        if self._channels_last and inputs.ndim == 4 and inputs.is_floating_point():
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         targets = torch.from_numpy(task.targets[rows]).to(device, non_blocking=True)
         # gradients are summed over processes once a step (`_shared`), not at every backward pass

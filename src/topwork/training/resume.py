@@ -122,6 +122,8 @@ def _resumed(
 ) -> Network:
     import torch
 
+    channels_first = network.form in ("NCHW", "NCTF")
+
     class Resumed(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -139,6 +141,8 @@ def _resumed(
                 setattr(self.inner.get_submodule(above), own, stub)
 
         def forward(self, activations: torch.Tensor) -> Any:
+            if not channels_first:  # a trainer lays out all with four dimensions in its own way
+                activations = activations.contiguous()
             self._crossing.begin(activations)
             try:
                 return self.inner(self._crossing.zeros(seen.input, seen.dtype))
