@@ -360,7 +360,7 @@ def test_a_process_predicts_without_torch(saved: Path, digits: Path) -> None:
 
 @pytest.mark.slow
 def test_a_second_training_does_without_torch(digits: Path, saved: Path) -> None:
-    words = ("train", digits, "--backbone", small.SMALL, "--json")
+    words = ("train", digits, "--train", "head", "--backbone", small.SMALL, "--json")
     done = small.topwork(*words, env={"PYTHONPROFILEIMPORTTIME": "1"})
     assert done.returncode == 0
     assert json.loads(done.stdout)["classes"] == list(small.NAMES)
@@ -431,7 +431,7 @@ def test_names_of_any_letters(form: str, saved: Path, digits: Path, tmp_path: Pa
 
 @pytest.mark.slow
 def test_bars_are_for_terminals_alone(digits: Path) -> None:
-    words = ("train", digits, "--backbone", small.SMALL)
+    words = ("train", digits, "--train", "head", "--backbone", small.SMALL)
     terminal = {"FORCE_COLOR": "1", "COLUMNS": "100"}
     done = small.topwork(*words, env=terminal)
     assert done.returncode == 0
@@ -468,6 +468,7 @@ def test_ctrl_c_keeps_what_was_computed(tmp_path: Path, saved: Path) -> None:
     images = [rng.integers(0, 256, (8, 8), dtype=np.uint8) for _ in range(80)]
     root = small.write_folder(tmp_path / "data", {"a": images[:40], "b": images[40:]})
     words = ["train", str(root), "--backbone", small.SMALL, "--out", str(tmp_path / "model")]
+    words += ["--train", "head"]
     begun = tmp_path / "begun"
     with subprocess.Popen(
         [sys.executable, "-c", SLOW, *words],

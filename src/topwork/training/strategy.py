@@ -97,8 +97,8 @@ def choose(
     errors = float((1 - head.right).sum())
     if errors < MIN_ERRORS:
         reason = (
-            f"The head alone: it makes {errors:.0f} errors on {len(head.right):,} examples, too "
-            "few for any gain to be told from chance."
+            f"The head alone: of {len(head.right):,} examples left out it gets {errors:.0f} wrong, "
+            "too few for any gain to be told from chance."
         )
         return Decision(choice=Choice(way="head", reason=reason, tried=tried))
     best: Decision | None = None
