@@ -20,11 +20,11 @@ from topwork.errors import SettingError
 from topwork.executors.join import join
 from topwork.features.activations import Activations
 from topwork.features.table import ArrayTable
-from topwork.heads.dense import DenseHead, Layer, fresh_head
+from topwork.heads.dense import DenseHead, fresh_head
 from topwork.heads.kernel import Transform
 from topwork.heads.search import Labels
-from topwork.heads.softmax import log_loss, softmax
-from topwork.training.groups import freeze_batch_norm
+from topwork.training.first_head import logistic_layer
+from topwork.training.groups import check_fits, fits, freeze_batch_norm
 from topwork.training.lora import add_lora, merge_lora
 from topwork.training.network import (
     Cut,
@@ -43,10 +43,6 @@ if TYPE_CHECKING:
 
 Rows = npt.NDArray[np.intp]
 Doubles = npt.NDArray[np.float64]
-
-PENALTIES = (1.0, 10.0, 100.0, 1000.0)
-"""Of the first head, L2, over the sum of the examples' losses on standardised features: 1,000 hand
-signs like 300, 50 like 100."""
 
 PASS_BATCH = 64
 """Windows that run at a time where nothing is trained."""
@@ -185,11 +181,7 @@ def tune(
         blocks=job.cut.blocks,
         identity=digest_settings([job.identity, rows.tolist()]),
     )
-    own = replace(
-        settings,
-        freeze=tuple(job.cut.own_name(name) for name in settings.freeze),
-        learning_rates={job.cut.own_name(k): v for k, v in settings.learning_rates.items()},
-    )
+    own = _with_own_names(job.cut, module, settings)
     plan = Plan(settings=own, device=job.device, seed=labels.seed)
     fitted = fit(task, plan, checkpoint=checkpoint, on_epoch=on_epoch, stop_at=stop_at, log=log)
     if settings.lora is not None:
@@ -202,6 +194,39 @@ def tune(
         history=fitted.history,
         stopped=fitted.stopped,
     )
+
+
+def _with_own_names(cut: Cut, module: torch.nn.Module, settings: Training) -> Training:
+    """Return the settings with names as the trained module has them.
+
+    What lies before the cut is frozen in any case: its names are left out.
+
+    Raises:
+        SettingError: a name fits nothing of the network.
+    """
+    whole, own = _names(cut.network.module), _names(module)
+    given = [("freeze", name) for name in settings.freeze]
+    for setting, name in [*given, *(("learning_rates", name) for name in settings.learning_rates)]:
+        known = whole + [one for one in own if one.startswith("head")]
+        check_fits(name, known, setting=setting)
+
+    def there(name: str) -> bool:
+        return any(fits(known, cut.own_name(name)) for known in own)
+
+    return replace(
+        settings,
+        freeze=tuple(cut.own_name(name) for name in settings.freeze if there(name)),
+        learning_rates={
+            cut.own_name(name): rate
+            for name, rate in settings.learning_rates.items()
+            if there(name)
+        },
+    )
+
+
+def _names(module: torch.nn.Module) -> list[str]:
+    named = [name for name, _ in module.named_modules() if name]
+    return named + [name for name, _ in module.named_parameters()]
 
 
 def features_of(body: torch.nn.Module, job: Job, rows: Rows) -> npt.NDArray[np.float32]:
@@ -256,54 +281,7 @@ def _first_head(job: Job, body: torch.nn.Module, rows: Rows, labels: Labels) -> 
     if job.units:
         return head
     vectors = transform(ArrayTable(features, segments), np.arange(len(rows)))
-    return replace(head, layers=(_logistic(vectors, labels),))
-
-
-def _logistic(vectors: npt.NDArray[np.float32], labels: Labels) -> Layer:
-    """Fit a logistic regression, its penalty chosen on a fifth that is held out."""
-    folds = labels.folds()
-    penalty = PENALTIES[1]
-    if folds:
-        held = folds[0]
-        kept = np.setdiff1d(np.arange(len(vectors)), held)
-        targets = labels.targets[held]
-        weights = None if labels.weights is None else labels.weights[held]
-        losses = [
-            log_loss(
-                softmax(_apply(_fitted(vectors, labels, kept, p), vectors[held])), targets, weights
-            )
-            for p in PENALTIES
-        ]
-        penalty = PENALTIES[int(np.argmin(losses))]
-    return _fitted(vectors, labels, np.arange(len(vectors)), penalty)
-
-
-def _fitted(vectors: npt.NDArray[np.float32], labels: Labels, rows: Rows, penalty: float) -> Layer:
-    from scipy.optimize import minimize
-
-    x, targets = vectors[rows], labels.targets[rows].astype(np.float32)
-    weights = np.ones(len(rows)) if labels.weights is None else labels.weights[rows]
-    width, num_classes = x.shape[1], labels.num_classes
-
-    def objective(flat: Doubles) -> tuple[float, Doubles]:
-        matrix = flat.reshape(width + 1, num_classes)
-        logits = x @ matrix[:-1].astype(np.float32) + matrix[-1]
-        chances = softmax(logits)
-        loss = weights @ -np.log(np.maximum((chances * targets).sum(1), 1e-15))
-        wrong = (chances - targets) * weights[:, None]
-        slope = np.empty_like(matrix)
-        slope[:-1] = x.T @ wrong.astype(np.float32) + penalty * matrix[:-1]
-        slope[-1] = wrong.sum(0)
-        return float(loss + penalty / 2 * (matrix[:-1] ** 2).sum()), slope.ravel()
-
-    start = np.zeros((width + 1) * num_classes)
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 100})
-    matrix = found.x.reshape(width + 1, num_classes).astype(np.float32)
-    return Layer(weight=np.ascontiguousarray(matrix[:-1]), bias=matrix[-1].copy())
-
-
-def _apply(layer: Layer, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return vectors @ layer.weight + layer.bias
+    return replace(head, layers=(logistic_layer(vectors, labels),))
 
 
 def _copied(state: Any) -> dict[str, torch.Tensor]:

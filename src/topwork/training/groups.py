@@ -48,18 +48,18 @@ def parameter_groups(
     known = [name for name, _ in module.named_modules() if name]
     known += [name for name, _ in module.named_parameters()]
     for name in (*blocks, *settings.learning_rates):
-        _check_fits(name, known, setting="learning_rates" if name not in blocks else "blocks")
+        check_fits(name, known, setting="learning_rates" if name not in blocks else "blocks")
     depth = _depths(module, blocks)
     groups: dict[tuple[float, float], dict[str, Any]] = {}
     for name, parameter in module.named_parameters():
         if not parameter.requires_grad:
             continue
-        if _fits(name, head_prefix):
+        if fits(name, head_prefix):
             rate = settings.head_lr or lr
         else:
             below = len(blocks) - depth[name]  # 1 for the last block, and for all without blocks
             rate = lr * (settings.layer_decay or 1.0) ** max(1, below)
-        fitting = [prefix for prefix in settings.learning_rates if _fits(name, prefix)]
+        fitting = [prefix for prefix in settings.learning_rates if fits(name, prefix)]
         if fitting:
             rate = settings.learning_rates[max(fitting, key=len)]
         decay = 0.0 if parameter.ndim <= 1 else settings.weight_decay or 0.0
@@ -119,14 +119,15 @@ def _freeze(module: torch.nn.Module, names: Sequence[str]) -> None:
     known = [name for name, _ in module.named_modules() if name]
     known += [name for name, _ in module.named_parameters()]
     for prefix in names:
-        _check_fits(prefix, known, setting="freeze")
+        check_fits(prefix, known, setting="freeze")
     for name, parameter in module.named_parameters():
-        if any(_fits(name, prefix) for prefix in names):
+        if any(fits(name, prefix) for prefix in names):
             parameter.requires_grad_(False)
 
 
-def _check_fits(prefix: str, known: Sequence[str], *, setting: str) -> None:
-    if not any(_fits(name, prefix) for name in known):
+def check_fits(prefix: str, known: Sequence[str], *, setting: str) -> None:
+    """Raise SettingError where no name is the prefix, or lies below it."""
+    if not any(fits(name, prefix) for name in known):
         raise SettingError(
             f"{setting} names {prefix!r}, and the network has nothing of that name; nearest: "
             f"{nearest_names(prefix, known)}. Give a submodule's or parameter's name, or the "
@@ -134,7 +135,7 @@ def _check_fits(prefix: str, known: Sequence[str], *, setting: str) -> None:
         )
 
 
-def _fits(name: str, prefix: str) -> bool:
+def fits(name: str, prefix: str) -> bool:
     """Whether a name is the prefix or lies below it: `blocks.1` has `blocks.1.x`, not `blocks.10`.
 
     A prefix that ends inside a word (`blo`) fits too, as long as no number is cut in two.
