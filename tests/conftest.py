@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from threadpoolctl import threadpool_limits
 
 from tests import small
@@ -23,6 +24,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # no test may ask the network; it is read on
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> Iterator[None]:
     """Small matrices gain nothing from threads, and lose minutes where others want the cores."""
+    torch.set_num_threads(1)
     with threadpool_limits(1, "blas"):
         yield
 
