@@ -70,6 +70,7 @@ class JobMaker:
             )
         else:
             settings = tuning_settings(count, backbone.modality, network, given)
+        cut = Cut.of(backbone, block, fresh=fresh)  # before the work, for it may refuse
         saved = save_activations(
             self._examples,
             backbone,
@@ -82,7 +83,7 @@ class JobMaker:
         )
         head = recipe.head_settings()
         return Job(
-            cut=Cut.of(backbone, block, fresh=fresh),
+            cut=cut,
             saved=saved,
             labels=labels_of(saved.examples, self.classes, recipe),
             settings=settings,

@@ -140,6 +140,7 @@ def go_deeper(
         limit_seconds=recipe.limit_seconds(),
         on_trial=lambda _way, done, _total: epochs_seen.begin(done),
         on_epoch=epochs_seen,
+        examples=frozen.examples,
         resume=resume,
         log=log,
     )
@@ -202,7 +203,8 @@ def _finished(
     served = cut.served(head)
     evaluation = None if judged is None else _evaluate(job, judged, classes, num_folds)
     test_score = None
-    all_skipped = tuple(skipped)
+    named = {one.name for one in skipped}
+    all_skipped = (*skipped, *(one for one in job.saved.skipped if one.name not in named))
     if test:
         extraction = extract(
             test,

@@ -57,7 +57,8 @@ class Judged:
 
     Attributes:
         rows: the examples that were left out so far, sorted.
-        probabilities: of them, [len(rows), K]; share and sharpness from the other folds.
+        probabilities: of them, [len(rows), K]; share and sharpness from the other folds (of one
+            fold, from its other half).
         share: of the trained weights, the best over all folds.
         sharpness: what the logits are multiplied by, the same way.
         seconds: of all folds.
@@ -71,17 +72,22 @@ class Judged:
 
     @staticmethod
     def of(job: Job, folds: Sequence[Fold]) -> Judged:
-        """Put folds together."""
+        """Put folds together; of one alone, with too little to halve it, all is as trained."""
         rows = np.concatenate([fold.rows for fold in folds])
         logits = np.concatenate([fold.logits for fold in folds], axis=1)
-        number = np.repeat(np.arange(len(folds)), [len(fold.rows) for fold in folds])
         labels = job.labels.take(rows)
+        number = np.repeat(np.arange(len(folds)), [len(fold.rows) for fold in folds])
+        if len(folds) == 1:  # what is chosen on one half of it is tried on the other
+            for half in labels.folds(2)[1:]:
+                number[half] = 1
         shares = shares_of(job)
         chances = np.empty(logits.shape[1:])
-        for k in range(len(folds)):
+        for k in np.unique(number):
             own = number == k
-            others = ~own if len(folds) > 1 else own
-            share, sharpness = _choose(logits[:, others], labels.take(np.flatnonzero(others)))
+            share, sharpness = len(shares) - 1, 1.0
+            if not own.all():
+                others = np.flatnonzero(~own)
+                share, sharpness = _choose(logits[:, others], labels.take(others))
             chances[own] = softmax(sharpness * logits[share][own])
         share, sharpness = _choose(logits, labels)
         order = np.argsort(rows)
@@ -124,7 +130,7 @@ def judge(
     shares = shares_of(job)
     key = digest_settings([_code(), job.identity, job.settings.to_dict(), list(shares)])
     labels = job.labels
-    kept = KeptFolds(key, labels.classes, labels.weights)
+    kept = KeptFolds(key, labels.classes, labels.groups, labels.weights)
     everything = np.arange(len(labels.classes))
     for number, fold in enumerate(folds):
         shape = (len(shares) * len(fold), labels.num_classes)
@@ -177,9 +183,8 @@ def checkpointed(job: Job, rows: Rows, *, resume: bool = True) -> Iterator[Path]
 
     Without `resume` it is empty, whatever an earlier run left there.
     """
-    key = digest_settings(
-        [job.identity, job.settings.to_dict(), digest_bytes(rows.astype("<i8").tobytes())]
-    )
+    labels = digest_bytes(rows.astype("<i8").tobytes(), job.labels.classes.astype("<i8").tobytes())
+    key = digest_settings([job.identity, job.settings.to_dict(), job.labels.seed, labels])
     place = files.cache_folder() / "training" / key
     if not resume:
         shutil.rmtree(place, ignore_errors=True)

@@ -17,6 +17,7 @@ import numpy as np
 
 from topwork.errors import BackboneError, TrainingError
 from topwork.evaluation.intervals import Estimate, effective_share, wilson
+from topwork.examples.example import Example
 from topwork.heads.search import Labels
 from topwork.training.budget import seconds_of_epoch
 from topwork.training.finetune import Doubles, Job, Rows
@@ -80,13 +81,17 @@ def choose(
     limit_seconds: float | None = None,
     on_trial: OnTrial | None = None,
     on_epoch: OnEpoch | None = None,
+    examples: Sequence[Example] | None = None,
     resume: bool = True,
     log: Path | None = None,
 ) -> Decision:
     """Try the candidates, from the shallowest cut to the deepest, as long as that pays.
 
     Args:
+        folds: rows of the labels to leave out in turn.
         limit_seconds: for all of it, the training of what is chosen included.
+        examples: that the labels are of, by which a job that could not read them all is told; None:
+            jobs have them all.
         resume: take what an earlier run has kept of the same trials.
         log: folder for TensorBoard, with one in it for each way.
 
@@ -106,7 +111,11 @@ def choose(
     for way, make_job in candidates:
         named = None if log is None else log / str(way).replace(":", " ")
         try:
-            trial = _Trial(way=way, job=make_job(), rival=head, labels=labels, resume=resume)
+            job = make_job()
+            places = _places(job, examples, len(labels.classes))
+            trial = _Trial(
+                way=way, job=job, rival=head, labels=labels, places=places, resume=resume
+            )
             trial.run(folds, deadline, on_trial, on_epoch, named)
         except (BackboneError, TrainingError) as error:
             tried.append(_failed(way))
@@ -131,8 +140,11 @@ def choose(
 class _Trial:
     """One candidate on the folds, until it is given up or all are done."""
 
-    def __init__(self, *, way: Way, job: Job, rival: Rival, labels: Labels, resume: bool) -> None:
+    def __init__(
+        self, *, way: Way, job: Job, rival: Rival, labels: Labels, places: Rows, resume: bool
+    ) -> None:
         self.way, self.job, self._rival, self._labels = way, job, rival, labels
+        self._places = places  # of the job's rows among the rival's
         self._resume = resume
         self.judged: Judged | None = None
         self.stopped = ""
@@ -149,6 +161,8 @@ class _Trial:
     ) -> None:
         """Go fold by fold."""
         started = time.monotonic()
+        own = [np.flatnonzero(np.isin(self._places, fold)) for fold in folds]
+        folds = [rows for rows in own if len(rows)]
         self.num_folds = len(folds)
         if len(self._rival.right) >= LARGE and not self._fits(deadline):
             self.seconds = time.monotonic() - started
@@ -174,7 +188,7 @@ class _Trial:
                 return
 
     def _fits(self, deadline: float) -> bool:
-        rows = np.arange(len(self._rival.right))
+        rows = np.arange(len(self._places))
         epochs = self.job.settings.epochs or 1
         needed = 2 * epochs * seconds_of_epoch(self.job, rows)
         if time.monotonic() + needed <= deadline:
@@ -187,7 +201,7 @@ class _Trial:
         """Whether it was right, where it was tried; the rival's elsewhere."""
         right = self._rival.right.copy()
         if self.judged is not None:
-            right[self.judged.rows] = self._own_right(self.judged)
+            right[self._rows(self.judged)] = self._own_right(self.judged)
         return right
 
     @property
@@ -195,7 +209,7 @@ class _Trial:
         """How much more often it is right than the rival, and the standard error of that."""
         if self.judged is None:
             return 0.0, 0.0
-        rows = self.judged.rows
+        rows = self._rows(self.judged)
         more = self._own_right(self.judged) - self._rival.right[rows]
         return float(more.mean()), _standard_error(more, _group_numbers(self._labels.take(rows)))
 
@@ -210,8 +224,12 @@ class _Trial:
         """Whether all folds were done."""
         return self.num_done == self.num_folds
 
+    def _rows(self, judged: Judged) -> Rows:
+        """Return the rows that were judged, as the rival counts them."""
+        return self._places[judged.rows]
+
     def _own_right(self, judged: Judged) -> Doubles:
-        truth = self._labels.classes[judged.rows]
+        truth = self._labels.classes[self._rows(judged)]
         right: Doubles = (judged.probabilities.argmax(1) == truth).astype(np.float64)
         return right
 
@@ -221,7 +239,7 @@ class _Trial:
     def outcome(self) -> Tried:
         """Return what it came to."""
         gain, error = self.gain
-        rows = np.empty(0, np.intp) if self.judged is None else self.judged.rows
+        rows = np.empty(0, np.intp) if self.judged is None else self._rows(self.judged)
         right = self.right[rows]
         verdict = "taken" if self.judged is not None and self.pays else "not taken"
         if self.stopped:
@@ -243,7 +261,7 @@ class _Trial:
         if self.judged is None:
             return f"{self.way} was not tried, since {self.stopped}."
         gain, error = self.gain
-        rows = self.judged.rows
+        rows = self._rows(self.judged)
         own, other = self.right[rows].mean(), self._rival.right[rows].mean()
         said = (
             f"{own:.3f} against {other:.3f} for {self._rival.way} on the same {len(rows):,} "
@@ -252,6 +270,14 @@ class _Trial:
         if self.pays:
             return f"{said}, more than chance would give."
         return f"{self.way} gave {said}, no more than chance would give."
+
+
+def _places(job: Job, examples: Sequence[Example] | None, count: int) -> Rows:
+    """Return where the job's examples stand among all."""
+    if examples is None:
+        return np.arange(count)
+    place = {id(example): k for k, example in enumerate(examples)}
+    return np.array([place[id(example)] for example in job.saved.examples], np.intp)
 
 
 def _tried(head: Rival, labels: Labels) -> Tried:
