@@ -46,6 +46,7 @@ def test_sizes_for_a_person(num_bytes: int, text: str) -> None:
 def test_an_empty_cache(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert summarise() == {
         "folder": str(own), "features": [], "compiled_bytes": 0, "folds_bytes": 0,
+        "training_bytes": 0,
     }  # fmt: skip
     show_cache()
     assert "No features are kept." in capsys.readouterr().out
@@ -75,9 +76,12 @@ def test_what_a_run_leaves_is_seen_and_cleaned(
     after = summarise()
     assert sum(space["num_examples"] for space in after["features"]) == 0
     assert after["compiled_bytes"] == found["compiled_bytes"]
+    (own / "training").mkdir()
+    (own / "training" / "checkpoint").write_bytes(b"1234")
+    assert summarise()["training_bytes"] == 4
     assert clean_to(0) > 0
     empty = summarise()
-    assert (empty["compiled_bytes"], empty["folds_bytes"]) == (0, 0)
+    assert (empty["compiled_bytes"], empty["folds_bytes"], empty["training_bytes"]) == (0, 0, 0)
     again = train(images, labels, backbone=tiny_backbone, num_repeats=1)
     assert again.evaluation == first.evaluation
 

@@ -90,6 +90,33 @@ def test_train_with_another_head(digits: Path, tmp_path: Path) -> None:
     assert "head is 'mlp:'; accepted: kernel, linear, nearest, or mlp:" in refused.stderr
 
 
+def test_train_trains_blocks_too(digits: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "quick.toml"
+    recipe.write_text(
+        'num_folds = 2\n[training]\nepochs = 1\naugment = []\nfreeze = ["conv_stem", "blocks.3"]\n'
+    )
+    words = ("--recipe", recipe, "--train", "last:2", "--time-limit", "5m", "--no-resume")
+    result = train(digits, *words, "--fresh", "--head", "mlp:8", "--out", tmp_path / "m", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["choice"]["way"] == "last:2"
+    assert told["choice"]["tried"] == []
+    assert told["choice"]["trained"].startswith("The last 2 of ")
+    assert told["choice"]["trained"].endswith(
+        "a head with hidden layers of 8 units were trained from random weights: 1 epoch of adamw, "
+        "learning rate 0.001, batches of 8."
+    )
+    made = told["recipe"]
+    assert (made["train"], made["fresh"], made["time_limit"]) == ("last:2", True, "5m")
+    assert made["training"] == {"epochs": 1, "augment": [], "freeze": ["conv_stem", "blocks.3"]}
+    again = good("train", "--recipe", tmp_path / "m" / "recipe.toml")
+    assert "300 seconds were allowed: 1 epoch of each training." in again.stdout
+    assert "The last 2 of " in again.stdout
+    assert "kernel" not in again.stdout
+    predicted = good("predict", tmp_path / "m", digits / "one" / "0.png").stdout
+    assert predicted.split("\t")[1] in small.NAMES
+
+
 def test_train_names_what_it_passed_over(tmp_path: Path) -> None:
     root = small.write_folder(tmp_path / "data", small.digit_pictures(4))
     (root / "one" / "broken.png").write_bytes(b"text")
@@ -314,6 +341,7 @@ def test_errors_go_to_stderr_with_their_codes(
     (tmp_path / "foreign").mkdir()
     (tmp_path / "foreign" / "thesis.txt").write_text("mine")
     (tmp_path / "recipe.toml").write_text("epochs = 3")
+    quick = ("train", digits, "--backbone", small.SMALL)
     cases: Sequence[tuple[Sequence[Any], int, str]] = (
         (("train", tmp_path / "nowhere"), 3, "There is no folder or file"),
         (("train", tmp_path / "texts"), 3, "text"),
@@ -324,6 +352,11 @@ def test_errors_go_to_stderr_with_their_codes(
         (("train", digits, "--recipe", tmp_path / "recipe.toml"), 2, "has 'epochs'"),
         (("train", digits, "--recipe", tmp_path / "none.toml"), 2, "cannot be read"),
         (("train", digits / "one"), 3, "nothing that says the class"),
+        ((*quick, "--train", "last:99"), 2, "the backbone 'timm/test_efficientnet?"),
+        ((*quick, "--train", "top"), 2, "train is 'top'; accepted: auto, head, last:K"),
+        ((*quick, "--fresh"), 2, "fresh is True; accepted: true with train = 'last:K'"),
+        ((*quick, "--time-limit", "soon"), 2, "The time limit is 'soon'; accepted: hours"),
+        ((*quick, "--train", "all", "--head", "nearest"), 2, "head is 'nearest' with train = 'al"),
         (("predict", saved, image, "--format", "xml"), 2, "accepted: lines, csv, jsonl, table"),
         (("predict", saved, image, "--device", "abacus"), 2, "The device is 'abacus'"),
         (("predict", tmp_path / "nowhere", image), 6, "no such folder"),

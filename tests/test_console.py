@@ -5,7 +5,7 @@ import pytest
 
 from tests import small
 from topwork.backbones.base import Backbone
-from topwork.console import name_skipped, progress_bars, show_evaluation, show_training
+from topwork.console import name_skipped, progress_bars, show_evaluation, show_training, stage_name
 from topwork.evaluation.metrics import evaluate
 from topwork.examples.example import Skipped
 from topwork.pipeline import train
@@ -41,6 +41,17 @@ def test_many_classes_have_no_matrix(capsys: pytest.CaptureFixture[str]) -> None
 def test_nothing_skipped_is_not_said(capsys: pytest.CaptureFixture[str]) -> None:
     name_skipped([])
     assert capsys.readouterr().err == ""
+
+
+def test_stages_are_named() -> None:
+    named = {
+        "views": "Views",
+        "train last:7": "Training last:7",
+        "try last:7": "Trying last:7",
+        "cross-validate": "Cross-validation",
+        "50 random: features": "50 random: features",
+    }
+    assert {stage: stage_name(stage) for stage in named} == named
 
 
 def test_no_bars_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:

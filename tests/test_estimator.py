@@ -44,8 +44,8 @@ def test_clones_have_the_settings_alone(
 ) -> None:
     changed = clone(fitted).set_params(class_weight="balanced", seed=3)
     assert changed.get_params() == {
-        "backbone": tiny_backbone, "train": "head", "class_weight": "balanced", "pools": None, "seed": 3,
-        "device": "auto",
+        "backbone": tiny_backbone, "train": "head", "class_weight": "balanced", "pools": None,
+        "seed": 3, "device": "auto",
     }  # fmt: skip
     assert not hasattr(clone(fitted), "model_")
     with pytest.raises(ValueError, match="Invalid parameter 'epochs'"):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from topwork.errors import SettingError
 from topwork.recipe import Recipe
+from topwork.training.settings import Training
 
 FULL = Recipe(
     data="photos of Jürgen/",
@@ -26,9 +27,18 @@ FULL = Recipe(
     seed=12,
     strict=True,
 )
+DEEP = Recipe(
+    train="last:3",
+    fresh=True,
+    time_limit="10m",
+    head="mlp:64",
+    training=Training(
+        epochs=7, freeze=("stem", "blocks.0"), learning_rates={"blocks.3": 1e-5}, augment=()
+    ),
+)
 
 
-@pytest.mark.parametrize("recipe", [Recipe(), FULL])
+@pytest.mark.parametrize("recipe", [Recipe(), FULL, DEEP])
 def test_to_a_file_and_back(recipe: Recipe, tmp_path: Path) -> None:
     path = tmp_path / "recipe.toml"
     path.write_text(recipe.to_toml(), encoding="utf-8")
@@ -85,6 +95,21 @@ def test_changes_leave_the_rest() -> None:
         ({"dropout": 1}, "dropout is 1; accepted: a number, 0 or more and less than 1"),
         ({"label_smoothing": "a"}, "label_smoothing is 'a'; accepted: a number"),
         ({"strict": 1}, "strict is 1; accepted: true or false"),
+        ({"fresh": 1, "train": "last:1"}, "fresh is 1; accepted: true or false"),
+        ({"fresh": True}, "fresh is True; accepted: true with train = 'last:K', and train is 'au"),
+        ({"train": "last:0"}, "train is 'last:0'; accepted: auto, head, last:K"),
+        ({"train": 3}, "train is 3; accepted: auto"),
+        ({"time_limit": "soon"}, "The time limit is 'soon'; accepted: hours, minutes and seconds"),
+        ({"time_limit": "0s"}, "The time limit is '0s'"),
+        ({"time_limit": -1}, "The time limit is -1"),
+        ({"train": "all", "head": "nearest"}, "head is 'nearest' with train = 'all'; accepted whe"),
+        ({"train": "scratch", "pools": ["std"]}, r"pools is \['std'\] with train = 'scratch'; acc"),
+        ({"training": 3}, r"training is 3; accepted: a \[training\] table"),
+        (
+            {"training": {"eras": 3}},
+            r"The recipe's \[training\] table has 'eras'; accepted",
+        ),
+        ({"training": {"epochs": 0}}, "epochs is 0; accepted: a whole number, 1 or more"),
         ({"pools": "mean"}, "pools is 'mean'; accepted: a list of names"),
         ({"pools": [3]}, r"pools is \[3\]"),
     ],
@@ -95,8 +120,10 @@ def test_values_that_are_not_accepted(settings: dict[str, Any], message: str) ->
 
 
 def test_names_that_are_not_known() -> None:
-    with pytest.raises(SettingError, match=r"The recipe has 'epochs'; accepted: data, .*, strict"):
-        Recipe.from_dict({"epochs": 3})
+    with pytest.raises(SettingError, match=r"The recipe has 'eras'; accepted: data, .*, strict"):
+        Recipe.from_dict({"eras": 3})
+    with pytest.raises(SettingError, match=r"Put epochs, lr below a line \[training\]"):
+        Recipe.from_dict({"epochs": 3, "lr": 0.1, "seed": 1})
 
 
 @pytest.mark.parametrize("content", [b"seed = ", b"\xff\xfe", None])

@@ -35,6 +35,7 @@ def summarise() -> dict[str, Any]:
         "features": spaces,
         "compiled_bytes": files.folder_bytes(root / "compiled"),
         "folds_bytes": files.folder_bytes(folds_folder()),
+        "training_bytes": files.folder_bytes(root / "training"),
     }
 
 
@@ -62,7 +63,8 @@ def show_cache() -> None:
         console.print("No features are kept.")
     console.print(
         f"Compiled networks: {readable(found['compiled_bytes'])}; "
-        f"outcomes of folds: {readable(found['folds_bytes'])}."
+        f"outcomes of folds: {readable(found['folds_bytes'])}; "
+        f"trainings that were stopped: {readable(found['training_bytes'])}."
     )
     console.print("To make room: topwork cache clean --max-size 2GB", style="dim")
 
@@ -70,13 +72,18 @@ def show_cache() -> None:
 def clean_to(max_bytes: int) -> int:
     """Remove what was longest unused until at most this much is left; return the bytes freed.
 
-    With 0, the compiled networks and the outcomes of folds go as well.
+    With 0, the compiled networks, the outcomes of folds and stopped trainings go as well.
     """
     with files.disk_errors("Cleaning the cache"):
         freed = FeatureStore().clean(max_bytes)
         if max_bytes == 0:
             root = files.cache_folder()
-            for folder in (root / "compiled", root / "backbones", folds_folder()):
+            for folder in (
+                root / "compiled",
+                root / "backbones",
+                root / "training",
+                folds_folder(),
+            ):
                 if folder.is_dir():
                     freed += files.folder_bytes(folder)
                     shutil.rmtree(folder, ignore_errors=True)
