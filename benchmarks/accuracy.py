@@ -99,7 +99,7 @@ def cross_validated(source: Path, bound: float | None, others: Sequence[str]) ->
     from topwork.evaluation.crossval import choose_num_repeats
     from topwork.examples.splits import choose_num_folds, kfold
 
-    model = topwork.train(source)
+    model = topwork.train(source, train="head")
     if model.evaluation is None:
         raise RuntimeError(f"{source} gave no cross-validated score: {model.notes}")
     name = source.parent.name if source.suffix else source.name
@@ -130,7 +130,7 @@ def train_and_test(source: Path, bound: float, others: Sequence[str]) -> list[Fi
 
     import topwork
 
-    model = topwork.train(source)
+    model = topwork.train(source, train="head")
     if model.test is None:
         raise RuntimeError(f"{source} has no test part")
     figures = [_scored(f"{source.name}, train -> test", model.test, bound)]
@@ -161,7 +161,9 @@ def few(source: Path, size: int, num_seeds: int, others: Sequence[str]) -> list[
         train = _draw(classes, size, data.labels.num_classes, seed)
         test = np.setdiff1d(np.arange(num), train)
         names = [example.label for example in data.examples]
-        model = topwork.train([data.path(i) for i in train], [names[i] for i in train])
+        model = topwork.train(
+            [data.path(i) for i in train], [names[i] for i in train], train="head"
+        )
         tested = model.evaluate([data.path(i) for i in test], [names[i] for i in test])
         scores.append(tested.accuracy.value)
         for other in right if others else ():

@@ -53,7 +53,9 @@ def measure_train(data: Path, cache: Path, work: Path, rounds: int) -> list[Figu
         shutil.rmtree(cache, ignore_errors=True)
         for times in (first, second):
             out = work / "model"
-            command = topwork_command("train", data, "--out", out, "--overwrite", "--quiet")
+            command = topwork_command(
+                "train", data, "--train", "head", "--out", out, "--overwrite", "--quiet"
+            )
             times.append(run_process(command).seconds)
         say(f"train, round {number + 1}: {first[-1]:.1f} s, then {second[-1]:.1f} s")
     ratio = statistics.median(a / b for a, b in zip(first, second, strict=True))
@@ -68,7 +70,7 @@ def measure_predict(data: Path, work: Path, turns: int) -> list[Figure]:
     """Predict one image, in turns with loading torch."""
     model = work / "model"
     if not model.exists():
-        run_process(topwork_command("train", data, "--out", model, "--quiet"))
+        run_process(topwork_command("train", data, "--train", "head", "--out", model, "--quiet"))
     photo = next(path for path in sorted((data / "test").rglob("*")) if path.is_file())
     mine, torch = [], []
     for turn in range(turns + 1):
