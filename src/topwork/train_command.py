@@ -14,6 +14,23 @@ import typer
 
 from topwork.options import AsJson, Device, InputColumn, LabelColumn, Quiet, Strict
 
+Way = Annotated[
+    str | None,
+    typer.Option(
+        "--train", help="auto (the default), head, last:K (the last K blocks), all, or scratch."
+    ),
+]
+TimeLimit = Annotated[
+    str | None, typer.Option(help="For what goes beyond the head: 90s, 10m, 1h30m.")
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="With last:K: these begin with random weights.")
+]
+Resume = Annotated[bool, typer.Option(help="Go on where the training of blocks was stopped.")]
+Log = Annotated[
+    Path | None, typer.Option(help="A folder for TensorBoard, where blocks are trained.")
+]
+
 
 def train(
     data: Annotated[
@@ -23,21 +40,12 @@ def train(
     backbone: Annotated[
         str | None, typer.Option(help="What to transfer from; see `topwork backbones`.")
     ] = None,
-    way: Annotated[
-        str | None,
-        typer.Option(
-            "--train", help="auto (the default), head, last:K (the last K blocks), all, scratch."
-        ),
-    ] = None,
+    way: Way = None,
     head: Annotated[
         str | None, typer.Option(help="kernel, linear, nearest, or mlp:256,128 (hidden layers).")
     ] = None,
-    time_limit: Annotated[
-        str | None, typer.Option(help="For what goes beyond the head: 90s, 10m, 1h30m.")
-    ] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="With last:K: these begin with random weights.")
-    ] = False,
+    time_limit: TimeLimit = None,
+    fresh: Fresh = False,
     input_column: InputColumn = None,
     label_column: LabelColumn = None,
     group_column: Annotated[
@@ -47,12 +55,8 @@ def train(
         Path | None, typer.Option(help="A recipe.toml: every run writes one into its model.")
     ] = None,
     device: Device = "auto",
-    resume: Annotated[
-        bool, typer.Option(help="Go on where the training of blocks was stopped.")
-    ] = True,
-    log: Annotated[
-        Path | None, typer.Option(help="A folder for TensorBoard, where blocks are trained.")
-    ] = None,
+    resume: Resume = True,
+    log: Log = None,
     strict: Strict = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the model in OUT.")
