@@ -1,0 +1,98 @@
+"""The settings of fine-tuning where the user says nothing."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.training import jobs
+from tests.training.cuts import MAKERS
+from topwork.backbones.base import Network
+from topwork.examples.views import DEFAULT_AUGMENT
+from topwork.training.policy import (
+    LR_LORA,
+    LR_NETWORK,
+    LR_TRANSFORMER,
+    MAX_EPOCHS,
+    MIN_EPOCHS,
+    NUM_VIEWS,
+    STEPS,
+    batch_size,
+    is_transformer,
+    tuning_settings,
+    usual_depth,
+)
+from topwork.training.settings import Training
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return jobs.conv2d().build()
+
+
+@pytest.fixture(scope="module")
+def transformer() -> Network:
+    return MAKERS["vit"](Path()).build()
+
+
+def test_a_good_third_of_the_blocks() -> None:
+    assert usual_depth(18) == 7  # EfficientNet-Lite0
+    assert [usual_depth(n) for n in (1, 2, 3, 4, 7, 13)] == [1, 1, 1, 2, 3, 5]
+
+
+@given(st.integers(2, 200))
+def test_always_a_block_and_never_all(num_blocks: int) -> None:
+    assert 1 <= usual_depth(num_blocks) < num_blocks
+
+
+def test_all_is_filled_in(network: Network) -> None:
+    settings = tuning_settings(200, "image", network, Training())
+    assert settings.batch_size == batch_size(200)
+    assert settings.epochs == round(STEPS * settings.batch_size / 200)
+    assert settings.lr == LR_NETWORK
+    assert settings.augment == DEFAULT_AUGMENT["image"]
+    assert settings.num_views == NUM_VIEWS
+    assert (settings.average, settings.batch_norm, settings.lora) == ("auto", "frozen", None)
+
+
+@pytest.mark.parametrize("num", [2, 10, 100, 1_000, 20_000])
+def test_few_examples_are_shown_more_often(num: int, network: Network) -> None:
+    settings = tuning_settings(num, "image", network, Training())
+    assert MIN_EPOCHS <= (settings.epochs or 0) <= MAX_EPOCHS
+    assert settings.epochs == MAX_EPOCHS or num >= 50
+    assert settings.epochs == MIN_EPOCHS or num <= 1_000
+
+
+def test_what_was_given_is_kept(network: Network) -> None:
+    given = Training(
+        epochs=2, batch_size=3, lr=0.5, weight_decay=0.0, augment=("rotate",), num_views=2,
+        average=1.0, batch_norm="train",
+    )  # fmt: skip
+    assert tuning_settings(500, "image", network, given) == given
+
+
+def test_without_alterations_there_is_one_view(network: Network) -> None:
+    assert tuning_settings(50, "text", network, Training()).num_views == 1
+    settings = tuning_settings(50, "image", network, Training(augment=()))
+    assert (settings.augment, settings.num_views) == ((), 1)
+
+
+def test_rates_of_networks_that_attend_of_updates_and_of_sgd(
+    network: Network, transformer: Network
+) -> None:
+    def rate(of: Network, **values: object) -> float | None:
+        return tuning_settings(100, "image", of, Training(**values)).lr  # type: ignore[arg-type]
+
+    assert rate(transformer) == LR_TRANSFORMER
+    assert rate(transformer, lora=8) == LR_LORA
+    assert rate(network, optimiser="sgd") == pytest.approx(10 * LR_NETWORK)
+    assert rate(network, optimiser="adam") == LR_NETWORK
+
+
+@pytest.mark.parametrize(
+    ("name", "attends"),
+    [("vit", True), ("bert", True), ("resnet", False), ("conv1d", False), ("tiny", False)],
+)
+def test_which_networks_attend(name: str, attends: bool, tmp_path: Path) -> None:
+    assert is_transformer(MAKERS[name](tmp_path).build()) == attends
