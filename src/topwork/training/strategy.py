@@ -105,7 +105,7 @@ def choose(
             f"The head alone: of {len(head.right):,} examples left out it gets {errors:.0f} wrong, "
             "too few for any gain to be told from chance."
         )
-        return Decision(choice=Choice(way="head", reason=reason, tried=tried))
+        return Decision(choice=Choice(way="head", reason=reason, tried=tuple(tried)))
     best: Decision | None = None
     reason = "The head alone: nothing else was to be tried."
     for way, make_job in candidates:
@@ -132,8 +132,8 @@ def choose(
         if not trial.complete:
             break
     if best is None:
-        return Decision(choice=Choice(way="head", reason=reason, tried=tried))
-    choice = Choice(way=best.choice.way, reason=reason, tried=tried)
+        return Decision(choice=Choice(way="head", reason=reason, tried=tuple(tried)))
+    choice = Choice(way=best.choice.way, reason=reason, tried=tuple(tried))
     return Decision(choice=choice, job=best.job, judged=best.judged)
 
 
