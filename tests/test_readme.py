@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from topwork.cli import app
+from topwork.recipe import Recipe
+from topwork.training.settings import Training
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/backbones.md", "docs/arrays.md")
@@ -35,6 +38,14 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         source = tmp_path / "test" / ("cat", "dog")[i] / "0.png"
         Image.open(source).save(tmp_path / "new" / f"{name}.jpg")
     return tmp_path
+
+
+@pytest.mark.parametrize("page", ["docs/method.md", "docs/augmentation.md"])
+def test_recipes_are_read(page: str) -> None:
+    found = blocks(page, "toml")
+    assert found
+    for text in found:
+        assert Recipe.from_dict(tomllib.loads(text)).training != Training()
 
 
 @pytest.mark.slow
