@@ -22,7 +22,7 @@ from topwork.frozen import labels_of
 from topwork.model import Progress, staged
 from topwork.recipe import Recipe
 from topwork.training.budget import AGREED, agree_epochs
-from topwork.training.finetune import Job
+from topwork.training.finetune import Job, with_found_lr
 from topwork.training.from_scratch import scratch_settings
 from topwork.training.network import Cut
 from topwork.training.policy import tuning_settings
@@ -82,7 +82,7 @@ class JobMaker:
             on_progress=staged(self._on_progress, "views"),
         )
         head = recipe.head_settings()
-        return Job(
+        job = Job(
             cut=cut,
             saved=saved,
             labels=labels_of(saved.examples, self.classes, recipe),
@@ -93,6 +93,7 @@ class JobMaker:
             head_first=way.kind != "scratch" and fresh is None,
             device=device,
         )
+        return with_found_lr(job, np.arange(len(saved.examples))) if settings.find_lr else job
 
 
 def training_device(device: str) -> str:

@@ -14,7 +14,7 @@ from tests.training import jobs
 from topwork.backbones.base import Backbone
 from topwork.errors import SettingError, TrainingError
 from topwork.features.table import ArrayTable
-from topwork.training.finetune import Job, Tuned, features_of, tune
+from topwork.training.finetune import Job, Tuned, features_of, tune, with_found_lr
 from topwork.training.first_head import PENALTIES
 from topwork.training.network import NETWORK
 from topwork.training.served import random_backbone
@@ -249,3 +249,14 @@ def test_examples_of_many_lengths(kind: str, tmp_path: Path) -> None:
     (logits,) = tuned.scores(rows, [1.0])
     alone = np.concatenate([tuned.scores(np.array([row]), [1.0])[0] for row in rows])
     np.testing.assert_allclose(logits, alone, atol=1e-4)
+
+
+def test_the_learning_rate_is_found_on_the_examples_themselves(backbone: Backbone) -> None:
+    job = jobs.make_job(backbone, jobs.colour_examples(10, noise=60.0), "block0")
+    fresh = replace(job, head_first=False)
+    rows = np.arange(len(job.saved.examples))
+    found = with_found_lr(fresh, rows).settings.lr
+    assert found is not None
+    assert 1e-5 < found < 1
+    assert found != fresh.settings.lr
+    assert with_found_lr(fresh, rows).settings.lr == found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -144,7 +145,8 @@ def pooled_module(
                         weights = getattr(self, f"means_{shape.num_places}_{shape.side}")
                         parts[block] = pool_block(output.float(), shape, pools, weights)
 
-            with listening(network, pool):
+            own = replace(network, module=self.network)  # of a copy of this module, the copy's
+            with listening(own, pool):
                 self.network(windows)
             if not by_name:
                 return next(iter(parts.values()))

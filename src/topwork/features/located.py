@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 
 from topwork.errors import StoreError
 from topwork.features.ragged import Array, RaggedShard
+
+_VIEWS = ("_first", "_count", "_shape_of", "_starts", "_weights", "_shard_of")
+"""What is held as memoryviews, which no other process can be given."""
 
 
 @final
@@ -75,6 +78,17 @@ class Located:
         self._shard_of = _joined(
             [np.full(len(shard.starts), i, np.int32) for i, shard in enumerate(used)], np.int32
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process takes: arrays in place of views of them, and no maps."""
+        state = dict(vars(self))
+        state |= {name: np.asarray(state[name]) for name in _VIEWS}
+        return {**state, "_open": [None] * len(self._paths)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Undo `__getstate__`."""
+        vars(self).update(state)
+        vars(self).update({name: state[name].data for name in _VIEWS})
 
     def num_windows(self, place: int) -> int:
         """How many windows each view of an example has."""

@@ -7,6 +7,7 @@ settings are best (policy.py, strategy.py), and the classes' names.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.digests import digest_settings
-from topwork.errors import SettingError
+from topwork.errors import SettingError, TrainingError
 from topwork.executors.join import join
 from topwork.features.activations import Activations
 from topwork.features.table import ArrayTable
@@ -26,6 +27,7 @@ from topwork.heads.search import Labels
 from topwork.training.first_head import logistic_layer
 from topwork.training.groups import check_fits, fits, freeze_batch_norm
 from topwork.training.lora import add_lora, merge_lora
+from topwork.training.lr_finder import find_lr
 from topwork.training.network import (
     Cut,
     blend,
@@ -46,6 +48,8 @@ Doubles = npt.NDArray[np.float64]
 
 PASS_BATCH = 64
 """Windows that run at a time where nothing is trained."""
+
+logger = logging.getLogger(__name__)
 
 
 @final
@@ -151,6 +155,47 @@ def tune(
         SettingError: a name or number of the settings does not fit the network.
         TrainingError: not even the first epoch went well.
     """
+    begun = _begin(job, rows)
+    fitted = fit(
+        begun.task, begun.plan, checkpoint=checkpoint, on_epoch=on_epoch, stop_at=stop_at, log=log
+    )
+    if job.settings.lora is not None:
+        merge_lora(fitted.module)
+    return Tuned(
+        job=job,
+        before=begun.before,
+        after=_copied(fitted.module.state_dict()),
+        head=begun.head,
+        history=fitted.history,
+        stopped=fitted.stopped,
+    )
+
+
+def with_found_lr(job: Job, rows: Rows) -> Job:
+    """Return the job with the learning rate that a range test on these examples suggests.
+
+    Where the loss falls at no rate (the first head may be as good as can be), the job's own stays.
+    """
+    begun = _begin(job, rows)
+    try:
+        rate = find_lr(begun.task, begun.plan).lr
+    except TrainingError as error:
+        logger.warning("%s The learning rate is left at %g.", error, job.settings.lr)
+        return job
+    return replace(job, settings=job.settings.changed(lr=rate))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Begun:
+    """All that a training begins with; `before` are the task's tensors, without LoRA's."""
+
+    task: Task
+    plan: Plan
+    head: DenseHead
+    before: dict[str, torch.Tensor]
+
+
+def _begin(job: Job, rows: Rows) -> _Begun:
     settings, labels = job.settings, job.labels.take(rows)
     body = job.cut.body()
     keeps = settings.batch_norm != "train" or settings.lora is not None
@@ -183,17 +228,7 @@ def tune(
     )
     own = _with_own_names(job.cut, module, settings)
     plan = Plan(settings=own, device=job.device, seed=labels.seed)
-    fitted = fit(task, plan, checkpoint=checkpoint, on_epoch=on_epoch, stop_at=stop_at, log=log)
-    if settings.lora is not None:
-        merge_lora(fitted.module)
-    return Tuned(
-        job=job,
-        before=before,
-        after=_copied(fitted.module.state_dict()),
-        head=head,
-        history=fitted.history,
-        stopped=fitted.stopped,
-    )
+    return _Begun(task=task, plan=plan, head=head, before=before)
 
 
 def _with_own_names(cut: Cut, module: torch.nn.Module, settings: Training) -> Training:

@@ -20,7 +20,7 @@ from topwork.executors.choose import resolve_device
 from topwork.features.activations import save_activations
 from topwork.features.progress import Progress
 from topwork.heads.search import Labels
-from topwork.training.finetune import Job
+from topwork.training.finetune import Job, with_found_lr
 from topwork.training.from_scratch import LABEL_SMOOTHING, scratch_settings
 from topwork.training.network import Cut
 from topwork.training.settings import Training
@@ -103,6 +103,8 @@ class Prepared:
             head_first=False,
             device=kind,
         )
+        if settings.find_lr:
+            job = with_found_lr(job, train)
         return Prepared(
             job=job,
             train=train,

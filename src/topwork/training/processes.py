@@ -5,11 +5,10 @@ What it does not know: what an epoch does, and who is told of it.
 
 from __future__ import annotations
 
-import copy
 import multiprocessing
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,6 +66,7 @@ def run_apart(fabric: Fabric, run: Run, report: Report) -> Outcome:
     from torch.multiprocessing.spawn import ProcessRaisedException
 
     task, plan = run.task, run.plan
+    told = _packed(run)
     # a name that fits nothing is told here, as it is with one device
     parameter_groups(task.module, task.blocks, plan.settings, lr=plan.lr)
     news: SimpleQueue[News] = multiprocessing.get_context("spawn").SimpleQueue()
@@ -76,19 +76,11 @@ def run_apart(fabric: Fabric, run: Run, report: Report) -> Outcome:
         try:
             # not as arguments, nor as a result: Fabric looks into these for tensors, and refuses
             # frozen dataclasses
-            fabric.launch(partial(_share, run=run, news=news, result=result))
+            fabric.launch(partial(_share, told=told, news=news, result=result))
         except ProcessRaisedException as error:
             raise TrainingError(
                 f"One of {plan.settings.num_devices} processes failed: {_last_words(error)} "
                 "Correct that, or use num_devices = 1, where the error is told in full."
-            ) from error
-        except (AttributeError, TypeError, ValueError, OSError) as error:
-            if "pickle" not in str(error).lower():
-                raise
-            raise SettingError(
-                f"num_devices is {plan.settings.num_devices}, and a part of the task cannot be "
-                f"handed to other processes: {error}. Use num_devices = 1, or classes that a "
-                "module defines at its top."
             ) from error
         finally:
             news.put(None)
@@ -99,13 +91,34 @@ def run_apart(fabric: Fabric, run: Run, report: Report) -> Outcome:
     return outcome
 
 
-def _share(fabric: Fabric, *, run: Run, news: SimpleQueue[News], result: Path) -> None:
-    """One process's part. Its module is a copy: what comes from the parent is shared by all."""
+def _packed(run: Run) -> bytes:
+    """Return the run as bytes: its module's classes too, for many are made inside of functions.
+
+    Raises:
+        SettingError: something of it cannot be handed over, such as an open file.
+    """
+    import pickle
+
+    import cloudpickle
+
+    try:
+        packed: bytes = cloudpickle.dumps(run)
+    except (AttributeError, TypeError, ValueError, pickle.PicklingError) as error:
+        raise SettingError(
+            f"num_devices is {run.plan.settings.num_devices}, and a part of the task cannot be "
+            f"handed to other processes: {error}. Use num_devices = 1."
+        ) from error
+    return packed
+
+
+def _share(fabric: Fabric, *, told: bytes, news: SimpleQueue[News], result: Path) -> None:
+    """One process's part, with a module of its own."""
+    import cloudpickle
     from safetensors.torch import save_file
 
-    module = copy.deepcopy(run.task.module)
-    own = replace(run, task=replace(run.task, module=module))
-    outcome = run_here(fabric, own, news.put if fabric.is_global_zero else _nobody)
+    run: Run = cloudpickle.loads(told)
+    module = run.task.module
+    outcome = run_here(fabric, run, news.put if fabric.is_global_zero else _nobody)
     if fabric.is_global_zero:
         save_file({k: v.clone().contiguous() for k, v in module.state_dict().items()}, result)
         news.put(outcome)

@@ -28,6 +28,7 @@ class Training:
         optimiser: `adamw`, `adam` (its weight decay is part of the gradient), or `sgd`, with
             Nesterov's momentum.
         lr: learning rate at the head's side, above 0.
+        find_lr: take for `lr` what a range test finds (Smith 2017), on the examples themselves.
         head_lr: of the head; None: `lr`.
         weight_decay: 0 or more; none on biases, norms and other vectors.
         momentum: of `sgd`, from 0 to below 1.
@@ -55,6 +56,7 @@ class Training:
     batch_size: int | None = None
     optimiser: Optimiser = "adamw"
     lr: float | None = None
+    find_lr: bool = False
     head_lr: float | None = None
     weight_decay: float | None = None
     momentum: float = 0.9
@@ -157,6 +159,7 @@ _ACCEPTED: dict[str, tuple[str, _Check]] = {
     "batch_size": ("a whole number, 1 or more", _whole),
     "optimiser": _one_of("adamw", "adam", "sgd"),
     "lr": ("a number above 0", _positive),
+    "find_lr": ("true or false", lambda value: isinstance(value, bool)),
     "head_lr": ("a number above 0", _positive),
     "weight_decay": ("a number, 0 or more", _between(0, math.inf)),
     "momentum": ("a number from 0 to below 1", _between(0, 1, below=True)),
