@@ -8,8 +8,9 @@ What it does not know: how a network is trained (training/), and the head alone 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import final
 
 from topwork.backbones.base import Backbone
 from topwork.errors import TooFewError
@@ -20,11 +21,12 @@ from topwork.examples.parts import check_readable, divide
 from topwork.executors.choose import open_executor, resolve_device
 from topwork.features.extract import extract
 from topwork.frozen import Frozen, count, score_test
+from topwork.heads.dense import DenseHead
 from topwork.jobs import JobMaker, count_epochs, describe, within
 from topwork.model import Model, Progress, staged
 from topwork.recipe import Recipe
-from topwork.training.finetune import Job, Rows
-from topwork.training.judge import Judged, OnEpoch, finish, judge
+from topwork.training.finetune import Job, Rows, Tuned
+from topwork.training.judge import Judged, finish, judge
 from topwork.training.policy import usual_depth
 from topwork.training.served import tuned_backbone
 from topwork.training.strategy import Rival, choose
@@ -88,24 +90,19 @@ def fit_tuned(
         epochs_seen.begin(len(done))
     if done:
         judged = Judged.of(job, done)
-    return _finished(
-        job,
-        judged,
-        way=way,
-        num_folds=len(folds),
+    run = _Run(
         found=found,
         recipe=recipe,
         device=device,
         test=wanted.test,
         classes=maker.classes,
-        choice=Choice(way=str(way)),
-        notes=notes,
+        num_folds=len(folds),
+        notes=tuple(notes),
         skipped=saved.skipped,
         on_progress=on_progress,
-        on_epoch=epochs_seen,
-        resume=resume,
-        log=log,
     )
+    outcome = finish(job, judged, on_epoch=epochs_seen, resume=resume, log=log)
+    return run.model(job, judged, outcome, Choice(way=str(way)))
 
 
 def go_deeper(
@@ -146,24 +143,20 @@ def go_deeper(
     )
     if decision.job is None or decision.judged is None:
         return frozen.model(decision.choice)
-    return _finished(
-        decision.job,
-        decision.judged,
-        way=parse_way(decision.choice.way),
-        num_folds=len(crossed.folds),
+    job, judged = decision.job, decision.judged
+    run = _Run(
         found=frozen.found,
         recipe=recipe,
         device=frozen.device,
         test=frozen.test_examples,
         classes=frozen.classes,
-        choice=decision.choice,
-        notes=list(frozen.notes),
+        num_folds=len(crossed.folds),
+        notes=frozen.notes,
         skipped=frozen.skipped,
         on_progress=on_progress,
-        on_epoch=epochs_seen,
-        resume=resume,
-        log=log,
     )
+    outcome = finish(job, judged, on_epoch=epochs_seen, resume=resume, log=log)
+    return run.model(job, judged, outcome, decision.choice)
 
 
 def _ways(frozen: Frozen) -> list[Way]:
@@ -177,63 +170,67 @@ def _ways(frozen: Frozen) -> list[Way]:
     return ways
 
 
-def _finished(
-    job: Job,
-    judged: Judged | None,
-    *,
-    way: Way,
-    num_folds: int,
-    found: ExampleSet,
-    recipe: Recipe,
-    device: str,
-    test: Sequence[Example],
-    classes: tuple[str, ...],
-    choice: Choice,
-    notes: Sequence[str],
-    skipped: Sequence[Skipped],
-    on_progress: Progress | None,
-    on_epoch: OnEpoch,
-    resume: bool,
-    log: Path | None,
-) -> Model:
-    """Train on all examples, and make the model that serves what came of it."""
-    tuned, share, head = finish(job, judged, on_epoch=on_epoch, resume=resume, log=log)
-    backbone = tuned_backbone(tuned, share, way)
-    cut = job.cut
-    served = cut.served(head)
-    evaluation = None if judged is None else _evaluate(job, judged, classes, num_folds)
-    test_score = None
-    named = {one.name for one in skipped}
-    all_skipped = (*skipped, *(one for one in job.saved.skipped if one.name not in named))
-    if test:
-        extraction = extract(
-            test,
-            backbone,
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Run:
+    """What a model is made of beside what was trained."""
+
+    found: ExampleSet
+    recipe: Recipe
+    device: str
+    test: Sequence[Example]
+    classes: tuple[str, ...]
+    num_folds: int
+    notes: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    on_progress: Progress | None
+
+    def model(
+        self,
+        job: Job,
+        judged: Judged | None,
+        outcome: tuple[Tuned, float, DenseHead],
+        choice: Choice,
+    ) -> Model:
+        """Return the model that serves what came of the training on all examples."""
+        tuned, share, head = outcome
+        way, cut, recipe, device = parse_way(choice.way), job.cut, self.recipe, self.device
+        backbone, served = tuned_backbone(tuned, share, way), cut.served(head)
+        evaluation = None
+        if judged is not None:
+            evaluation = _evaluate(job, judged, self.classes, self.num_folds)
+        skipped = _each_once(self.skipped, job.saved.skipped)
+        test, score = tuple(self.test), None
+        if test:
+            extraction = extract(
+                test,
+                backbone,
+                pools=cut.pools,
+                device=device,
+                strict=recipe.strict,
+                on_progress=staged(self.on_progress, "features"),
+            )
+            test, skipped = extraction.examples, _each_once(skipped, extraction.skipped)
+            score = score_test(served.predict(extraction.table), test, self.classes)
+        return Model(
+            head=served,
+            classes=self.classes,
+            backbone=backbone,
             pools=cut.pools,
+            evaluation=evaluation,
+            test=score,
+            data=count(self.found, job.saved.examples, test, skipped),
+            recipe=recipe,
+            notes=[*self.notes, *([tuned.stopped] if tuned.stopped else [])],
+            choice=replace(choice, trained=describe(job, way, share)),
+            open_executor=lambda: open_executor(backbone, pools=cut.pools, device=device),
             device=device,
-            strict=recipe.strict,
-            on_progress=staged(on_progress, "features"),
         )
-        chances = served.predict(extraction.table)
-        test_score = score_test(chances, extraction.examples, classes)
-        test = extraction.examples
-        named = {one.name for one in all_skipped}
-        all_skipped += tuple(one for one in extraction.skipped if one.name not in named)
-    remarks = [*notes, *([tuned.stopped] if tuned.stopped else [])]
-    return Model(
-        head=served,
-        classes=classes,
-        backbone=backbone,
-        pools=cut.pools,
-        evaluation=evaluation,
-        test=test_score,
-        data=count(found, job.saved.examples, test, all_skipped),
-        recipe=recipe,
-        notes=remarks,
-        choice=replace(choice, trained=describe(job, way, share)),
-        open_executor=lambda: open_executor(backbone, pools=cut.pools, device=device),
-        device=device,
-    )
+
+
+def _each_once(first: Sequence[Skipped], more: Sequence[Skipped]) -> tuple[Skipped, ...]:
+    named = {one.name for one in first}
+    return (*first, *(one for one in more if one.name not in named))
 
 
 def _allowed(limit: float, epochs: int, usual: int) -> str:
