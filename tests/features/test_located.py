@@ -1,5 +1,6 @@
 """Windows on disk, found by example, view and window."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,20 @@ def test_what_was_opened_outlives_its_file_and_what_was_not_is_explained(tmp_pat
     np.testing.assert_array_equal(found.read(0, 0, 0), TWO[0][0][0])
     with pytest.raises(StoreError, match=r"can no longer be read: .* Run again: what is missing"):
         late.read(0, 0, 0)
+
+
+def test_another_process_is_handed_it_without_what_was_opened(tmp_path: Path) -> None:
+    found = locate(write(tmp_path, TWO), num=2, num_views=3)
+    found.read(0, 0, 0)
+    other = pickle.loads(pickle.dumps(found))
+    assert len(pickle.dumps(found)) < 10_000
+    for view, window in ((0, 0), (0, 1)):
+        np.testing.assert_array_equal(other.read(0, view, window), found.read(0, view, window))
+        assert other.shape(0, window) == found.shape(0, window)
+        assert other.weight(0, window) == found.weight(0, window)
+    assert isinstance(other.weight(0, 0), float)
+    assert other.missing.tolist() == found.missing.tolist()
+    np.testing.assert_array_equal(found.read(0, 0, 0), TWO[0][0][0])
 
 
 def test_nothing_is_located_in_nothing() -> None:

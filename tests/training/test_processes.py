@@ -1,14 +1,16 @@
 """Several processes that share each step, against one."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from tests.training import nets
+from tests.training import jobs, nets
 from topwork.errors import SettingError, TrainingError
+from topwork.training.finetune import tune
 from topwork.training.task import Epoch
 from topwork.training.trainer import fit
 
@@ -40,6 +42,25 @@ def test_two_processes_give_the_weights_of_one(tmp_path: Path) -> None:
     alone = fit(lengths_task(), nets.plan(), checkpoint=tmp_path)  # one goes on where two were
     for name, wanted in nets.weights(alone.module).items():
         np.testing.assert_array_equal(found[name], wanted)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["pictures", "texts"])
+def test_two_processes_tune_what_comes_after_a_cut(kind: str, tmp_path: Path) -> None:
+    """Its classes are made inside of functions; what was saved lies mapped in memory."""
+    if kind == "pictures":
+        job = jobs.make_job(jobs.conv2d(), jobs.colour_examples(5), "block0")
+    else:
+        none = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        backbone = jobs.tiny_bert(tmp_path / "bert", **none)  # each process draws its own
+        block = backbone.build().blocks[0]
+        job = jobs.make_job(backbone, jobs.text_examples(tmp_path), block, lora=2)
+    found = []
+    for num_devices in (1, 2):
+        own = replace(job, settings=job.settings.changed(num_devices=num_devices))
+        found.append(tune(own, jobs.rows_of(job)).after)
+    for name, wanted in found[0].items():
+        torch.testing.assert_close(found[1][name], wanted, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.slow

@@ -5,13 +5,17 @@ What it does not know: what an epoch does, and who is told of it.
 
 from __future__ import annotations
 
+import builtins
+import io
 import multiprocessing
+import pickle
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from topwork.errors import SettingError, TrainingError
 from topwork.training.checkpoints import Checkpoints
@@ -97,18 +101,28 @@ def _packed(run: Run) -> bytes:
     Raises:
         SettingError: something of it cannot be handed over, such as an open file.
     """
-    import pickle
-
     import cloudpickle
 
+    class Pickler(cloudpickle.CloudPickler):  # type: ignore[misc]
+        def reducer_override(self, value: Any) -> Any:
+            # what a module holds for all (transformers: a context variable, which its hooks read)
+            # is there in the other process too
+            home = sys.modules.get(type(value).__module__)
+            if home not in (None, builtins) and not callable(value):
+                for name, held in vars(home).items():
+                    if held is value:
+                        return getattr, (home, name)
+            return super().reducer_override(value)
+
+    out = io.BytesIO()
     try:
-        packed: bytes = cloudpickle.dumps(run)
+        Pickler(out).dump(run)
     except (AttributeError, TypeError, ValueError, pickle.PicklingError) as error:
         raise SettingError(
             f"num_devices is {run.plan.settings.num_devices}, and a part of the task cannot be "
             f"handed to other processes: {error}. Use num_devices = 1."
         ) from error
-    return packed
+    return out.getvalue()
 
 
 def _share(fabric: Fabric, *, told: bytes, news: SimpleQueue[News], result: Path) -> None:
