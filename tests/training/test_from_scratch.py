@@ -61,3 +61,11 @@ def test_bfloat16_where_the_cpu_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scratch_settings(100, "image", device="cuda").precision == "auto"
     monkeypatch.setattr(from_scratch, "cpu_precision", lambda wanted: "f32")
     assert scratch_settings(100, "image").precision == "auto"
+
+
+def test_depthwise_convolutions_stay_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(from_scratch, "cpu_precision", lambda wanted: wanted)
+    network = architecture("timm/mobilenetv3_small_050", size=32).build()
+    assert scratch_settings(100, "image", network=network).precision == "auto"
+    network = architecture("timm/resnet10t", size=32).build()
+    assert scratch_settings(100, "image", network=network).precision == "bf16"
