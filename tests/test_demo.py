@@ -59,10 +59,8 @@ def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         demo,
         "train",
-        lambda folder, *, backbone, on_progress: plain(
-            folder,
-            backbone=small.SMALL if "?" in backbone else backbone,
-            on_progress=on_progress,
+        lambda folder, *, backbone, **settings: plain(
+            folder, backbone=small.SMALL if "?" in backbone else backbone, **settings
         ),
     )
 
