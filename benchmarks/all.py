@@ -16,7 +16,17 @@ from pathlib import Path
 from common import make_parser, say
 
 SCRIPTS = (
-    *("process", "extraction", "texts", "sounds", "crash", "kills", "head", "accuracy", "modalities"),
+    *(
+        "process",
+        "extraction",
+        "texts",
+        "sounds",
+        "crash",
+        "kills",
+        "head",
+        "accuracy",
+        "modalities",
+    ),
     *("gpu", "fastai_beside", "cut", "ways", "transfer"),
 )
 LINES = ("ways", "transfer")
