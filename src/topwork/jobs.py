@@ -69,7 +69,9 @@ class JobMaker:
                 count, backbone.modality, given, network=network, device=device
             )
         else:
-            settings = tuning_settings(count, backbone.modality, network, given)
+            settings = tuning_settings(
+                count, backbone.modality, network, given, whole=way.kind == "all"
+            )
         cut = Cut.of(backbone, block, fresh=fresh)  # before the work, for it may refuse
         saved = save_activations(
             self._examples,

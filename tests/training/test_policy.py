@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from tests.training import jobs
 from tests.training.cuts import MAKERS
+from topwork.backbones.architectures import architecture
 from topwork.backbones.base import Network
 from topwork.examples.views import DEFAULT_AUGMENT
 from topwork.training.policy import (
+    LEARNS_STATISTICS,
     LR_LORA,
     LR_NETWORK,
     LR_TRANSFORMER,
@@ -96,3 +98,24 @@ def test_rates_of_networks_that_attend_of_updates_and_of_sgd(
 )
 def test_which_networks_attend(name: str, attends: bool, tmp_path: Path) -> None:
     assert is_transformer(MAKERS[name](tmp_path).build()) == attends
+
+
+def test_batch_norm_learns_where_all_blocks_are_trained_from_enough_examples() -> None:
+    network = architecture("timm/resnet10t", size=32).build()
+    few, many = LEARNS_STATISTICS - 1, LEARNS_STATISTICS
+
+    def mode(count: int, *, whole: bool, **given: str) -> str:
+        asked = Training(**given)  # type: ignore[arg-type]
+        return tuning_settings(count, "image", network, asked, whole=whole).batch_norm
+
+    assert mode(few, whole=True) == "frozen"
+    assert mode(many, whole=True) == "train"
+    assert mode(many, whole=False) == "frozen"
+    assert mode(many, whole=True, batch_norm="frozen") == "frozen"
+
+
+def test_all_blocks_take_more_steps_than_the_last() -> None:
+    network = architecture("timm/resnet10t", size=32).build()
+    last = tuning_settings(500, "image", network, Training())
+    whole = tuning_settings(500, "image", network, Training(), whole=True)
+    assert (last.epochs or 0) < (whole.epochs or 0)
