@@ -1,6 +1,7 @@
 """Backbones made from random weights: what is written, what it is worth, and what a stop costs."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -261,6 +262,7 @@ def test_killed_at_any_moment_it_goes_on(tmp_path: Path) -> None:
         with subprocess.Popen(
             [sys.executable, "-c", CHILD, str(out)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},  # as here: more threads round otherwise
         ) as child:  # fmt: skip
             assert child.stdout is not None
             assert child.stdin is not None

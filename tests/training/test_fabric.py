@@ -6,7 +6,7 @@ import torch
 from tests.training import nets
 from topwork.errors import SettingError
 from topwork.training import fabric
-from topwork.training.fabric import fabric_precision, make_fabric, repeatable
+from topwork.training.fabric import fabric_precision, make_fabric, repeatable, sound_convolutions
 from topwork.training.task import Plan
 
 
@@ -42,3 +42,13 @@ def test_what_is_changed_is_put_back() -> None:
         assert torch.are_deterministic_algorithms_enabled()
     assert torch.get_num_threads() == threads
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_small_convolutions_are_kept_from_one_dnn() -> None:
+    few, many = torch.nn.Conv2d(3, 8, 3), torch.nn.Conv2d(3, 32, 3)
+    before = torch.backends.mkldnn.enabled
+    with sound_convolutions(torch.nn.Sequential(many, few)):
+        assert not torch.backends.mkldnn.enabled
+    with sound_convolutions(torch.nn.Sequential(many)):
+        assert torch.backends.mkldnn.enabled == before
+    assert torch.backends.mkldnn.enabled == before

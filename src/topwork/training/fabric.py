@@ -9,13 +9,14 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from topwork.errors import SettingError
 from topwork.executors.torch import check_device
 from topwork.training.task import Plan
 
 if TYPE_CHECKING:
+    import torch
     from lightning_fabric import Fabric
 
 
@@ -44,6 +45,12 @@ def make_fabric(plan: Plan) -> Fabric:
         strategy="ddp_spawn" if wanted > 1 else "auto",
         precision=fabric_precision(plan.settings.precision, device.type),
     )
+
+
+FEW_CHANNELS = 16
+"""With PyTorch 2.15, two threads and a network whose first convolution has 8 channels, the backward
+pass ends in a segmentation fault within seconds; without oneDNN, with one thread, or with 32
+channels it does not."""
 
 
 def fabric_precision(wanted: str, kind: str) -> Literal["bf16-mixed", "32-true"]:
@@ -78,3 +85,20 @@ def repeatable(fabric: Fabric, num_threads: int | None = None) -> Iterator[None]
             torch.set_num_threads(threads)
             torch.use_deterministic_algorithms(algorithms, warn_only=lenient)
             torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
+
+
+@contextmanager
+def sound_convolutions(module: torch.nn.Module) -> Iterator[None]:
+    """Keep oneDNN from training convolutions of fewer than `FEW_CHANNELS` channels."""
+    import torch
+
+    kinds = torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d
+    convolutions = [part for part in module.modules() if isinstance(part, kinds)]
+    few = any(one.out_channels < FEW_CHANNELS for one in convolutions)
+    onednn: Any = torch.backends.mkldnn
+    before = onednn.enabled
+    onednn.enabled = before and not few
+    try:
+        yield
+    finally:
+        onednn.enabled = before

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from topwork.training.fabric import make_fabric
+from topwork.training.fabric import make_fabric, sound_convolutions
 from topwork.training.loop import Report
 from topwork.training.processes import Run, run_apart, run_here
 from topwork.training.scalars import Scalars
@@ -58,7 +58,8 @@ def fit(
                 on_epoch(epoch)
 
         train = run_here if plan.settings.num_devices == 1 else run_apart
-        outcome = train(fabric, run, report)
+        with sound_convolutions(task.module):
+            outcome = train(fabric, run, report)
     return Fitted(
         module=task.module,
         history=outcome.history,
