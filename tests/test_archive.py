@@ -26,7 +26,9 @@ from topwork.model import DataCounts, Model
 from topwork.pipeline import train
 from topwork.recipe import Recipe
 
-FILES = {"model.json", "head.safetensors", "recipe.toml", "backbone.safetensors"}
+FILES = {
+    "model.json", "head.safetensors", "recipe.toml", "backbone.safetensors", "answers.safetensors",
+}  # fmt: skip
 COMPILED = {"layout.json", "network.xml", "network.bin"}
 
 
@@ -117,6 +119,18 @@ def test_a_loaded_model_scores(saved: Path, tmp_path: Path) -> None:
     assert found.accuracy.value > 0.8
 
 
+def test_the_answers_come_back(tiny_model: Model, tmp_path: Path) -> None:
+    read = load(tiny_model.save(tmp_path / "model")).left_out
+    assert read is not None
+    assert tiny_model.left_out is not None
+    assert read.names == tiny_model.left_out.names
+    np.testing.assert_array_equal(read.truth, tiny_model.left_out.truth)
+    np.testing.assert_allclose(
+        read.probabilities, tiny_model.left_out.probabilities, atol=1e-7
+    )  # float32
+    assert read.probabilities.argmax(1).tolist().count(0) > 0
+
+
 def test_a_model_trained_on_skipped_and_ignored_files_comes_back(
     tiny_backbone: Backbone, tmp_path: Path
 ) -> None:
@@ -184,7 +198,7 @@ def test_without_weights_the_folder_is_small(
     saved: Path, digits: Path, tmp_path: Path, probabilities: np.ndarray
 ) -> None:
     folder = load(saved).save(tmp_path / "small", weights=False)
-    assert names(folder) == {"model.json", "head.safetensors", "recipe.toml"}
+    assert names(folder) == FILES - {"backbone.safetensors"}
     found = load(folder).predict_proba(sorted(digits.rglob("*.png")))
     np.testing.assert_array_equal(found, probabilities)
 

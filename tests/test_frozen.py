@@ -11,7 +11,7 @@ from topwork.backbones.base import Backbone
 from topwork.errors import TooFewError
 from topwork.examples.example import Example
 from topwork.examples.sources import examples_from, read_examples
-from topwork.frozen import Frozen, count, fit_frozen, labels_of, score_test
+from topwork.frozen import Frozen, answer_test, count, fit_frozen, labels_of, score_test
 from topwork.recipe import Recipe
 from topwork.training.tried import Choice
 
@@ -114,4 +114,5 @@ def test_counts(digits: Path) -> None:
 
 
 def test_no_test_part_has_no_score() -> None:
-    assert score_test(np.empty((0, 2)), (), ("x", "y")) is None
+    assert answer_test(np.empty((0, 2)), (), ("x", "y")) is None
+    assert score_test(None, ("x", "y")) is None

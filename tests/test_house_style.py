@@ -23,14 +23,16 @@ ROOMS = (
     ("evaluation",),
     ("training",),
     ("recipe",),
-    ("outcomes",),
+    ("outcomes", "answers_file"),
     ("model", "archive", "timeline"),  # a model saves itself, is loaded, and listens
     ("frozen",),
     ("jobs",),
     ("tuned",),
     ("pipeline", "pretraining"),
+    ("evidence",),
+    ("report",),
     ("estimator", "embedding", "demo_data", "demo", "cache", "account", "console", "output"),
-    ("shell", "options", "pretrain_command", "train_command"),
+    ("shell", "options", "pretrain_command", "train_command", "advise_command", "report_command"),
     ("cli",),
 )
 ORDER = {name: place for place, room in enumerate(ROOMS) for name in room}

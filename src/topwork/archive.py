@@ -2,6 +2,7 @@
 
     model.json            names of the classes, scores, provenance, digests of the other files
     head.safetensors      the head's numbers
+    answers.safetensors   what was said of each example by models that had not seen it
     recipe.toml           the settings that make it again
     compiled/             the backbone with its pools, ready to run on any CPU, without torch
     backbone.safetensors  the backbone's weights, for a GPU or further training
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from topwork import files
+from topwork.answers_file import read_answers, write_answers
 from topwork.backbones.rebuild import card_from, describe_backbone
 from topwork.backbones.restore import restore_backbone
 from topwork.digests import digest_file, digest_settings
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 FORMAT = 2
 DESCRIPTION, HEAD, RECIPE = "model.json", "head.safetensors", "recipe.toml"
 COMPILED, WEIGHTS = "compiled", "backbone.safetensors"
+ANSWERS = "answers.safetensors"
+OURS = {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, TOKENIZER, ANSWERS}
 
 TRAIN_AGAIN = "Copy the whole folder again from where it was made, or train the model again"
 
@@ -59,7 +63,7 @@ def check_place(folder: Path, *, overwrite: bool) -> None:
             f"The folder {str(folder)!r} is not empty, and holds no Topwork model. Nothing in it "
             "was touched. Give another folder."
         )
-    foreign = sorted(there - {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, TOKENIZER, ".DS_Store"})
+    foreign = sorted(there - OURS - {".DS_Store"})
     if foreign:
         raise ModelError(
             f"The folder {str(folder)!r} holds a model, and {', '.join(foreign[:5])} that Topwork "
@@ -98,6 +102,7 @@ def save(model: Model, folder: Path, *, overwrite: bool = False, weights: bool =
     ):
         tensors = {name: _contiguous(t) for name, t in model.head.tensors().items()}
         save_file(tensors, new / HEAD)
+        write_answers(new / ANSWERS, {"left_out": model.left_out, "tested": model.tested})
         (new / RECIPE).write_text(model.recipe.to_toml(), encoding="utf-8")
         spec = model.backbone.input
         if isinstance(spec, TextInput):
@@ -131,6 +136,9 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
     try:
         _check_files(folder, dict(description["files"]))
         head = _read_head(folder, description["head"])
+        answers = {}
+        if ANSWERS in description["files"]:  # models of before it was kept have none
+            answers = read_answers(folder / ANSWERS)
         record = description["backbone"]
         backbone = restore_backbone(
             name=record["name"],
@@ -165,6 +173,8 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
             recipe=Recipe.from_dict(description["recipe"]),
             notes=description["notes"],
             choice=Choice.from_dict(description["choice"]) if "choice" in description else None,
+            left_out=answers.get("left_out"),
+            tested=answers.get("tested"),
             open_executor=lambda: _open(backbone, pools, compiled, device),
             device=device,
         )

@@ -33,7 +33,7 @@ from topwork.heads.base import Head
 from topwork.heads.fit import fit_head
 from topwork.heads.search import Labels
 from topwork.model import Model, Progress, staged
-from topwork.outcomes import DataCounts
+from topwork.outcomes import Answers, DataCounts
 from topwork.recipe import Recipe
 from topwork.training.tried import Choice
 
@@ -72,10 +72,14 @@ class Frozen:
 
     def model(self, choice: Choice | None = None) -> Model:
         """Return the model with this head."""
-        evaluation = None
+        evaluation = left_out = None
         if self.crossed is not None:
             evaluation = self.crossed.evaluate(self.labels, self.classes)
-        chances = self.head.predict(self.table, self.test)
+            crossed = self.crossed.probabilities
+            left_out = Answers.of(self.examples, self.labels.classes, crossed)
+        tested = answer_test(
+            self.head.predict(self.table, self.test), self.test_examples, self.classes
+        )
         backbone, pools, device = self.backbone, self.pools, self.device
         return Model(
             head=self.head,
@@ -83,11 +87,13 @@ class Frozen:
             backbone=backbone,
             pools=pools,
             evaluation=evaluation,
-            test=score_test(chances, self.test_examples, self.classes),
+            test=score_test(tested, self.classes),
             data=count(self.found, self.examples, self.test_examples, self.skipped),
             recipe=self.recipe,
             notes=self.notes,
             choice=choice or Choice(way="head"),
+            left_out=left_out,
+            tested=tested,
             open_executor=lambda: open_executor(backbone, pools=pools, device=device),
             device=device,
         )
@@ -229,19 +235,25 @@ def labels_of(examples: Sequence[Example], classes: Sequence[str], recipe: Recip
     )
 
 
-def score_test(
-    probabilities: npt.NDArray[np.float64],
-    examples: Sequence[Example],
-    classes: Sequence[str],
-) -> Evaluation | None:
-    """Return the scores on the source's own test part; None where it has none."""
+def answer_test(
+    probabilities: npt.NDArray[np.float64], examples: Sequence[Example], classes: Sequence[str]
+) -> Answers | None:
+    """Return the answers to the source's own test part; None where it has none."""
     if not examples:
         return None
     position = {name: k for k, name in enumerate(classes)}
+    truth = np.array([position[e.label or ""] for e in examples], np.intp)
+    return Answers.of(examples, truth, probabilities)
+
+
+def score_test(answers: Answers | None, classes: Sequence[str]) -> Evaluation | None:
+    """Return the scores on the source's own test part; None where it has none."""
+    if answers is None:
+        return None
     return evaluate(
-        probabilities,
-        np.array([position[e.label or ""] for e in examples], np.intp),
+        answers.probabilities,
+        answers.truth,
         classes,
-        method=f"test part, {len(examples):,} examples",
-        groups=[e.group for e in examples],
+        method=f"test part, {len(answers.truth):,} examples",
+        groups=answers.groups,
     )

@@ -24,7 +24,7 @@ from topwork.executors.base import Executor
 from topwork.features.extract import extract, stream_features
 from topwork.features.table import ArrayTable
 from topwork.heads.base import Head
-from topwork.outcomes import DataCounts, Prediction
+from topwork.outcomes import Answers, DataCounts, Prediction
 from topwork.recipe import Recipe
 from topwork.training.tried import Choice
 
@@ -51,6 +51,8 @@ class Model:
         recipe: the settings that make it again.
         notes: what a person should know of this run, in sentences.
         choice: what was trained (the head, blocks too), what else was tried, and why.
+        left_out: what was said of the training examples in cross-validation; None without one.
+        tested: what the model says of the source's own test part; None where it has none.
     """
 
     def __init__(
@@ -66,6 +68,8 @@ class Model:
         recipe: Recipe,
         notes: Sequence[str] = (),
         choice: Choice | None = None,
+        left_out: Answers | None = None,
+        tested: Answers | None = None,
         open_executor: Callable[[], Executor],
         device: str = "auto",
     ) -> None:
@@ -79,6 +83,8 @@ class Model:
         self.recipe = recipe
         self.notes = tuple(notes)
         self.choice = choice or Choice(way="head")
+        self.left_out = left_out
+        self.tested = tested
         self.device = device
         self._open_executor = open_executor
         self._executor: Executor | None = None

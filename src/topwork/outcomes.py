@@ -5,9 +5,14 @@ What it does not know: how either came about.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from topwork.examples.example import Skipped
+import numpy as np
+import numpy.typing as npt
+
+from topwork.errors import DataError
+from topwork.examples.example import Example, Skipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,3 +58,46 @@ class DataCounts:
     def num_train(self) -> int:
         """Examples of all classes."""
         return sum(self.per_class.values())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answers:
+    """What was said of examples by models that had not seen them.
+
+    Attributes:
+        names: of the examples, [N].
+        digests: of their contents, [N].
+        groups: [N]; None for an example that has none.
+        truth: their classes, as positions in the model's `classes`, [N].
+        probabilities: of every class, [N, K]; the mean, where an example was left out repeatedly.
+    """
+
+    names: tuple[str, ...]
+    digests: tuple[str, ...]
+    groups: tuple[str | None, ...]
+    truth: npt.NDArray[np.intp]
+    probabilities: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        num = {len(self.names), len(self.digests), len(self.groups), len(self.truth)}
+        if self.probabilities.ndim != 2 or num != {len(self.probabilities)}:
+            raise DataError(
+                f"The answers are of {self.probabilities.shape[0]} examples, with {len(self.names)}"
+                f" names and {len(self.truth)} classes. Give as many of each."
+            )
+
+    @staticmethod
+    def of(
+        examples: Sequence[Example],
+        truth: npt.NDArray[np.intp],
+        probabilities: npt.NDArray[np.float64],
+    ) -> Answers:
+        """Make them of examples, and probabilities [N, K] or [repeats, N, K]."""
+        mean = probabilities.mean(0) if probabilities.ndim == 3 else probabilities
+        return Answers(
+            names=tuple(example.name for example in examples),
+            digests=tuple(example.digest for example in examples),
+            groups=tuple(example.group for example in examples),
+            truth=truth,
+            probabilities=mean,
+        )

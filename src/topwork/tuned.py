@@ -20,10 +20,11 @@ from topwork.examples.example import Example, ExampleSet, Skipped
 from topwork.examples.parts import check_readable, divide
 from topwork.executors.choose import open_executor, resolve_device
 from topwork.features.extract import extract
-from topwork.frozen import Frozen, count, score_test
+from topwork.frozen import Frozen, answer_test, count, score_test
 from topwork.heads.dense import DenseHead
 from topwork.jobs import JobMaker, count_epochs, describe, within
 from topwork.model import Model, Progress, staged
+from topwork.outcomes import Answers
 from topwork.recipe import Recipe
 from topwork.training.finetune import Job, Rows, Tuned
 from topwork.training.judge import Judged, finish, judge
@@ -196,11 +197,14 @@ class _Run:
         tuned, share, head = outcome
         way, cut, recipe, device = parse_way(choice.way), job.cut, self.recipe, self.device
         backbone, served = tuned_backbone(tuned, share, way), cut.served(head)
-        evaluation = None
+        evaluation = left_out = None
         if judged is not None:
             evaluation = _evaluate(job, judged, self.classes, self.num_folds)
+            seen = [job.saved.examples[row] for row in judged.rows]
+            truth = job.labels.classes[judged.rows]
+            left_out = Answers.of(seen, truth, judged.probabilities)
         skipped = _each_once(self.skipped, job.saved.skipped)
-        test, score = tuple(self.test), None
+        test, tested = tuple(self.test), None
         if test:
             extraction = extract(
                 test,
@@ -211,18 +215,20 @@ class _Run:
                 on_progress=staged(self.on_progress, "features"),
             )
             test, skipped = extraction.examples, _each_once(skipped, extraction.skipped)
-            score = score_test(served.predict(extraction.table), test, self.classes)
+            tested = answer_test(served.predict(extraction.table), test, self.classes)
         return Model(
             head=served,
             classes=self.classes,
             backbone=backbone,
             pools=cut.pools,
             evaluation=evaluation,
-            test=score,
+            test=score_test(tested, self.classes),
             data=count(self.found, job.saved.examples, test, skipped),
             recipe=recipe,
             notes=[*self.notes, *([tuned.stopped] if tuned.stopped else [])],
             choice=replace(choice, trained=describe(job, way, share)),
+            left_out=left_out,
+            tested=tested,
             open_executor=lambda: open_executor(backbone, pools=cut.pools, device=device),
             device=device,
         )
