@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from topwork.estimator import TransferClassifier
     from topwork.evaluation.intervals import Estimate
     from topwork.evaluation.metrics import Evaluation
+    from topwork.evidence.advice import Advice, advise
     from topwork.examples.array_input import ArrayInput
     from topwork.examples.image_input import ImageInput
     from topwork.examples.sound_input import SoundInput
@@ -63,6 +64,7 @@ _HOMES = {
     "topwork.estimator": ("TransferClassifier",),
     "topwork.evaluation.intervals": ("Estimate",),
     "topwork.evaluation.metrics": ("Evaluation",),
+    "topwork.evidence.advice": ("Advice", "advise"),
     "topwork.examples.array_input": ("ArrayInput",),
     "topwork.examples.image_input": ("ImageInput",),
     "topwork.examples.sound_input": ("SoundInput",),
@@ -78,6 +80,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Advice",
     "ArrayInput",
     "Backbone",
     "BackboneError",
@@ -108,6 +111,7 @@ __all__ = [
     "TransferClassifier",
     "UnknownBackboneError",
     "WeightsError",
+    "advise",
     "from_module",
     "get_backbone",
     "load",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from topwork.advise_command import advise
 from topwork.errors import ExampleError, SettingError
 from topwork.options import AsJson, Device, InputColumn, LabelColumn, Quiet, Strict
 from topwork.pretrain_command import pretrain
@@ -38,6 +39,7 @@ ModelFolder = Annotated[Path, typer.Argument(help="A folder that `topwork train`
 
 
 app.command()(train)
+app.command()(advise)
 app.command()(pretrain)
 
 

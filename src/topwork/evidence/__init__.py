@@ -1,0 +1,1 @@
+"""What the data and the measurements say of a model, and of whether transfer makes sense."""

@@ -1,0 +1,247 @@
+"""Answers a user's questions before training: does transfer make sense, which backbone, more data?
+
+    examples -> head on the frozen network -> depth, controls, learning curve -> Advice
+
+What it does not know: how any of it is shown (advise_command.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from topwork.backbones.base import Backbone
+from topwork.backbones.catalog import default_backbone
+from topwork.backbones.named import get_backbone
+from topwork.errors import BackboneError, SettingError, TrainingError
+from topwork.evidence.compared import Compared
+from topwork.evidence.conditions import conditions
+from topwork.evidence.control import LIMIT_SECONDS, run_control
+from topwork.evidence.depth import Depth, score_depth
+from topwork.evidence.rivals import Rivals, compare
+from topwork.evidence.transfer import Verdict, cheap_controls, weigh
+from topwork.examples.example import ExampleSet
+from topwork.examples.sources import examples_from, read_examples
+from topwork.frozen import Frozen, fit_frozen
+from topwork.model import Progress, check_modality, staged
+from topwork.outcomes import Answers
+from topwork.recipe import Recipe
+from topwork.time_limit import parse_seconds
+
+if TYPE_CHECKING:
+    from topwork.evidence.learning_curve import LearningCurve
+
+CURVE_SECONDS = 20.0
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Advice:
+    """What can be said of the data before a model is trained.
+
+    Attributes:
+        origin: the data.
+        backbone: that the verdict is of.
+        num_examples: that can be learned from, of `num_classes`.
+        verdict: what transfer is worth.
+        depth: accuracy by depth of the network.
+        rivals: the backbones that were compared; None where one alone was asked about.
+        curve: what more examples would give; None where there are too few to say.
+        notes: what a person should know of this run, in sentences.
+        seconds: that all of it took.
+    """
+
+    origin: str
+    modality: str
+    backbone: str
+    pretrained_on: str
+    num_examples: int
+    num_classes: int
+    verdict: Verdict
+    depth: Depth
+    rivals: Rivals | None
+    curve: LearningCurve | None
+    notes: tuple[str, ...]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data."""
+        said = {
+            name: getattr(self, name)
+            for name in ("origin", "modality", "backbone", "pretrained_on", "num_examples",
+                         "num_classes", "seconds")
+        }  # fmt: skip
+        return {
+            **said,
+            "notes": list(self.notes),
+            "verdict": self.verdict.to_dict(),
+            "depth": self.depth.to_dict(),
+            "backbones": None if self.rivals is None else self.rivals.to_dict(),
+            "learning_curve": None if self.curve is None else self.curve.to_dict(),
+        }
+
+
+def advise(
+    data: str | Path | Sequence[object],
+    labels: Sequence[object] | None = None,
+    *,
+    groups: Sequence[object] | None = None,
+    backbone: str | Path | Backbone | None = None,
+    backbones: Sequence[str | Backbone] = (),
+    time_limit: str | float | None = None,
+    control: bool = True,
+    device: str = "auto",
+    input_column: str | None = None,
+    label_column: str | None = None,
+    group_column: str | None = None,
+    seed: int = 0,
+    on_progress: Progress | None = None,
+) -> Advice:
+    """Say whether transfer makes sense on this data, from which backbone, and how deep.
+
+    Args:
+        data: as for `train`: a folder or table; or a list of inputs that come with `labels`.
+        labels: one for each input of the list.
+        groups: one for each input of the list: those of one group are never split.
+        backbone: what to transfer from; None: the best of `backbones`, or the one that comes with
+            Topwork for this kind of input.
+        backbones: to be compared with each other.
+        time_limit: for training the same network from scratch: `90s`, `3m` (the default), `1h`.
+        control: whether to train it; without it, the cheap controls stand alone.
+        device: `auto`, `cpu`, `cuda`, `mps`, `openvino` or `torch`.
+        input_column, label_column, group_column: a table's columns.
+        seed: of folds and samples.
+        on_progress: called with a stage's name, how much is done, and how much there is.
+
+    Raises:
+        DataError: the data cannot be used, or is too little for a cross-validated score.
+        BackboneError: the backbone cannot be found or run.
+        SettingError: a setting has a value that is not accepted.
+    """
+    started = time.monotonic()
+    limit = LIMIT_SECONDS if time_limit is None else parse_seconds(time_limit)
+    given = None if backbone is None else get_backbone(backbone)
+    if labels is None and not isinstance(data, str | Path):
+        raise SettingError(
+            f"The data is a {type(data).__name__} without labels. Give a folder or table by its "
+            "path, or the labels of these inputs as well: advise(inputs, labels)."
+        )
+    reading = staged(on_progress, "read")
+    modality = None if given is None else given.modality
+    if labels is not None:
+        found = examples_from(
+            data,  # type: ignore[arg-type]
+            labels,
+            groups,
+            modality=modality,
+            on_progress=reading,
+        )
+    else:
+        found = read_examples(
+            data,  # type: ignore[arg-type]
+            modality=modality,
+            input_column=input_column,
+            label_column=label_column,
+            group_column=group_column,
+            on_progress=reading,
+        )
+    recipe = Recipe(train="head", seed=seed)
+    rivals, frozen = _frozen(found, recipe, given, backbones, device, on_progress)
+    depth = score_depth(frozen, on_progress=on_progress)
+    verdict = judge_transfer(
+        frozen,
+        depth=depth,
+        limit_seconds=limit if control else None,
+        on_progress=on_progress,
+    )
+    return Advice(
+        origin=found.origin,
+        modality=found.modality,
+        backbone=frozen.backbone.name,
+        pretrained_on=frozen.backbone.card.pretrained_on,
+        num_examples=len(frozen.examples),
+        num_classes=len(frozen.classes),
+        verdict=verdict,
+        depth=depth,
+        rivals=rivals,
+        curve=_curve(frozen, on_progress),
+        notes=frozen.notes,
+        seconds=time.monotonic() - started,
+    )
+
+
+def judge_transfer(
+    frozen: Frozen,
+    *,
+    depth: Depth | None = None,
+    answers: Answers | None = None,
+    limit_seconds: float | None = LIMIT_SECONDS,
+    on_progress: Progress | None = None,
+) -> Verdict:
+    """Return what transfer is worth, with what is kept of an earlier run found again.
+
+    Args:
+        depth: as `score_depth` gives it, for the third condition.
+        answers: of another model on the same examples, left out, in the head's place.
+        limit_seconds: for training from scratch; None: it is not trained.
+
+    Raises:
+        TooFewError: there are too few examples for a cross-validated score, or for any control.
+    """
+    compared = Compared.of(frozen, answers=answers, on_progress=on_progress)
+    controls = cheap_controls(compared, on_progress=on_progress)
+    notes = []
+    if limit_seconds is None:
+        notes.append("The network was not trained from scratch, as was asked.")
+    else:
+        try:
+            own = run_control(compared, limit_seconds=limit_seconds, on_progress=on_progress)
+        except (SettingError, TrainingError, BackboneError) as error:
+            notes.append(f"The network was not trained from scratch. {error}")
+        else:
+            controls.append(own.answered(compared))
+            notes.append(own.sentence)
+    return weigh(
+        compared,
+        controls,
+        limit_seconds=limit_seconds,
+        conditions=conditions(frozen, depth),
+        notes=notes,
+    )
+
+
+def _frozen(
+    found: ExampleSet,
+    recipe: Recipe,
+    given: Backbone | None,
+    backbones: Sequence[str | Backbone],
+    device: str,
+    on_progress: Progress | None,
+) -> tuple[Rivals | None, Frozen]:
+    """Compare backbones where several were named; return the one that the verdict is of."""
+    rivals = None
+    if backbones:
+        rivals, done = compare(found, backbones, recipe, device=device, on_progress=on_progress)
+        if given is None or given.name in done:
+            return rivals, done[rivals.winner if given is None else given.name]
+    given = given or get_backbone(default_backbone(found.modality))
+    check_modality(found, given)
+    recipe = recipe.changed(backbone=given.name)
+    frozen = fit_frozen(found, recipe, backbone=given, device=device, on_progress=on_progress)
+    return rivals, frozen
+
+
+def _curve(frozen: Frozen, on_progress: Progress | None) -> LearningCurve | None:
+    from topwork.evidence.learning_curve import learning_curve
+
+    return learning_curve(
+        frozen.table,
+        frozen.train,
+        frozen.labels,
+        settings=frozen.recipe.head_settings(),
+        seconds=CURVE_SECONDS,
+        on_progress=staged(on_progress, "learning curve"),
+    )

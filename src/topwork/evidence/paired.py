@@ -1,0 +1,77 @@
+"""How much more often one model is right than another on the same examples, with an interval.
+
+What it does not know: what the models are, and which examples they learned from.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.evaluation.intervals import Estimate, effective_share, wilson
+from topwork.heads.search import Labels
+
+Doubles = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
+
+
+def accuracy(right: Doubles, groups: Rows | None) -> Estimate:
+    """Return the share of right answers with its 95% interval (Wilson 1927).
+
+    Args:
+        right: how often each example was answered rightly, 0 to 1, [N].
+        groups: number of each example's group, [N]; None where all are independent.
+    """
+    if not len(right):
+        return Estimate.around(0.0, 0.0, 1.0)
+    return wilson(float(right.mean()), len(right) * effective_share(right, groups))
+
+
+def gain(more: Doubles, groups: Rows | None) -> Estimate:
+    """Return the mean of `more` with its 95% interval.
+
+    The interval of Bonett and Price 2012 ("Adjusted Wald confidence interval for a difference of
+    binomial proportions based on paired data"): two examples are added, one that speaks for each
+    model. Where both are right everywhere it still has a width. Groups are counted by how many
+    independent examples they are worth, and Student's distribution takes the place of the normal.
+
+    Args:
+        more: how much more often the first model was right on each example, -1 to 1, [N].
+        groups: as of `accuracy`.
+    """
+    from scipy.special import stdtrit
+
+    num = len(more)
+    num_units = num if groups is None else len(np.unique(groups))
+    if num_units < 2:
+        value = float(more.mean()) if num else 0.0
+        return Estimate.around(value, -1.0, 1.0)
+    count = num * _effective_share(more, groups)
+    centre = count * float(more.mean()) / (count + 2)
+    second = (count * float((more**2).mean()) + 2) / (count + 2)
+    spread = float(stdtrit(num_units - 1, 0.975)) * math.sqrt((second - centre**2) / (count + 2))
+    low, high = max(centre - spread, -1.0), min(centre + spread, 1.0)
+    return Estimate.around(float(more.mean()), low, high)
+
+
+def group_numbers(labels: Labels) -> Rows | None:
+    """Return the number of each example's group; None where there are no groups."""
+    if labels.groups is None:
+        return None
+    return np.unique(labels.groups, return_inverse=True)[1].astype(np.intp)
+
+
+def _effective_share(more: Doubles, groups: Rows | None) -> float:
+    """As `effective_share`, of differences: what an example is worth beside others of its group."""
+    if groups is None:
+        return 1.0
+    num, numbers = len(more), np.unique(groups, return_inverse=True)[1]
+    num_groups = int(numbers.max()) + 1
+    sums = np.bincount(numbers, more - more.mean())
+    between = float(sums @ sums) / num**2 * num_groups / (num_groups - 1)
+    independent = float(more.var()) / num
+    if independent <= 0 or between <= 0:
+        return num_groups / num
+    return float(np.clip(independent / between, 1 / num, 1.0))
