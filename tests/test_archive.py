@@ -28,6 +28,7 @@ from topwork.recipe import Recipe
 
 FILES = {
     "model.json", "head.safetensors", "recipe.toml", "backbone.safetensors", "answers.safetensors",
+    "README.md",
 }  # fmt: skip
 COMPILED = {"layout.json", "network.xml", "network.bin"}
 
@@ -75,7 +76,7 @@ def test_nothing_in_it_can_run_code(saved: Path) -> None:
         if path.is_file():
             start = path.read_bytes()[:4]
             assert not start.startswith((b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK"))
-            assert path.suffix in {".json", ".safetensors", ".toml", ".xml", ".bin"}
+            assert path.suffix in {".json", ".safetensors", ".toml", ".xml", ".bin", ".md"}
 
 
 def test_predictions_come_back_bit_for_bit(tiny_model: Model, digits: Path, tmp_path: Path) -> None:
@@ -249,7 +250,10 @@ def test_no_model(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-EVERY = [*sorted(FILES - {"model.json"}), *sorted(f"compiled/{name}" for name in COMPILED)]
+EVERY = [
+    *sorted(FILES - {"model.json", "README.md"}),
+    *sorted(f"compiled/{name}" for name in COMPILED),
+]
 
 
 @pytest.mark.parametrize("name", EVERY)

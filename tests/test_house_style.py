@@ -24,7 +24,7 @@ ROOMS = (
     ("training",),
     ("recipe",),
     ("outcomes", "answers_file"),
-    ("model", "archive", "timeline"),  # a model saves itself, is loaded, and listens
+    ("model", "archive", "model_card", "timeline"),  # a model saves itself, is loaded, and listens
     ("frozen",),
     ("jobs",),
     ("tuned",),

@@ -7,6 +7,7 @@
     compiled/             the backbone with its pools, ready to run on any CPU, without torch
     backbone.safetensors  the backbone's weights, for a GPU or further training
     tokenizer.json        of a model of texts: what cuts them into the backbone's tokens
+    README.md             the model card: for people, and for the Hugging Face hub
 
 What it does not know: what a model does.
 """
@@ -35,6 +36,7 @@ from topwork.executors.base import Executor
 from topwork.executors.choose import on_cpu, open_executor
 from topwork.heads.base import Head
 from topwork.heads.restore import restore_head
+from topwork.model_card import model_card
 from topwork.recipe import Recipe
 from topwork.training.tried import Choice
 from topwork.training.ways import parse_way
@@ -46,7 +48,8 @@ FORMAT = 2
 DESCRIPTION, HEAD, RECIPE = "model.json", "head.safetensors", "recipe.toml"
 COMPILED, WEIGHTS = "compiled", "backbone.safetensors"
 ANSWERS = "answers.safetensors"
-OURS = {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, TOKENIZER, ANSWERS}
+CARD, REPORT, PROBLEMS = "README.md", "report.html", "report-problems.csv"
+OURS = {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, TOKENIZER, ANSWERS, CARD, REPORT, PROBLEMS}
 
 TRAIN_AGAIN = "Copy the whole folder again from where it was made, or train the model again"
 
@@ -118,6 +121,8 @@ def save(model: Model, folder: Path, *, overwrite: bool = False, weights: bool =
         description["digest"] = digest_settings(description)
         text = json.dumps(description, indent=1, ensure_ascii=False)
         (new / DESCRIPTION).write_text(text, encoding="utf-8")
+        # Without a digest: people add to a card, and the model is the same.
+        (new / CARD).write_text(model_card(model), encoding="utf-8")
     return folder
 
 

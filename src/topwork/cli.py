@@ -16,6 +16,7 @@ from topwork.advise_command import advise
 from topwork.errors import ExampleError, SettingError
 from topwork.options import AsJson, Device, InputColumn, LabelColumn, Quiet, Strict
 from topwork.pretrain_command import pretrain
+from topwork.report_command import report
 from topwork.shell import Commands, use_utf8
 from topwork.train_command import train
 
@@ -41,6 +42,7 @@ ModelFolder = Annotated[Path, typer.Argument(help="A folder that `topwork train`
 app.command()(train)
 app.command()(advise)
 app.command()(pretrain)
+app.command()(report)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -255,6 +256,20 @@ class Model:
         from topwork.archive import save
 
         return save(self, Path(out), overwrite=overwrite, weights=weights)
+
+    def report(
+        self,
+        out: str | Path,
+        *,
+        data: str | Path | None = None,
+        control: str | float | None = None,
+        on_progress: Progress | None = None,
+    ) -> Path:
+        """Write all that is known of the model as one HTML page; see `make_report`."""
+        # By its name, for the report stands on the model, and imports this file.
+        make = import_module("topwork.report.assemble").make_report
+        made = make(self, Path(out), data=data, control=control, on_progress=on_progress)
+        return Path(made.path)
 
     def timeline(self, source: object, **options: float) -> list[Moment]:
         """Say what is to be heard when in a long recording; see `timeline.timeline`."""

@@ -1,0 +1,261 @@
+"""Makes the report of a model: gathers, lays out part by part, and writes one file.
+
+    model, its data -> gathered evidence -> parts -> HTML
+
+What it does not know: how anything is measured (evidence/), and how a part looks (templates/).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+from topwork import files
+from topwork.model import Model, Progress
+from topwork.report import charts
+from topwork.report.data_problems import data_problems
+from topwork.report.gather import Gathered, gather
+from topwork.report.layers import what_it_sees
+from topwork.report.mistakes import (
+    LEFT_OUT,
+    TEST,
+    Part,
+    matrix_of,
+    matrix_of_scores,
+    no_mistakes,
+    surest_mistakes,
+)
+from topwork.report.opening import opening
+from topwork.report.page import render
+from topwork.report.parts import Chart, Matrix, Missing, Mistakes, Page, Scores
+from topwork.report.pictures import Album
+from topwork.report.provenance import now, provenance
+from topwork.report.reliability import reliability
+from topwork.report.scores import class_rows, score_rows
+from topwork.report.words import counted, percent
+from topwork.time_limit import parse_seconds
+
+if TYPE_CHECKING:
+    from topwork.evaluation.metrics import Evaluation
+    from topwork.outcomes import Answers
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A report that was written.
+
+    Attributes:
+        path: of the page; `table`, of its data problems, None where there are none.
+        says: the verdict, in two lines.
+    """
+
+    path: Path
+    table: Path | None
+    says: tuple[str, str]
+    num_bytes: int
+    seconds: float
+
+
+def make_report(
+    model: Model,
+    out: Path,
+    *,
+    folder: Path | None = None,
+    data: str | Path | None = None,
+    control: str | float | None = None,
+    on_progress: Progress | None = None,
+) -> Made:
+    """Write the report, and beside it the table of the data's problems.
+
+    Args:
+        out: the file to write; one that is there is replaced.
+        folder: where the model lies, to be named in the report.
+        data: where the labelled inputs lie now; None: where they lay when it was trained.
+        control: for how long (`5m`) to train the same network from scratch, to compare with; None:
+            it is not trained, but one that was trained before is found again.
+
+    Raises:
+        SettingError: the control's time limit cannot be read.
+        DataError: the data that was named cannot be used.
+        StoreError: the place cannot be written to.
+    """
+    seconds = None if control is None else parse_seconds(control)
+    gathered = gather(model, data=data, control_seconds=seconds, on_progress=on_progress)
+    page = lay_out(gathered, folder=folder, on_progress=on_progress)
+    text = render(page).encode()
+    table = None
+    with files.disk_errors(f"Writing the report to {str(out)!r}"):
+        with files.replacing(out) as new:
+            new.write_bytes(text)
+        if not isinstance(gathered.problems, Missing) and gathered.problems.items:
+            table = out.with_name(f"{out.stem}-problems.csv")
+            with files.replacing(table) as new:
+                gathered.problems.to_csv(new)
+    return Made(
+        path=out,
+        table=table,
+        says=(page.opening.sentence, _next(page)),
+        num_bytes=len(text),
+        seconds=gathered.seconds,
+    )
+
+
+def lay_out(
+    gathered: Gathered, *, folder: Path | None = None, on_progress: Progress | None = None
+) -> Page:
+    """Return the page part by part."""
+    model = gathered.model
+    album = Album(gathered.examples, model.backbone.modality)
+    parts = _answered(model)
+    wrong = surest_mistakes(parts, model.classes, album)
+    # In this order, so that what matters most is drawn before the page is full.
+    problems = data_problems(gathered.problems, album)
+    seen = what_it_sees(gathered, wrong, on_progress=on_progress)
+    matrices = _matrices(model, parts, album)
+    data = model.data
+    return Page(
+        title="A model" if folder is None else folder.resolve().name,
+        subtitle=(
+            f"{counted(data.num_train, model.backbone.modality)} of {len(model.classes)} classes, "
+            f"transferred from {model.backbone.name}"
+        ),
+        made=f"Made by Topwork, {now()}. This page is one file, and asks the network for nothing.",
+        modality=model.backbone.modality,
+        opening=opening(gathered),
+        scores=_scores(model, parts, matrices),
+        mistakes=Mistakes(
+            wrong=wrong,
+            missing=None if wrong else no_mistakes(parts),
+            hint=_mistakes_hint(gathered, album),
+        ),
+        curve=_curve(gathered),
+        depth=_depth(gathered),
+        tried=_tried(model),
+        problems=problems,
+        seen=seen,
+        provenance=provenance(gathered, folder),
+    )
+
+
+def _answered(model: Model) -> list[Part]:
+    parts: list[tuple[str, str, Answers | None]] = [
+        (LEFT_OUT, "Confusion, left out by cross-validation", model.left_out),
+        (TEST, "Confusion, test part", model.tested),
+    ]
+    return [
+        Part(id=id, title=title, answers=answers)
+        for id, title, answers in parts
+        if answers is not None and len(answers.truth)
+    ]
+
+
+def _matrices(model: Model, parts: list[Part], album: Album) -> list[Matrix]:
+    if parts:
+        made = [matrix_of(part, model.classes, album) for part in parts]
+    else:
+        made = [
+            matrix_of_scores(one, id=id, title=f"Confusion, {one.method}")
+            for id, one in ((LEFT_OUT, model.evaluation), (TEST, model.test))
+            if one is not None
+        ]
+    return made
+
+
+def _scores(model: Model, parts: list[Part], matrices: list[Matrix]) -> Scores:
+    columns: list[Evaluation] = [one for one in (model.evaluation, model.test) if one is not None]
+    missing = None
+    if not columns:
+        why = model.notes[-1] if model.notes else "There were too few examples for any score."
+        missing = Missing(
+            why=why, remedy="Score it on other examples: `topwork evaluate MODEL DATA`."
+        )
+    best = columns[0] if columns else None
+    return Scores(
+        methods=[one.method for one in columns],
+        rows=score_rows(columns),
+        classes=() if best is None else class_rows(best),
+        classes_of="" if best is None else f"By {best.method}.",
+        matrices=matrices,
+        reliability=_reliability(parts[0], best) if parts else _unknown_reliability(),
+        missing=missing,
+    )
+
+
+def _reliability(part: Part, best: Evaluation | None) -> Chart:
+    answers = part.answers
+    where = "left out by cross-validation" if part.id == LEFT_OUT else "of the test part"
+    caption = "On the dashed line the model is as often right as it is sure; below it, too sure."
+    if best is not None:
+        error = best.calibration_error
+        caption += (
+            f" On average it is off by {percent(error)} (calibration error; 95% interval "
+            f"{100 * error.low:.1f} to {100 * error.high:.1f}%)."
+        )
+    caption += f" Answers to examples {where}, in bins of equal count."
+    return charts.draw_reliability(
+        reliability(answers.probabilities, answers.truth),
+        name=f"reliability-{part.id}",
+        title="Reliability",
+        caption=caption,
+    )
+
+
+def _unknown_reliability() -> Missing:
+    return Missing(
+        why="It takes the answers to single examples, and the model folder holds none.",
+        remedy="Train the model again with this version of Topwork.",
+    )
+
+
+def _mistakes_hint(gathered: Gathered, album: Album) -> str:
+    hints = []
+    if isinstance(gathered.found, Missing):
+        hints.append(f"The examples are named, not shown. {gathered.found.why}")
+        hints.append(gathered.found.remedy)
+    if album.num_left_out:
+        hints.append(
+            f"{counted(album.num_left_out, 'example')} are named without being shown, to keep the "
+            "page small."
+        )
+    return " ".join(hints)
+
+
+def _curve(gathered: Gathered) -> Chart | Missing:
+    curve = gathered.curve
+    if isinstance(curve, Missing):
+        return curve
+    return charts.draw_curve(curve.sizes, curve.accuracy, curve.line, caption=curve.sentence)
+
+
+def _depth(gathered: Gathered) -> Chart | Missing:
+    depth = gathered.depth
+    if isinstance(depth, Missing):
+        return depth
+    of = f"{depth.num_examples:,} examples"
+    if depth.num_examples < depth.num_all:
+        of += f", drawn from {depth.num_all:,}"
+    return charts.draw_depth(
+        [one.block for one in depth.blocks],
+        [one.pretrained for one in depth.blocks],
+        [one.random for one in depth.blocks],
+        depth.raw,
+        caption=f"{depth.sentence} A simple head on each block alone, cross-validated on {of}.",
+    )
+
+
+def _tried(model: Model) -> Chart | Missing:
+    choice = model.choice
+    if not any(one.num_examples for one in choice.tried):
+        return Missing(
+            why=f"One way of training was asked for ({choice.way}), so nothing was compared.",
+            remedy="To let evidence decide how deep to train: `topwork train DATA --train auto`.",
+        )
+    caption = f"{choice.reason} The time is what each took on the clock, where it was trained."
+    return charts.draw_tried(choice.tried, choice.way, caption=caption)
+
+
+def _next(page: Page) -> str:
+    steps = page.opening.next_steps
+    return f"Next: {steps[0]}" if steps else "Nothing stands out that should be done next."

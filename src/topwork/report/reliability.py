@@ -1,0 +1,49 @@
+"""Sorts answers by how sure the model was of them, and says how many of each bin were right.
+
+What it does not know: how it is drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.evaluation.intervals import Estimate, wilson
+
+MAX_BINS = 10
+MIN_IN_BIN = 10
+"""As many as the calibration error of `evaluation.metrics` has in a bin at least."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bin:
+    """Answers of like confidence: their mean confidence, and the share of right ones."""
+
+    confidence: float
+    accuracy: Estimate
+    num_examples: int
+
+
+def reliability(
+    probabilities: npt.NDArray[np.float64], truth: npt.NDArray[np.intp]
+) -> tuple[Bin, ...]:
+    """Return bins of equal count, from the least to the most sure.
+
+    Args:
+        probabilities: [N, K], N >= 1.
+        truth: [N].
+    """
+    confidence = probabilities.max(1)
+    right = probabilities.argmax(1) == truth
+    order = np.argsort(confidence, kind="stable")
+    num_bins = min(MAX_BINS, max(len(truth) // MIN_IN_BIN, 1))
+    return tuple(
+        Bin(
+            confidence=float(confidence[part].mean()),
+            accuracy=wilson(float(right[part].mean()), len(part)),
+            num_examples=len(part),
+        )
+        for part in np.array_split(order, num_bins)
+    )
