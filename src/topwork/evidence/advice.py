@@ -11,16 +11,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import default_backbone
 from topwork.backbones.named import get_backbone
-from topwork.errors import BackboneError, SettingError, TrainingError
+from topwork.errors import BackboneError, SettingError, TooFewError, TrainingError
 from topwork.evidence.compared import Compared
 from topwork.evidence.conditions import conditions
 from topwork.evidence.control import LIMIT_SECONDS, run_control
 from topwork.evidence.depth import Depth, score_depth
+from topwork.evidence.learning_curve import LearningCurve, learning_curve
 from topwork.evidence.rivals import Rivals, compare
 from topwork.evidence.transfer import Verdict, cheap_controls, weigh
 from topwork.examples.example import ExampleSet
@@ -30,9 +31,6 @@ from topwork.model import Progress, check_modality, staged
 from topwork.outcomes import Answers
 from topwork.recipe import Recipe
 from topwork.time_limit import parse_seconds
-
-if TYPE_CHECKING:
-    from topwork.evidence.learning_curve import LearningCurve
 
 CURVE_SECONDS = 20.0
 
@@ -157,6 +155,7 @@ def advise(
         limit_seconds=limit if control else None,
         on_progress=on_progress,
     )
+    curve, why_none = _curve(frozen, on_progress)
     return Advice(
         origin=found.origin,
         modality=found.modality,
@@ -167,8 +166,8 @@ def advise(
         verdict=verdict,
         depth=depth,
         rivals=rivals,
-        curve=_curve(frozen, on_progress),
-        notes=frozen.notes,
+        curve=curve,
+        notes=(*frozen.notes, *why_none),
         seconds=time.monotonic() - started,
     )
 
@@ -234,14 +233,19 @@ def _frozen(
     return rivals, frozen
 
 
-def _curve(frozen: Frozen, on_progress: Progress | None) -> LearningCurve | None:
-    from topwork.evidence.learning_curve import learning_curve
-
-    return learning_curve(
-        frozen.table,
-        frozen.train,
-        frozen.labels,
-        settings=frozen.recipe.head_settings(),
-        seconds=CURVE_SECONDS,
-        on_progress=staged(on_progress, "learning curve"),
-    )
+def _curve(
+    frozen: Frozen, on_progress: Progress | None
+) -> tuple[LearningCurve | None, tuple[str, ...]]:
+    """Return the curve; where there are too few examples for one, what to say of that."""
+    try:
+        curve = learning_curve(
+            frozen.table,
+            frozen.train,
+            frozen.labels,
+            settings=frozen.recipe.head_settings(),
+            seconds=CURVE_SECONDS,
+            on_progress=staged(on_progress, "learning curve"),
+        )
+    except TooFewError as error:
+        return None, (f"There is no learning curve: {error}",)
+    return curve, ()

@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, final
 from zipfile import BadZipFile
@@ -24,12 +23,13 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from topwork import files, training
+from topwork import files
 from topwork.backbones.base import Backbone
-from topwork.digests import digest_bytes, digest_settings
+from topwork.digests import digest_settings
 from topwork.errors import BackboneError, StoreError, TrainingError
-from topwork.evaluation.kept import folds_folder, procedure_digest
+from topwork.evaluation.kept import folds_folder
 from topwork.evidence.compared import Answered, Compared
+from topwork.evidence.kept import code_digest, identity_of
 from topwork.examples.image_input import ImageInput
 from topwork.jobs import JobMaker
 from topwork.model import Progress
@@ -259,19 +259,9 @@ class _Told:
 
 
 def _key(compared: Compared) -> str:
-    frozen, labels = compared.frozen, compared.labels
-    groups = b"" if labels.groups is None else "\n".join(labels.groups.tolist()).encode()
-    folds = [digest_bytes(fold.astype("<i8").tobytes()) for fold in compared.drawn[0]]
-    return digest_settings(
-        [
-            _code(),
-            frozen.backbone.digest,
-            frozen.backbone.input.settings(),
-            digest_bytes(labels.classes.astype("<i8").tobytes(), groups),
-            [example.digest for example in compared.examples],
-            [labels.seed, frozen.recipe.class_weight, *folds],
-        ]
-    )
+    folds = compared.drawn[:1]
+    parts = identity_of(compared.frozen, compared.places, compared.labels, folds)
+    return digest_settings([code_digest(), *parts])
 
 
 def _path(compared: Compared, limit_seconds: float) -> Path:
@@ -305,10 +295,3 @@ def _read(path: Path, compared: Compared) -> Control | None:
         return Control(rows=rows, probabilities=chances.astype(np.float64), **told)
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):  # none of any use
         return None
-
-
-@cache
-def _code() -> str:
-    """Return the digest of the code that decides what a training gives."""
-    sources = sorted(Path(training.__file__).parent.glob("*.py"))
-    return digest_bytes(procedure_digest().encode(), *(path.read_bytes() for path in sources))

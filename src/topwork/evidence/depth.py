@@ -19,6 +19,7 @@ from topwork.backbones.base import Backbone
 from topwork.errors import BackboneError, ExampleError, SettingError
 from topwork.evaluation.crossval import draw_folds, one_thread
 from topwork.evaluation.intervals import Estimate
+from topwork.evidence.kept import identity_of, remembered
 from topwork.evidence.paired import accuracy, gain, group_numbers
 from topwork.evidence.probe import probe
 from topwork.evidence.raw_inputs import NAMES, raw_similarity
@@ -136,10 +137,26 @@ def score_depth(
     """
     places = sample_rows(frozen.labels, max_examples)
     labels = frozen.labels.take(places)
-    examples = [frozen.examples[i] for i in places]
     recipe = frozen.recipe
     drawn, _ = draw_folds(labels, num_folds=recipe.num_folds, num_repeats=recipe.num_repeats)
+    identity = identity_of(frozen, places, labels, drawn)
+    return remembered(
+        ["depth", list(frozen.pools), len(frozen.examples), *identity],
+        lambda: _score(frozen, places, labels, drawn, on_progress),
+        read=Depth.from_dict,
+        write=Depth.to_dict,
+    )
+
+
+def _score(
+    frozen: Frozen,
+    places: Rows,
+    labels: Labels,
+    drawn: Sequence[Sequence[Rows]],
+    on_progress: Progress | None,
+) -> Depth:
     told = staged(on_progress, "depth")
+    examples = [frozen.examples[i] for i in places]
     names = frozen.table.blocks
     early = names[: max(1, round(EARLY * len(names)))]
     random, raw = random_network(frozen), None
