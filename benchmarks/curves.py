@@ -142,7 +142,7 @@ def cases_of(name: str, curves: dict[tuple[float, int], Any]) -> Iterator[Case]:
             continue
         whole = curves[share * 2, seed if share * 2 < 1 else 0]
         at, reach = whole.sizes[-1], curve.line[-1][0]
-        if at <= reach:
+        if 1.5 * curve.sizes[-1] <= at <= reach:  # without kept folds a size has an upper bound
             yield Case(kind="half", set=name, share=share * 2, num_from=curve.sizes[-1], num_at=at,
                        predicted=curve.predict(at), came_true=whole.accuracy[-1],
                        last=curve.accuracy[-1].value)  # fmt: skip

