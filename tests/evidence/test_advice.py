@@ -85,6 +85,8 @@ def test_inputs_with_labels_and_texts() -> None:
 def test_what_cannot_be_advised_on(digits: Path) -> None:
     with pytest.raises(SettingError, match="The data is a list without labels"):
         advise(["a", "b"])
+    with pytest.raises(SettingError, match="Labels and groups were given for a folder"):
+        advise(digits, ["a"])
     with pytest.raises(SettingError, match="The time limit is 'soon'"):
         advise(digits, time_limit="soon")
     noise = np.random.default_rng(0).integers(0, 255, (2, 8, 8, 3)).astype(np.uint8)

@@ -18,7 +18,7 @@ LARGER = "timm/test_efficientnet?pretrained=false&size=96"
 
 @pytest.fixture(scope="module")
 def compared(digits: Path) -> Compared:
-    return Compared.of(frozen_on(digits, small.SMALL))
+    return Compared.of(frozen_on(digits, small.SMALL, seed=7))  # no other test's controls
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Answers a user's questions before training: does transfer make sense, which backbone, more data?
+"""Answers what is asked before training: does transfer make sense, from what, with more data.
 
     examples -> head on the frozen network -> depth, controls, learning curve -> Advice
 
@@ -8,7 +8,7 @@ What it does not know: how any of it is shown (advise_command.py).
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -24,7 +24,7 @@ from topwork.evidence.depth import Depth, score_depth
 from topwork.evidence.learning_curve import LearningCurve, learning_curve
 from topwork.evidence.rivals import Rivals, compare
 from topwork.evidence.transfer import Verdict, cheap_controls, weigh
-from topwork.examples.example import ExampleSet
+from topwork.examples.example import ExampleSet, Modality
 from topwork.examples.sources import examples_from, read_examples
 from topwork.frozen import Frozen, fit_frozen
 from topwork.model import Progress, check_modality, staged
@@ -122,30 +122,13 @@ def advise(
     started = time.monotonic()
     limit = LIMIT_SECONDS if time_limit is None else parse_seconds(time_limit)
     given = None if backbone is None else get_backbone(backbone)
-    if labels is None and not isinstance(data, str | Path):
-        raise SettingError(
-            f"The data is a {type(data).__name__} without labels. Give a folder or table by its "
-            "path, or the labels of these inputs as well: advise(inputs, labels)."
-        )
-    reading = staged(on_progress, "read")
+    columns = {
+        "input_column": input_column,
+        "label_column": label_column,
+        "group_column": group_column,
+    }
     modality = None if given is None else given.modality
-    if labels is not None:
-        found = examples_from(
-            data,  # type: ignore[arg-type]
-            labels,
-            groups,
-            modality=modality,
-            on_progress=reading,
-        )
-    else:
-        found = read_examples(
-            data,  # type: ignore[arg-type]
-            modality=modality,
-            input_column=input_column,
-            label_column=label_column,
-            group_column=group_column,
-            on_progress=reading,
-        )
+    found = _read(data, labels, groups, modality, columns, on_progress)
     recipe = Recipe(train="head", seed=seed)
     rivals, frozen = _frozen(found, recipe, given, backbones, device, on_progress)
     depth = score_depth(frozen, on_progress=on_progress)
@@ -210,6 +193,30 @@ def judge_transfer(
         conditions=conditions(frozen, depth),
         notes=notes,
     )
+
+
+def _read(
+    data: str | Path | Sequence[object],
+    labels: Sequence[object] | None,
+    groups: Sequence[object] | None,
+    modality: Modality | None,
+    columns: Mapping[str, str | None],
+    on_progress: Progress | None,
+) -> ExampleSet:
+    reading = staged(on_progress, "read")
+    if isinstance(data, str | Path):
+        if labels is not None or groups is not None:
+            raise SettingError(
+                "Labels and groups were given for a folder or table, which has its own. Give a "
+                "list of inputs with them, or name the table's columns: label_column, group_column."
+            )
+        return read_examples(data, modality=modality, on_progress=reading, **columns)
+    if labels is None:
+        raise SettingError(
+            f"The data is a {type(data).__name__} without labels. Give a folder or table by its "
+            "path, or the labels of these inputs as well: advise(inputs, labels)."
+        )
+    return examples_from(data, labels, groups, modality=modality, on_progress=reading)
 
 
 def _frozen(
