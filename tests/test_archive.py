@@ -28,7 +28,7 @@ from topwork.recipe import Recipe
 
 FILES = {
     "model.json", "head.safetensors", "recipe.toml", "backbone.safetensors", "answers.safetensors",
-    "README.md",
+    "foreign.safetensors", "README.md",
 }  # fmt: skip
 COMPILED = {"layout.json", "network.xml", "network.bin"}
 

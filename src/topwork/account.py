@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from topwork.evaluation.foreign_scores import ForeignScores
 from topwork.model import Model
 from topwork.training.tried import Tried
 
@@ -26,6 +27,18 @@ def show_account(console: Console, model: Model) -> None:
         console.print(escape(choice.trained), style="dim")
     else:
         _show_head(console, model)
+    if model.foreign is not None:
+        console.print(escape(describe_foreign(model.foreign)))
+
+
+def describe_foreign(scores: ForeignScores) -> str:
+    """Return in a sentence what comes of rejecting inputs that belong to no class."""
+    got = scores.false_accept
+    return (
+        f"Inputs of no class: where --reject {scores.rate:.0%} says `neither`, "
+        f"{got.value:.0%} ({got.low:.0%} to {got.high:.0%}) of them would still be given a class "
+        f"(AUROC {scores.auroc:.3f}; measured: {scores.method})."
+    )
 
 
 def _show_head(console: Console, model: Model) -> None:

@@ -2,6 +2,7 @@
 
     model.json            names of the classes, scores, provenance, digests of the other files
     head.safetensors      the head's numbers
+    foreign.safetensors   what tells inputs of no class
     answers.safetensors   what was said of each example by models that had not seen it
     recipe.toml           the settings that make it again
     compiled/             the backbone with its pools, ready to run on any CPU, without torch
@@ -28,13 +29,14 @@ from topwork.backbones.rebuild import card_from, describe_backbone
 from topwork.backbones.restore import restore_backbone
 from topwork.digests import digest_file, digest_settings
 from topwork.errors import ModelError, SettingError
+from topwork.evaluation.foreign_scores import ForeignScores
 from topwork.evaluation.metrics import Evaluation
 from topwork.examples.example import Skipped
 from topwork.examples.text_input import TOKENIZER, TextInput
 from topwork.examples.windows import input_from
 from topwork.executors.base import Executor
 from topwork.executors.choose import on_cpu, open_executor
-from topwork.heads.base import Head
+from topwork.heads.foreign import Detector
 from topwork.heads.restore import restore_head
 from topwork.model_card import model_card
 from topwork.recipe import Recipe
@@ -47,9 +49,10 @@ if TYPE_CHECKING:
 FORMAT = 2
 DESCRIPTION, HEAD, RECIPE = "model.json", "head.safetensors", "recipe.toml"
 COMPILED, WEIGHTS = "compiled", "backbone.safetensors"
-ANSWERS = "answers.safetensors"
+ANSWERS, FOREIGN = "answers.safetensors", "foreign.safetensors"
 CARD, REPORT, PROBLEMS = "README.md", "report.html", "report-problems.csv"
-OURS = {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, TOKENIZER, ANSWERS, CARD, REPORT, PROBLEMS}
+OURS = {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, TOKENIZER, ANSWERS, FOREIGN, CARD, REPORT}
+OURS |= {PROBLEMS}
 
 TRAIN_AGAIN = "Copy the whole folder again from where it was made, or train the model again"
 
@@ -103,8 +106,9 @@ def save(model: Model, folder: Path, *, overwrite: bool = False, weights: bool =
         files.disk_errors(f"Saving the model to {str(folder)!r}"),
         files.replacing_folder(folder.absolute()) as new,
     ):
-        tensors = {name: _contiguous(t) for name, t in model.head.tensors().items()}
-        save_file(tensors, new / HEAD)
+        save_file(_contiguous(model.head.tensors()), new / HEAD)
+        if model.detector is not None:
+            save_file(_contiguous(model.detector.tensors()), new / FOREIGN)
         write_answers(new / ANSWERS, {"left_out": model.left_out, "tested": model.tested})
         (new / RECIPE).write_text(model.recipe.to_toml(), encoding="utf-8")
         spec = model.backbone.input
@@ -140,7 +144,13 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
     description = _read_description(folder)
     try:
         _check_files(folder, dict(description["files"]))
-        head = _read_head(folder, description["head"])
+        head = restore_head(description["head"], _read_tensors(folder / HEAD))
+        foreign = description.get("foreign")  # models of before it was kept have none
+        detector = foreign_scores = None
+        if foreign is not None:
+            detector = Detector.restore(foreign["detector"], _read_tensors(folder / FOREIGN), head)
+            if foreign["scores"] is not None:
+                foreign_scores = ForeignScores.from_dict(foreign["scores"])
         answers = {}
         if ANSWERS in description["files"]:  # models of before it was kept have none
             answers = read_answers(folder / ANSWERS)
@@ -180,6 +190,8 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
             choice=Choice.from_dict(description["choice"]) if "choice" in description else None,
             left_out=answers.get("left_out"),
             tested=answers.get("tested"),
+            detector=detector,
+            foreign=foreign_scores,
             open_executor=lambda: _open(backbone, pools, compiled, device),
             device=device,
         )
@@ -198,10 +210,11 @@ def _open(backbone: Any, pools: tuple[str, ...], compiled: Path | None, device: 
     return open_executor(backbone, pools=pools, device=device)
 
 
-def _contiguous(array: Any) -> Any:
+def _contiguous(tensors: Mapping[str, Any]) -> dict[str, Any]:
     import numpy as np
 
-    return np.ascontiguousarray(array)  # safetensors writes the memory as it lies
+    # safetensors writes the memory as it lies
+    return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
 
 
 def _copy_backbone(model: Model, folder: Path) -> None:
@@ -225,7 +238,10 @@ def summary(model: Model) -> dict[str, Any]:
     """Return what a model is and how good it is, as plain data: what `model.json` begins with."""
     scores = [model.evaluation, model.test]
     evaluation, test = (None if s is None else s.to_dict() for s in scores)
-    data = model.data
+    data, detector, foreign = model.data, model.detector, None
+    if detector is not None:
+        measured = None if model.foreign is None else model.foreign.to_dict()
+        foreign = {"detector": detector.settings(), "scores": measured}
     return {
         "versions": {name: version(name) for name in ("topwork", "openvino", "numpy")},
         "classes": list(model.classes),
@@ -234,6 +250,7 @@ def summary(model: Model) -> dict[str, Any]:
         "head": model.head.settings(),
         "evaluation": evaluation,
         "test": test,
+        "foreign": foreign,
         "data": {
             "per_class": data.per_class,
             "num_test": data.num_test,
@@ -300,13 +317,13 @@ def _check_files(folder: Path, expected: Mapping[str, str]) -> None:
             )
 
 
-def _read_head(folder: Path, settings: Mapping[str, Any]) -> Head:
+def _read_tensors(path: Path) -> dict[str, Any]:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
-        return restore_head(settings, load_file(folder / HEAD))
+        return load_file(path)
     except SafetensorError as error:
         raise ModelError(
-            f"{str(folder / HEAD)!r} is not a safetensors file: {error}. {TRAIN_AGAIN}."
+            f"{str(path)!r} is not a safetensors file: {error}. {TRAIN_AGAIN}."
         ) from error

@@ -14,7 +14,15 @@ import typer
 
 from topwork.advise_command import advise
 from topwork.errors import ExampleError, SettingError
-from topwork.options import AsJson, Device, InputColumn, LabelColumn, Quiet, Strict
+from topwork.options import (
+    AsJson,
+    Device,
+    InputColumn,
+    LabelColumn,
+    Quiet,
+    Strict,
+    parse_share,
+)
 from topwork.pretrain_command import pretrain
 from topwork.report_command import report
 from topwork.shell import Commands, use_utf8
@@ -53,6 +61,10 @@ def predict(
         typer.Argument(help="Files, folders or tables of them; texts; `-`: texts, a line each."),
     ],
     form: Annotated[str, typer.Option("--format", help="lines, csv, jsonl or table.")] = "lines",
+    reject: Annotated[
+        str | None,
+        typer.Option(help="Say `neither` of what is stranger than all but 5% of the examples."),
+    ] = None,
     timeline: Annotated[
         bool, typer.Option("--timeline", help="Of long sounds: what is to be heard when.")
     ] = False,
@@ -67,15 +79,19 @@ def predict(
 
     if form not in WRITERS:
         raise SettingError(f"--format is {form!r}; accepted: {', '.join(WRITERS)}.")
+    rate = None if reject is None else parse_share(reject, "--reject")
+    if timeline and rate is not None:
+        raise SettingError("--reject and --timeline were both given; accepted: one of them.")
     loaded = load(model, device=device)
     examples = _inputs(loaded, inputs, input_column)
     if timeline:
         write_timelines(((e.name, loaded.timeline(e.read())) for e in examples), form)
         return
+    predictions = loaded.stream(examples, reject=rate)
     write = WRITERS[form](loaded.classes)
     failed: list[Prediction] = []
     num = 0
-    for prediction in loaded.stream(examples):
+    for prediction in predictions:
         num += 1
         if prediction.error is not None:
             if strict:

@@ -21,6 +21,7 @@ from topwork.backbones.base import Backbone
 from topwork.digests import digest_settings
 from topwork.errors import TooFewError
 from topwork.evaluation.crossval import Crossed, cross_predict, one_thread
+from topwork.evaluation.foreign import Foreign, Held, detect_by_features
 from topwork.evaluation.kept import KeptFolds
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.durations import median_seconds
@@ -46,6 +47,7 @@ class Frozen:
     """A head on frozen features, and what it was made of.
 
     Attributes:
+        features: digest of the training examples' features.
         train: rows of the table that were learned from, with their `examples` and `labels`.
         test: rows of the source's own test part, with their `test_examples`.
         crossed: what heads said of examples left out; None where that could not be asked.
@@ -58,6 +60,7 @@ class Frozen:
     device: str
     pools: tuple[str, ...]
     table: FeatureTable
+    features: str
     train: Rows
     test: Rows
     examples: tuple[Example, ...]
@@ -72,11 +75,12 @@ class Frozen:
 
     def model(self, choice: Choice | None = None) -> Model:
         """Return the model with this head."""
-        evaluation = left_out = None
+        evaluation = left_out = foreign = None
         if self.crossed is not None:
             evaluation = self.crossed.evaluate(self.labels, self.classes)
             crossed = self.crossed.probabilities
             left_out = Answers.of(self.examples, self.labels.classes, crossed)
+            foreign = self.detect(self.crossed)
         tested = answer_test(
             self.head.predict(self.table, self.test), self.test_examples, self.classes
         )
@@ -94,8 +98,25 @@ class Frozen:
             choice=choice or Choice(way="head"),
             left_out=left_out,
             tested=tested,
+            detector=None if foreign is None else foreign.detector,
+            foreign=None if foreign is None else foreign.scores,
             open_executor=lambda: open_executor(backbone, pools=pools, device=device),
             device=device,
+        )
+
+    def detect(self, crossed: Crossed) -> Foreign | None:
+        """Return what tells inputs of no class, measured; None where there are too few examples."""
+        held = Held(
+            rows=self.train,
+            labels=self.labels,
+            classes=self.classes,
+            probabilities=crossed.probabilities[0],
+            folds=crossed.folds,
+            method=crossed.method.partition(", drawn")[0],
+        )
+        settings = self.recipe.head_settings()
+        return detect_by_features(
+            self.table, held, self.head, settings=settings, features=self.features
         )
 
 
@@ -158,6 +179,7 @@ def fit_frozen(
         device=device,
         pools=pools,
         table=table,
+        features=features,
         train=parts.train,
         test=parts.test,
         examples=parts.train_examples,

@@ -8,24 +8,26 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
 from topwork.errors import DataError, ExampleError, ModalityError, ModelError, SettingError
+from topwork.evaluation.foreign_scores import ForeignScores
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, ExampleSet, Skipped
 from topwork.examples.inputs import is_one
 from topwork.examples.sources import examples_from, read_examples, read_inputs
 from topwork.executors.base import Executor
 from topwork.features.extract import extract, stream_features
-from topwork.features.table import ArrayTable
 from topwork.heads.base import Head
-from topwork.outcomes import Answers, DataCounts, Prediction
+from topwork.heads.foreign import Detector, rate_of
+from topwork.outcomes import Answers, DataCounts, Prediction, read_predictions
 from topwork.recipe import Recipe
 from topwork.training.tried import Choice
 
@@ -54,6 +56,8 @@ class Model:
         choice: what was trained (the head, blocks too), what else was tried, and why.
         left_out: what was said of the training examples in cross-validation; None without one.
         tested: what the model says of the source's own test part; None where it has none.
+        detector: tells how foreign an input is; None where too few examples could be left out.
+        foreign: how well it does, measured; None where nothing foreign was at hand.
     """
 
     def __init__(
@@ -71,6 +75,8 @@ class Model:
         choice: Choice | None = None,
         left_out: Answers | None = None,
         tested: Answers | None = None,
+        detector: Detector | None = None,
+        foreign: ForeignScores | None = None,
         open_executor: Callable[[], Executor],
         device: str = "auto",
     ) -> None:
@@ -86,6 +92,8 @@ class Model:
         self.choice = choice or Choice(way="head")
         self.left_out = left_out
         self.tested = tested
+        self.detector = detector
+        self.foreign = foreign
         self.device = device
         self._open_executor = open_executor
         self._executor: Executor | None = None
@@ -100,6 +108,7 @@ class Model:
         self,
         inputs: object,
         *,
+        reject: float | None = None,
         on_progress: Progress | None = None,
     ) -> Prediction | list[Prediction]:
         """Return label and probabilities of every input, in their order.
@@ -110,12 +119,16 @@ class Model:
                 arrays. One alone gives one `Prediction`, many a list. A folder stands for all
                 inputs below it, sorted, and a table for its rows. One that cannot be read has an
                 `error` in place of a label.
+            reject: the share of the model's own examples that may be labelled `neither` by
+                mistake (0.05: one in twenty), so that what belongs to no class is labelled so too;
+                `foreign` says how much of that to expect. None: every input gets a class.
 
         Raises:
-            SettingError: an input is of another type.
+            SettingError: an input is of another type, or the rate cannot be kept.
             SourceError: a path is not there.
         """
-        predictions = list(self.stream(self.read(inputs), on_progress=on_progress))
+        examples = self.read(inputs)
+        predictions = list(self.stream(examples, reject=reject, on_progress=on_progress))
         one = is_one(inputs, modality=self.backbone.modality, array_ndim=self._array_ndim)
         return predictions[0] if one else predictions
 
@@ -148,9 +161,18 @@ class Model:
         return np.array(rows, np.float64).reshape(len(rows), len(self.classes))
 
     def stream(
-        self, examples: Iterable[Example], *, on_progress: Progress | None = None
+        self,
+        examples: Iterable[Example],
+        *,
+        reject: float | None = None,
+        on_progress: Progress | None = None,
     ) -> Iterator[Prediction]:
         """Yield predictions as they are made, in order; memory does not grow with the inputs."""
+        return self._stream(examples, rate_of(self.detector, reject), on_progress)
+
+    def _stream(
+        self, examples: Iterable[Example], rate: float | None, on_progress: Progress | None
+    ) -> Iterator[Prediction]:
         total = len(examples) if isinstance(examples, Sequence) else 0
         names: deque[str] = deque()
 
@@ -160,17 +182,19 @@ class Model:
                 yield example
 
         executor = self._opened()
+        made = partial(read_predictions, head=self.head, classes=self.classes,
+                       detector=self.detector, reject=rate)  # fmt: skip
         waiting: list[tuple[str, npt.NDArray[np.float32] | Skipped]] = []
         done = 0
         for _, result in stream_features(named(), executor, self.backbone.input):
             waiting.append((names.popleft(), result))
             if len(waiting) == CHUNK:
-                yield from self._flush(waiting)
+                yield from made(waiting)
                 done += len(waiting)
                 waiting.clear()
                 if on_progress is not None:
                     on_progress("predict", done, total)
-        yield from self._flush(waiting)
+        yield from made(waiting)
         if on_progress is not None:
             on_progress("predict", done + len(waiting), total)
 
@@ -289,28 +313,6 @@ class Model:
                 )
             self._executor = executor
         return self._executor
-
-    def _flush(
-        self, waiting: Sequence[tuple[str, npt.NDArray[np.float32] | Skipped]]
-    ) -> Iterator[Prediction]:
-        vectors = [result for _, result in waiting if not isinstance(result, Skipped)]
-        rows: Iterator[Any] = iter(())
-        if vectors:
-            rows = iter(self.head.predict(ArrayTable(np.stack(vectors), self.head.segments)))
-        for name, result in waiting:
-            if isinstance(result, Skipped):
-                yield Prediction(
-                    name=name, label=None, probability=0.0, probabilities={}, error=result.reason
-                )
-            else:
-                row = next(rows)
-                best = int(row.argmax())
-                yield Prediction(
-                    name=name,
-                    label=self.classes[best],
-                    probability=float(row[best]),
-                    probabilities=dict(zip(self.classes, map(float, row), strict=True)),
-                )
 
 
 def staged(progress: Progress | None, stage: str) -> Callable[[int, int], None]:

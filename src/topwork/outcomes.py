@@ -5,7 +5,7 @@ What it does not know: how either came about.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 from topwork.errors import DataError
 from topwork.examples.example import Example, Skipped
+from topwork.features.table import ArrayTable
+from topwork.heads.base import Head
+from topwork.heads.foreign import NEITHER, Detector
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +24,16 @@ class Prediction:
 
     Attributes:
         name: of the input: its path, or `input 3`.
-        label: the most probable class; None where the input cannot be read.
-        probability: of that class, 0 to 1.
-        probabilities: of every class, in the order of the model's `classes`.
+        label: the most probable class, or `neither` where the input was rejected; None where it
+            cannot be read.
+        probability: of that class, 0 to 1. Of `neither`: the share of the model's own examples
+            that look less strange, which is no chance that the input is foreign (that depends on
+            how many foreign ones there are); or, of a class `neither` that was trained on, its
+            probability where that is more.
+        probabilities: of every class, in the order of the model's `classes`, rejected or not.
         error: why the input cannot be read; None where it can.
+        foreign: the share of the model's own examples, held out, that look at least as strange
+            (a p-value, 0 to 1): small for what belongs to no class. None without a detector.
     """
 
     name: str
@@ -32,6 +41,48 @@ class Prediction:
     probability: float
     probabilities: dict[str, float]
     error: str | None = None
+    foreign: float | None = None
+
+
+def read_predictions(
+    waiting: Sequence[tuple[str, npt.NDArray[np.float32] | Skipped]],
+    head: Head,
+    classes: Sequence[str],
+    detector: Detector | None = None,
+    reject: float | None = None,
+) -> Iterator[Prediction]:
+    """Yield what a head says of names with their features; a rate to reject needs a detector."""
+    vectors = [result for _, result in waiting if not isinstance(result, Skipped)]
+    told: Iterator[tuple[npt.NDArray[np.float64], float | None]] = iter(())
+    if vectors:
+        table = ArrayTable(np.stack(vectors), head.segments)
+        chances = head.predict(table)
+        shares: Sequence[float | None] = [None] * len(vectors)
+        if detector is not None:
+            scores = detector.score(chances, table, np.arange(len(vectors)))
+            shares = detector.shares(scores).tolist()
+        told = zip(chances, shares, strict=True)
+    neither = None if detector is None else detector.neither
+    for name, result in waiting:
+        if isinstance(result, Skipped):
+            yield Prediction(
+                name=name, label=None, probability=0.0, probabilities={}, error=result.reason
+            )
+            continue
+        row, share = next(told)
+        best = int(row.argmax())
+        label, probability = classes[best], float(row[best])
+        if reject is not None and share is not None and share <= reject and best != neither:
+            label, probability = NEITHER, 1 - share
+            if neither is not None:
+                label, probability = classes[neither], max(probability, float(row[neither]))
+        yield Prediction(
+            name=name,
+            label=label,
+            probability=probability,
+            probabilities=dict(zip(classes, map(float, row), strict=True)),
+            foreign=share,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import final
 from topwork.backbones.base import Backbone
 from topwork.errors import TooFewError
 from topwork.evaluation.crossval import draw_folds
+from topwork.evaluation.foreign import Held, detect_by_answers
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, ExampleSet, Skipped
 from topwork.examples.parts import check_readable, divide
@@ -197,12 +198,16 @@ class _Run:
         tuned, share, head = outcome
         way, cut, recipe, device = parse_way(choice.way), job.cut, self.recipe, self.device
         backbone, served = tuned_backbone(tuned, share, way), cut.served(head)
-        evaluation = left_out = None
+        evaluation = left_out = foreign = None
         if judged is not None:
             evaluation = _evaluate(job, judged, self.classes, self.num_folds)
             seen = [job.saved.examples[row] for row in judged.rows]
             truth = job.labels.classes[judged.rows]
             left_out = Answers.of(seen, truth, judged.probabilities)
+            held = Held(rows=judged.rows, labels=job.labels.take(judged.rows),
+                        classes=self.classes, probabilities=judged.probabilities,
+                        method=evaluation.method)  # fmt: skip
+            foreign = detect_by_answers(held)
         skipped = _each_once(self.skipped, job.saved.skipped)
         test, tested = tuple(self.test), None
         if test:
@@ -229,6 +234,8 @@ class _Run:
             choice=replace(choice, trained=describe(job, way, share)),
             left_out=left_out,
             tested=tested,
+            detector=None if foreign is None else foreign.detector,
+            foreign=None if foreign is None else foreign.scores,
             open_executor=lambda: open_executor(backbone, pools=cut.pools, device=device),
             device=device,
         )

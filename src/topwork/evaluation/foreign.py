@@ -27,14 +27,11 @@ from topwork.features.table import FeatureTable
 from topwork.heads.base import Head
 from topwork.heads.distances import View, kernels_of
 from topwork.heads.fit import fit_head
-from topwork.heads.foreign import Detector, terms_of
+from topwork.heads.foreign import NEITHER, Detector, terms_of
 from topwork.heads.kernel import Kernel, Rows
 from topwork.heads.kernel_head import KernelHead
 from topwork.heads.search import Choice, Labels
 from topwork.heads.settings import HeadSettings
-
-NEITHER = "neither"
-"""A class of this name, in small or capital letters, is one of foreign examples."""
 
 MIN_HELD_OUT = 10
 """Own examples to set a threshold by, at least: fewer say nothing below one in ten."""
@@ -69,13 +66,15 @@ class Held:
         classes: names of the classes.
         probabilities: [N, K].
         folds: positions in `rows` that were left out together.
+        method: how, in words.
     """
 
     rows: Rows
     labels: Labels
     classes: Sequence[str]
     probabilities: Doubles
-    folds: Sequence[Rows]
+    folds: Sequence[Rows] = ()
+    method: str
 
     @property
     def neither(self) -> int | None:
@@ -182,7 +181,7 @@ def _of_neither(
         detector.held_out,
         detector.combine(terms, probabilities),
         None if groups is None else groups[sample][others],
-        f"{int(others.sum()):,} examples of {name!r}, left out by {len(held.folds)} folds",
+        f"{int(others.sum()):,} examples of {name!r}, by {held.method}",
     )
 
 
