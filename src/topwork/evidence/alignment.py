@@ -75,7 +75,7 @@ def align(first: Pixels, second: Pixels) -> Aligned:
     found = {name: np.zeros(len(first), np.float32) for name in names}
     for start in range(0, len(first), CHUNK):
         chunk = slice(start, start + CHUNK)
-        a, b = (pictures[chunk].astype(np.float32) / 255 for pictures in (first, second))
+        a, b = _shares(first[chunk]), _shares(second[chunk])
         warp = _fitted(a.mean(3), b.mean(3), np.tile(AS_IT_IS, (len(a), 1)), 0)
         small = [_smooth(_shrunk(p.mean(3), LEVELS[0]), 0.8) for p in (a, b)]
         laid, inside = _warped(small[0], warp)
@@ -88,6 +88,12 @@ def align(first: Pixels, second: Pixels) -> Aligned:
         for name, values in _compared(a, b, warp).items():
             found[name][start + near] = values
     return Aligned(**found)
+
+
+def _shares(pictures: Pixels) -> Floats:
+    """Return shares of full scale."""
+    out: Floats = pictures.astype(np.float32) / np.float32(255)
+    return out
 
 
 def _fitted(first: Floats, second: Floats, warp: Floats, level: int) -> Floats:
@@ -143,20 +149,27 @@ def _shrunk(pictures: Floats, side: int) -> Floats:
 
 def _places(warp: Floats, side: int) -> tuple[Floats, Floats]:
     """Where in the first picture each column and row of the second lies, in pixels, [P, side]."""
-    at = (np.arange(side, dtype=np.float32) + 0.5) / side - 0.5  # the middle is 0
-    x = warp[:, :1] * at + warp[:, 1:2]
-    y = warp[:, 2:3] * at + warp[:, 3:]
-    return (x + 0.5) * side - 0.5, (y + 0.5) * side - 0.5
+    at = _middled(side)
+    x: Floats = (warp[:, :1] * at + warp[:, 1:2] + np.float32(0.5)) * side - np.float32(0.5)
+    y: Floats = (warp[:, 2:3] * at + warp[:, 3:] + np.float32(0.5)) * side - np.float32(0.5)
+    return x, y
+
+
+def _middled(side: int) -> Floats:
+    """Return where the pixels of a row lie, in shares of the side; the middle is 0."""
+    return ((np.arange(side) + 0.5) / side - 0.5).astype(np.float32)
 
 
 def _warped(pictures: Floats, warp: Floats) -> tuple[Floats, Floats]:
     """Return the pictures in the frame of the second ones, and 1 where they have a say, else 0."""
     side = pictures.shape[1]
     x, y = _places(warp, side)
-    out, pairs = pictures, np.arange(len(pictures))[:, None]
+    out: Floats = pictures
+    pairs = np.arange(len(pictures))[:, None]
     for places in (y, x):  # rows, then, turned over, columns
-        low = np.clip(np.floor(places), 0, side - 2).astype(np.intp)
-        part = np.clip(places - low, 0, 1)[:, :, None]
+        floor = np.clip(np.floor(places), 0, side - 2)
+        part = np.clip(places - floor, 0, 1)[:, :, None]
+        low = floor.astype(np.intp)
         out = out[pairs, low] * (1 - part) + out[pairs, low + 1] * part
         out = out.transpose(0, 2, 1)
     good_x, good_y = ((p > -0.5) & (p < side - 0.5) for p in (x, y))
@@ -168,7 +181,7 @@ def _step(first: Floats, second: Floats, warp: Floats) -> Floats:
     """One step of least squares: warp, gain and offset together."""
     side = first.shape[1]
     laid, inside = _warped(first, warp)
-    at = (np.arange(side, dtype=np.float32) + 0.5) / side - 0.5
+    at = _middled(side)
     down, across = np.gradient(laid, axis=(1, 2))
     # The gradient is in the second picture's frame; a step of the warp moves in the first's.
     across = across * side / np.maximum(warp[:, 0], 0.1)[:, None, None]
@@ -180,15 +193,16 @@ def _step(first: Floats, second: Floats, warp: Floats) -> Floats:
     flat = columns.reshape(len(first), 6, -1)
     weighted = flat * inside.reshape(len(first), 1, -1)
     matrix = weighted @ flat.transpose(0, 2, 1)
-    matrix += 1e-4 * np.trace(matrix, axis1=1, axis2=2)[:, None, None] * np.eye(6) / 6 + 1e-9 * (
-        np.eye(6)
-    )
+    # So little that a step hardly changes, and a blank picture's matrix can still be solved.
+    least = 1e-4 / 6 * np.trace(matrix, axis1=1, axis2=2) + 1e-9
+    matrix += least[:, None, None] * np.eye(6, dtype=np.float32)
     wrong = (second - laid).reshape(len(first), -1, 1)
     moved = np.linalg.solve(matrix, weighted @ wrong)[:, :4, 0]
     new = warp + np.clip(moved, -0.1, 0.1)
     new[:, ::2] = np.clip(new[:, ::2], 1 / MAX_ZOOM, MAX_ZOOM)
     new[:, 1::2] = np.clip(new[:, 1::2], -0.2, 0.2)
-    return new.astype(np.float32)
+    out: Floats = new.astype(np.float32)
+    return out
 
 
 def _correlation(first: Floats, second: Floats, weight: Floats) -> Floats:
