@@ -19,7 +19,7 @@ from topwork.backbones.named import get_backbone
 from topwork.errors import BackboneError, SettingError, TooFewError, TrainingError
 from topwork.evidence.compared import Compared
 from topwork.evidence.conditions import conditions
-from topwork.evidence.control import LIMIT_SECONDS, run_control
+from topwork.evidence.control import LIMIT_SECONDS, find_control, run_control
 from topwork.evidence.depth import Depth, score_depth
 from topwork.evidence.learning_curve import LearningCurve, learning_curve
 from topwork.evidence.rivals import Rivals, compare
@@ -108,7 +108,8 @@ def advise(
             Topwork for this kind of input.
         backbones: to be compared with each other.
         time_limit: for training the same network from scratch: `90s`, `3m` (the default), `1h`.
-        control: whether to train it; without it, the cheap controls stand alone.
+        control: whether to train it; without it, the cheap controls stand alone, beside what an
+            earlier run has kept.
         device: `auto`, `cpu`, `cuda`, `mps`, `openvino` or `torch`.
         input_column, label_column, group_column: a table's columns.
         seed: of folds and samples.
@@ -150,7 +151,7 @@ def advise(
         depth=depth,
         rivals=rivals,
         curve=curve,
-        notes=(*frozen.notes, *why_none),
+        notes=(*frozen.notes, *(() if given else _chosen(backbones)), *why_none),
         seconds=time.monotonic() - started,
     )
 
@@ -168,28 +169,30 @@ def judge_transfer(
     Args:
         depth: as `score_depth` gives it, for the third condition.
         answers: of another model on the same examples, left out, in the head's place.
-        limit_seconds: for training from scratch; None: it is not trained.
+        limit_seconds: for training from scratch; None: it is not trained, and what an earlier run
+            has kept of it is taken.
 
     Raises:
         TooFewError: there are too few examples for a cross-validated score, or for any control.
     """
     compared = Compared.of(frozen, answers=answers, on_progress=on_progress)
     controls = cheap_controls(compared, on_progress=on_progress)
-    notes = []
+    own, why_not = None, "as was asked."
     if limit_seconds is None:
-        notes.append("The network was not trained from scratch, as was asked.")
+        own = find_control(compared)
     else:
         try:
             own = run_control(compared, limit_seconds=limit_seconds, on_progress=on_progress)
         except (SettingError, TrainingError, BackboneError) as error:
-            notes.append(f"The network was not trained from scratch. {error}")
-        else:
-            controls.append(own.answered(compared))
-            notes.append(own.sentence)
+            why_not = f"since it could not be. {error}"
+    notes = [f"The network was not trained from scratch, {why_not}"]
+    if own is not None:
+        controls.append(own.answered(compared))
+        notes = [own.sentence]
     return weigh(
         compared,
         controls,
-        limit_seconds=limit_seconds,
+        limit_seconds=None if own is None else own.limit_seconds,
         conditions=conditions(frozen, depth),
         notes=notes,
     )
@@ -238,6 +241,16 @@ def _frozen(
     recipe = recipe.changed(backbone=given.name)
     frozen = fit_frozen(found, recipe, backbone=given, device=device, on_progress=on_progress)
     return rivals, frozen
+
+
+def _chosen(backbones: Sequence[object]) -> tuple[str, ...]:
+    """Say that the backbone was chosen by the very examples that the verdict is of."""
+    if len(backbones) < 2:
+        return ()
+    return (
+        f"The verdict is of the best of {len(backbones)} backbones on these same examples, which "
+        "flatters it a little.",
+    )
 
 
 def _curve(
