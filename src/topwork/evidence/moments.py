@@ -43,7 +43,7 @@ a seam is then silenced whole once."""
 FADE_SECONDS = 0.005
 """Of the silence's edges: a click is a sound of its own."""
 
-BANDS, MAX_COLUMNS = 64, 480
+BANDS, MIN_COLUMNS, MAX_COLUMNS = 64, 240, 480
 FRAME_SECONDS, LOWEST_HZ, RANGE_DB = 0.025, 40.0, 70.0
 """Of the spectrogram: mel bands from LOWEST_HZ to half the rate, and how far below its loudest
 place it is drawn."""
@@ -165,7 +165,7 @@ def draw_spectrogram(samples: Samples, rate_hz: int) -> Pixels:
     from scipy.signal import stft
 
     frame = max(2, min(len(samples), round(FRAME_SECONDS * rate_hz)))
-    hop = max(1, frame // 4, -(-len(samples) // MAX_COLUMNS))
+    hop = max(1, min(frame // 4, len(samples) // MIN_COLUMNS), -(-len(samples) // MAX_COLUMNS))
     frame = max(frame, hop)  # of a long sound, frames as far apart as they are long
     padded = np.pad(samples, (0, max(0, frame - len(samples))))
     _, _, spectrum = stft(padded, rate_hz, nperseg=frame, noverlap=frame - hop, padded=True)

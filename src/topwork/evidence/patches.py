@@ -192,7 +192,7 @@ def _peaks(
 
     def hear(block: str, output: torch.Tensor) -> None:
         if block in by_name:
-            tokens = place_rows(output, by_name[block])[:, torch.from_numpy(inside[block])]
+            tokens = _place_rows(output, by_name[block])[:, torch.from_numpy(inside[block])]
             values, at = tokens.max(1)
             kept[block].append((values.numpy(), inside[block][at.numpy()]))
 
@@ -212,11 +212,8 @@ def _peaks(
     }
 
 
-def place_rows(output: torch.Tensor, shape: BlockShape) -> torch.Tensor:
-    """Return a block's output as float32 [N, places, C], without prefix tokens.
-
-    Raises nothing: `shape` is of a block whose places form a square.
-    """
+def _place_rows(output: torch.Tensor, shape: BlockShape) -> torch.Tensor:
+    """Return a block's output as float32 [N, places, C], without prefix tokens."""
     tokens = output.permute(0, 2, 3, 1) if shape.form == "NCHW" else output
     tokens = tokens if tokens.ndim == 3 else tokens.flatten(1, 2)
     return tokens[:, shape.num_prefix_tokens :].float()

@@ -66,7 +66,8 @@ def receptive_fields(
 
     Where every place depends on every pixel (attention, a mean over the picture as in
     squeeze-and-excitation), `size` is the whole picture. A token of a transformer is taken to look
-    at its own patch.
+    at its own patch. What is measured is this network's: a branch whose weights are 0, as some
+    random ones begin, widens no field.
 
     Raises BackboneError where the network does not run on its own input.
     """

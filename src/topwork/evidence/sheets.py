@@ -25,8 +25,9 @@ GAP = 2
 PATCH_PIXELS = 56
 """A patch's side on a sheet: nine fit beside each other in a column of text."""
 
-HIDDEN = 0.3
-"""What is left of the brightness where a map is 0."""
+PALE, OPAQUE = 0.7, 0.75
+"""How much colour a picture loses under a map, so that the map's own can be told; and how much of
+the picture the strongest place hides."""
 
 FOR, AGAINST = (255, 150, 30), (60, 110, 255)
 """Orange and blue: told apart with every common kind of colour blindness."""
@@ -73,10 +74,9 @@ def patch_sheet(patches: Patches, side: int = PATCH_PIXELS) -> Image.Image:
 
 
 def overlay(pixels: Pixels, weights: Map) -> Image.Image:
-    """Return a picture, dark where the map [H, W] is near 0, and lit where it is far from it.
+    """Return a picture, paled, with a map [H, W] over it: orange above 0, blue below.
 
-    What spoke for the class stands in its own colours with an orange tint, what spoke against it
-    with a blue one. The strongest place is brought to full light, however weak it is.
+    The strongest place has full colour, however weak it is.
 
     Args:
         pixels: uint8 [h, w, 3] or [h, w], of any size: the map is brought to it.
@@ -88,7 +88,9 @@ def overlay(pixels: Pixels, weights: Map) -> Image.Image:
     share = np.asarray(weights, np.float32) / (top if np.isfinite(top) and top > 0 else 1.0)
     grown = Image.fromarray(np.nan_to_num(share)).resize(picture.size, Image.Resampling.BILINEAR)
     strength = np.clip(np.asarray(grown), -1, 1)[:, :, None]
-    lit = HIDDEN + (1 - HIDDEN) * np.sqrt(np.abs(strength))
+    grey = np.asarray(picture.convert("L"), np.float32)[:, :, None]
+    pale = PALE * grey + (1 - PALE) * np.asarray(picture)
     tint = np.where(strength > 0, np.array(FOR), np.array(AGAINST))
-    mixed = np.asarray(picture) * lit * (1 - 0.3 * np.abs(strength)) + 0.3 * np.abs(strength) * tint
+    share = OPAQUE * np.abs(strength)
+    mixed = pale * (1 - share) + tint * share
     return Image.fromarray(np.clip(np.round(mixed), 0, 255).astype(np.uint8))
