@@ -6,8 +6,9 @@ import pytest
 from rich.console import Console
 
 from tests import small
-from topwork.account import show_account
+from topwork.account import describe_foreign, show_account
 from topwork.backbones.base import Backbone
+from topwork.evaluation.foreign_scores import ForeignScores
 from topwork.evaluation.intervals import wilson
 from topwork.model import Model
 from topwork.pipeline import train
@@ -87,3 +88,23 @@ def test_the_head_is_taken_where_nothing_else_is(model: Model) -> None:
     assert "taken" in rows[0]
     assert "not taken: no sign of a gain" in rows[1]
     assert "Features: " in text
+
+
+def test_what_would_be_let_through_is_said() -> None:
+    scores = ForeignScores(
+        auroc=0.8712, false_accept=wilson(0.25, 80), rate=0.05, num_own=300, num_foreign=80,
+        method="each of the 8 classes left out in turn",
+    )  # fmt: skip
+    assert describe_foreign(scores) == (
+        "Inputs of no class: where --reject 5% says `neither`, 25% (17% to 35%) of them would "
+        "still be given a class (AUROC 0.871; measured: each of the 8 classes left out in turn)."
+    )
+
+
+def test_it_is_said_where_it_was_measured(model: Model) -> None:
+    assert ("Inputs of no class" in shown(model, Choice(way="head"))) == (model.foreign is not None)
+    model.foreign = ForeignScores(
+        auroc=0.9, false_accept=wilson(0.1, 10), rate=0.05, num_own=30, num_foreign=10,
+        method="made up",
+    )  # fmt: skip
+    assert "(AUROC 0.900; measured: made up)" in " ".join(shown(model, Choice(way="head")).split())

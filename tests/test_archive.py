@@ -132,6 +132,47 @@ def test_the_answers_come_back(tiny_model: Model, tmp_path: Path) -> None:
     assert read.probabilities.argmax(1).tolist().count(0) > 0
 
 
+def test_what_tells_foreign_inputs_comes_back(
+    tiny_model: Model, digits: Path, tmp_path: Path
+) -> None:
+    read = load(tiny_model.save(tmp_path / "model"))
+    assert read.foreign == tiny_model.foreign
+    images = sorted(digits.rglob("*.png"))
+    assert read.predict(images, reject=0.2) == tiny_model.predict(images, reject=0.2)
+    assert (tmp_path / "model" / "foreign.safetensors").stat().st_size < 100_000
+
+
+def test_a_model_of_before_foreign_inputs_were_told(copy: Path, digits: Path) -> None:
+    def older(description: dict[str, Any]) -> None:
+        del description["foreign"], description["files"]["foreign.safetensors"]
+
+    (copy / "foreign.safetensors").unlink()
+    edit(copy, older, sign=True)
+    old = load(copy)
+    assert old.detector is None
+    assert old.foreign is None
+    image = digits / "one" / "0.png"
+    assert old.predict(image).foreign is None  # type: ignore[union-attr]
+    with pytest.raises(SettingError, match="or by an earlier version"):
+        old.predict(image, reject=0.2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: d["foreign"]["detector"].update(kind="oracle"),
+        lambda d: d["foreign"]["detector"].update(columns=[[[99]]]),
+        lambda d: d["foreign"]["detector"].update(neither=3),
+        lambda d: d["foreign"]["scores"].pop("false_accept"),
+        lambda d: d["foreign"].pop("detector"),
+    ],
+)
+def test_a_forged_detector(change: Callable[[dict[str, Any]], object], copy: Path) -> None:
+    edit(copy, change, sign=True)
+    with pytest.raises(ModelError, match=r"cannot be read: .*or train the model again"):
+        load(copy)
+
+
 def test_a_model_trained_on_skipped_and_ignored_files_comes_back(
     tiny_backbone: Backbone, tmp_path: Path
 ) -> None:

@@ -214,6 +214,17 @@ def test_predict_as_csv_and_jsonl(saved: Path, digits: Path, tmp_path: Path, bro
     assert f"{lines[0]['probability']:.6f}" == rows[0]["probability"]
 
 
+def test_predict_rejects_what_belongs_to_no_class(saved: Path, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    plain = json.loads(predict(saved, tmp_path / "noise.png", "--format", "jsonl"))
+    assert plain["label"] in small.NAMES
+    assert plain["foreign"] <= 0.1
+    for rate in ("10%", "0.1"):
+        text = predict(saved, tmp_path / "noise.png", "--reject", rate)
+        assert text.split("\t")[1:] == ["neither", f"{1 - plain['foreign']:.4f}\n"]
+
+
 def test_predict_as_a_table(saved: Path, digits: Path, broken: Path) -> None:
     text = run("predict", saved, digits / "one" / "0.png", broken, "--format", "table").stdout
     assert "probability" in text
@@ -358,6 +369,9 @@ def test_errors_go_to_stderr_with_their_codes(
         ((*quick, "--time-limit", "soon"), 2, "The time limit is 'soon'; accepted: hours"),
         ((*quick, "--train", "all", "--head", "nearest"), 2, "head is 'nearest' with train = 'al"),
         (("predict", saved, image, "--format", "xml"), 2, "accepted: lines, csv, jsonl, table"),
+        (("predict", saved, image, "--reject", "some"), 2, "accepted: a share such as 5% or 0.05"),
+        (("predict", saved, image, "--reject", "1%"), 2, "no rate below 1/31"),
+        (("predict", saved, image, "--reject", "5%", "--timeline"), 2, "one of them"),
         (("predict", saved, image, "--device", "abacus"), 2, "The device is 'abacus'"),
         (("predict", tmp_path / "nowhere", image), 6, "no such folder"),
         (("predict", digits, image), 6, "it has no model.json"),

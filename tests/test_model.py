@@ -13,6 +13,7 @@ from topwork.errors import DataError, ExampleError, ModelError, SettingError, So
 from topwork.examples.sources import read_inputs
 from topwork.executors.choose import open_executor
 from topwork.model import Model, Prediction
+from topwork.pipeline import train
 
 
 def predict(model: Model, inputs: object) -> list[Prediction]:
@@ -225,3 +226,81 @@ def test_predicting_while_predictions_are_read(tiny_model: Model, digits: Path) 
     for prediction, alone in zip(tiny_model.stream(examples), expected, strict=True):
         again = tiny_model.predict([prediction.name])
         assert again[0].label == prediction.label == alone.label
+
+
+# --- inputs of no class
+
+
+def noise(num: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (32, 32, 3), dtype=np.uint8) for _ in range(num)]
+
+
+def test_what_belongs_to_no_class_is_labelled_neither(tiny_model: Model, digits: Path) -> None:
+    own, foreign = predict(tiny_model, digits), predict(tiny_model, noise(8))
+    for p in own + foreign:
+        assert p.label in tiny_model.classes  # without a rate nothing is rejected
+        assert p.foreign is not None
+        assert 1 / 31 <= p.foreign <= 1  # 30 digits were left out
+    again = tiny_model.predict([*sorted(digits.rglob("*.png")), *noise(8)], reject=0.1)
+    assert isinstance(again, list)
+    for before, after in zip(own + foreign, again, strict=True):
+        assert after.probabilities == pytest.approx(before.probabilities, abs=1e-6)
+        assert after.foreign is not None
+        rejected = after.foreign <= 0.1
+        assert after.label == ("neither" if rejected else before.label)
+        expected = 1 - after.foreign if rejected else before.probability
+        assert after.probability == pytest.approx(expected, abs=1e-6)
+    assert sum(p.label == "neither" for p in again[30:]) >= 5  # random weights see little
+    assert sum(p.label == "neither" for p in again[:30]) <= 3
+
+
+def test_a_model_says_how_much_it_would_let_through(tiny_model: Model) -> None:
+    scores = tiny_model.foreign
+    assert scores is not None
+    assert scores.method == "each of the 3 classes left out in turn"
+    assert scores.num_foreign == 30
+    assert scores.false_accept.low < scores.false_accept.high
+
+
+@pytest.mark.parametrize(
+    ("rate", "message"),
+    [
+        (0.01, r"30 own examples .*no rate below 1/31 \(0.032\) can be promised"),
+        (5, r"reject is 5; accepted: the share of the model's own examples"),
+    ],
+)
+def test_rates_that_are_refused(rate: float, message: str, tiny_model: Model) -> None:
+    with pytest.raises(SettingError, match=message):
+        tiny_model.predict(noise(1)[0], reject=rate)
+    with pytest.raises(SettingError, match=message):  # at once, not with the first prediction
+        tiny_model.stream([], reject=rate)
+
+
+def test_a_model_of_too_few_examples_rejects_nothing(tiny_backbone: Backbone) -> None:
+    few = train(*small.colours(2, 2), backbone=tiny_backbone, num_repeats=1)
+    assert few.detector is None
+    assert few.foreign is None
+    prediction = few.predict(noise(1)[0])
+    assert isinstance(prediction, Prediction)
+    assert prediction.foreign is None
+    with pytest.raises(SettingError, match="on fewer than 10 examples that could be left out"):
+        few.predict(noise(1)[0], reject=0.2)
+
+
+def test_a_class_neither_is_what_is_rejected(digits: Path, tiny_backbone: Backbone) -> None:
+    paths = [p for p in sorted(digits.rglob("*.png")) if p.parent.name != "two"]
+    inputs = [*map(str, paths), *noise(12)]
+    labels = [*(p.parent.name for p in paths), *["Neither"] * 12]
+    model = train(inputs, labels, backbone=tiny_backbone, num_repeats=1)
+    assert model.detector is not None
+    assert model.detector.neither == model.classes.index("Neither")
+    assert len(model.detector.held_out) == 20
+    assert model.foreign is not None
+    assert model.foreign.method == "12 examples of 'Neither', by 5-fold cross-validation"
+    found = model.predict([*noise(14)[12:], *small.colours(4, 1)[0]], reject=0.1)
+    assert isinstance(found, list)
+    for p in found:
+        assert p.label == "Neither"
+        assert p.foreign is not None
+        assert p.probability >= p.probabilities["Neither"]

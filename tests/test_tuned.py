@@ -9,6 +9,7 @@ import pytest
 
 import topwork
 from tests import small
+from topwork.archive import load
 from topwork.backbones.base import Backbone
 from topwork.errors import BackboneError, SettingError, TrainingError
 from topwork.evaluation.kept import folds_folder
@@ -57,6 +58,24 @@ def test_a_way_gives_a_model(way: str, said: str, tuned: Tuned, digits: Path) ->
     assert model.data.per_class == {"one": 10, "two": 10, "zero": 10}
     shown = model.predict_proba([digits / "one" / "0.png", digits / "two" / "0.png"])
     np.testing.assert_allclose(shown.sum(1), 1)
+
+
+def test_foreign_inputs_are_told_by_answers_alone(
+    tuned: Tuned, digits: Path, tmp_path: Path
+) -> None:
+    model = tuned(train="last:1", out=tmp_path / "model")
+    assert model.detector is not None
+    assert model.left_out is not None
+    assert model.detector.views == ()  # the features learned the examples by heart
+    assert len(model.detector.held_out) == 30
+    assert model.foreign is None  # nothing foreign is at hand
+    images = sorted(digits.rglob("*.png"))
+    shares, again = (
+        [p.foreign or 0.0 for p in one.predict(images)]  # type: ignore[union-attr]
+        for one in (model, load(tmp_path / "model"))
+    )
+    assert min(shares) >= 1 / 31
+    np.testing.assert_allclose(again, shares, atol=1.5 / 31)
 
 
 def test_it_learns(tuned: Tuned) -> None:
