@@ -122,7 +122,7 @@ def test_a_left_out_class_is_seen_by_neither_the_head_nor_the_views(
 
 
 def test_many_classes_are_left_out_in_groups_of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foreign, "MAX_MEASURED", 150)
+    monkeypatch.setattr(foreign, "MEASURED", (10, 150))
     monkeypatch.setattr(foreign, "MAX_EXAMPLES", 180)
     table, classes = make(240, 12)
     held, head = crossed(table, labels_of(classes), np.arange(240))
