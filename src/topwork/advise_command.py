@@ -112,10 +112,8 @@ def _without(advice: Advice) -> Table:
     for name in ("accuracy (95% interval)", "left out", "seconds"):
         table.add_column(name, justify="right")
     own = verdict.transferred
-    table.add_row(
-        f"transfer from {escape(advice.backbone)}", _scored(own), f"{verdict.num_examples:,}", "",
-        style="bold",
-    )  # fmt: skip
+    name = f"transfer: a new head on {escape(advice.backbone)}"
+    table.add_row(name, _scored(own), f"{verdict.num_examples:,}", "", style="bold")
     for one in verdict.without:
         style = "bold" if one.name == verdict.control_name else None
         table.add_row(escape(one.name), _scored(one.accuracy), f"{one.num_examples:,}",

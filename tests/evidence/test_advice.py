@@ -39,6 +39,7 @@ def test_every_question_has_an_answer(advice: Advice) -> None:
     assert (advice.num_examples, advice.num_classes, advice.modality) == (30, 3, "image")
     assert len(advice.verdict.conditions) == 3
     assert advice.verdict.limit_seconds is None
+    assert advice.verdict.says.endswith("against it the gain may be smaller.")
     assert "was not trained from scratch, as was asked" in advice.verdict.notes[0]
     assert advice.rivals is None
     assert advice.curve is not None

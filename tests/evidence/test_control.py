@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,11 @@ def test_a_short_limit_is_spent_on_one_fold_and_kept(compared: Compared, quick: 
     assert np.array_equal(made.rows, np.sort(compared.drawn[0][0]))
     assert made.probabilities.sum(1) == pytest.approx(1.0)
     assert ("train scratch", 3, 3) in steps
+    assert made.caveat == (
+        "Training from scratch had 3 of its usual 200 epochs: with a longer limit the gain may be "
+        "smaller."
+    )
+    assert replace(made, epochs=200).caveat == ""
     assert "3 epochs for 1 of 5 folds, so that each had more time" in made.sentence
     found = find_control(compared)
     assert found is not None

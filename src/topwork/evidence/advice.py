@@ -34,6 +34,8 @@ from topwork.time_limit import parse_seconds
 
 CURVE_SECONDS = 20.0
 
+NOT_TRAINED = "Training from scratch was not tried: against it the gain may be smaller."
+
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -193,6 +195,7 @@ def judge_transfer(
         compared,
         controls,
         limit_seconds=None if own is None else own.limit_seconds,
+        caveat=NOT_TRAINED if own is None else own.caveat,
         conditions=conditions(frozen, depth),
         notes=notes,
     )

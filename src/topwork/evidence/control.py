@@ -70,7 +70,7 @@ class Control:
         rows: these examples, positions in `Compared.labels`, sorted.
         probabilities: [len(rows), K].
         num_folds: how many folds were trained, of `of_folds`.
-        epochs: of each training.
+        epochs: of each training; `usual_epochs` are those that it would have without a limit.
         side: pixels of its pictures, where they were made smaller.
         limit_seconds: that it was given.
         seconds: that it took.
@@ -81,6 +81,7 @@ class Control:
     num_folds: int
     of_folds: int
     epochs: int
+    usual_epochs: int
     side: int | None
     limit_seconds: float
     seconds: float
@@ -93,6 +94,19 @@ class Control:
             rows=self.rows,
             right=right.astype(np.float64),
             seconds=self.seconds,
+        )
+
+    @property
+    def caveat(self) -> str:
+        """What its limit means for whoever compares with it; empty where it had all its epochs.
+
+        Of 200 hand signs 2 epochs gave 10% right, 26 gave 38%, and 81 (of larger pictures) 85%.
+        """
+        if self.epochs >= self.usual_epochs:
+            return ""
+        return (
+            f"Training from scratch had {self.epochs} of its usual {self.usual_epochs} epochs: "
+            "with a longer limit the gain may be smaller."
         )
 
     @property
@@ -152,6 +166,7 @@ def run_control(
     place = {id(example): k for k, example in enumerate(examples)}
     places = np.array([place[id(example)] for example in job.saved.examples], np.intp)
     all_folds = [np.flatnonzero(np.isin(places, fold)) for fold in compared.drawn[0]]
+    usual = job.settings.epochs or 1
     num_folds, epochs = _plan(job, epoch_seconds, limit_seconds, len(all_folds))
     job = replace(job, settings=job.settings.changed(epochs=epochs))
     told = _Told(on_progress, num_folds, job.settings.epochs or 1)
@@ -169,6 +184,7 @@ def run_control(
         num_folds=len(done),
         of_folds=len(all_folds),
         epochs=job.settings.epochs or 1,
+        usual_epochs=usual,
         side=side,
         limit_seconds=limit_seconds,
         seconds=time.monotonic() - started,
@@ -272,7 +288,15 @@ def _write(path: Path, control: Control) -> None:
     """Keep it. A disk that refuses costs time later, and stops nothing now."""
     told = {
         name: getattr(control, name)
-        for name in ("num_folds", "of_folds", "epochs", "side", "limit_seconds", "seconds")
+        for name in (
+            "num_folds",
+            "of_folds",
+            "epochs",
+            "usual_epochs",
+            "side",
+            "limit_seconds",
+            "seconds",
+        )
     }
     text = np.frombuffer(json.dumps(told).encode(), np.uint8)
     with (

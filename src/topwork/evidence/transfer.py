@@ -140,6 +140,7 @@ def weigh(
     controls: Sequence[Answered],
     *,
     limit_seconds: float | None = None,
+    caveat: str = "",
     conditions: Sequence[Condition] = (),
     notes: Sequence[str] = (),
 ) -> Verdict:
@@ -148,6 +149,7 @@ def weigh(
     Args:
         controls: at least one. Which is best is asked on the examples that all of them answered.
         limit_seconds: that training from scratch was allowed; None where it was not tried.
+        caveat: that goes with the verdict wherever it is read.
     """
     best = _best(controls)
     own = compared.transferred.right[best.rows]
@@ -165,7 +167,7 @@ def weigh(
         seconds=best.seconds,
         without=tuple(_without(one, compared) for one in controls),
         expects_gain=worth.low > 0 and worth.value >= LEAST_GAIN,
-        says=_say(worth, best, compared, float(own.mean())),
+        says=" ".join(filter(None, [_say(worth, best, compared, float(own.mean())), caveat])),
         conditions=tuple(conditions),
         notes=tuple(notes),
     )
