@@ -112,8 +112,8 @@ def _results(model: Model) -> list[dict[str, Any]]:
 def _what_it_does(model: Model) -> str:
     kind, data, backbone = model.backbone.modality, model.data, model.backbone
     return (
-        f"It says which of {len(model.classes)} classes {'an' if kind[0] in 'aeiou' else 'a'} "
-        f"{kind} is of, with a probability for each. It was trained by transfer learning with "
+        f"It says which of {len(model.classes)} classes {_article(kind)} is of, with a "
+        f"probability for each. It was trained by transfer learning with "
         f"Topwork from {data.num_train:,} labelled {kind}s, on the backbone "
         f"{_plain(backbone.name)}, which learned from {_plain(backbone.card.pretrained_on)}."
     )
@@ -188,8 +188,20 @@ def _limits(model: Model) -> str:
         said.append(f"The class with the fewest, {_plain(least[0])}, has {least[1]:,}.")
     said.append(
         f"Its probabilities are shared out among its {len(model.classes)} classes: of "
-        f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} that is of none of them, it still names one."
+        f"{_article(kind)} that is of none of them, it still names one."
     )
+    if model.detector is not None:
+        said.append(
+            "How foreign an input looks stands beside each answer (`foreign`); `topwork predict "
+            "--reject 0.05` then says `neither` of what is stranger than all but 5% of its own "
+            "examples."
+        )
+    if model.foreign is not None:
+        measured = model.foreign
+        said.append(
+            f"Measured with {_plain(measured.method)}: of these, {measured.false_accept} (95% "
+            f"interval) get a class all the same where {measured.rate:.0%} of its own are rejected."
+        )
     return " ".join(said)
 
 
@@ -216,6 +228,10 @@ def _data_name(model: Model) -> str:
     """What the data is called: its folder's or file's name."""
     name = PurePath(model.recipe.data or "").name
     return name or "inputs from memory"
+
+
+def _article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _slug(name: str) -> str:

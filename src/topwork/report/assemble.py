@@ -32,7 +32,7 @@ from topwork.report.parts import Chart, Matrix, Missing, Mistakes, Page, Scores
 from topwork.report.pictures import Album
 from topwork.report.provenance import now, provenance
 from topwork.report.reliability import reliability
-from topwork.report.scores import class_rows, score_rows
+from topwork.report.scores import class_rows, foreign, score_rows
 from topwork.report.words import counted, percent
 from topwork.time_limit import parse_seconds
 
@@ -179,6 +179,7 @@ def _scores(model: Model, parts: list[Part], matrices: list[Matrix]) -> Scores:
         classes_of="" if best is None else f"By {best.method}.",
         matrices=matrices,
         reliability=_reliability(parts[0], best) if parts else _unknown_reliability(),
+        foreign=foreign(model),
         missing=missing,
     )
 
@@ -247,10 +248,12 @@ def _depth(gathered: Gathered) -> Chart | Missing:
 
 def _tried(model: Model) -> Chart | Missing:
     choice = model.choice
-    if not any(one.num_examples for one in choice.tried):
+    if sum(one.num_examples > 0 for one in choice.tried) < 2:
+        asked = f"One way of training was asked for ({choice.way}), so nothing was compared."
         return Missing(
-            why=f"One way of training was asked for ({choice.way}), so nothing was compared.",
-            remedy="To let evidence decide how deep to train: `topwork train DATA --train auto`.",
+            why=choice.reason or asked,
+            remedy="To let evidence decide how deep to train: `topwork train DATA --train auto`, "
+            "with more time where that is what it lacked (`--time-limit 30m`).",
         )
     caption = f"{choice.reason} The time is what each took on the clock, where it was trained."
     return charts.draw_tried(choice.tried, choice.way, caption=caption)

@@ -87,7 +87,8 @@ def draw_depth(
         shown = sorted({*range(0, len(blocks), step), len(blocks) - 1})
         if len(shown) > 1 and shown[-1] - shown[-2] < step:
             del shown[-2]
-        axes.set_xticks(shown, [blocks[i] for i in shown], rotation=45, ha="right")
+        names = _without_prefix(blocks)
+        axes.set_xticks(shown, [names[i] for i in shown], rotation=45, ha="right")
         _percent_axis(axes, "accuracy")
         axes.set_xlabel("block, from the input on")
         _legend(figure, axes)
@@ -165,6 +166,14 @@ def draw_tried(tried: Sequence[Tried], way: str, *, caption: str) -> Chart:
         ],
     )
     return Chart(svg=svg, title=title, caption=caption, table=table)
+
+
+def _without_prefix(names: Sequence[str]) -> list[str]:
+    """Return dotted names without the parts that all of them begin with."""
+    parts = [name.split(".") for name in names]
+    while len(names) > 1 and all(len(p) > 1 for p in parts) and len({p[0] for p in parts}) == 1:
+        parts = [p[1:] for p in parts]
+    return [".".join(p) for p in parts]
 
 
 def _points(axes: Axes, x: Sequence[float], scores: Sequence[Estimate], colour: str) -> None:

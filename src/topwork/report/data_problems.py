@@ -14,9 +14,21 @@ from topwork.report.parts import DataProblems, Finding, Missing
 from topwork.report.pictures import Album, data_uri
 
 if TYPE_CHECKING:
-    from topwork.evidence.problems import Problem, Problems
+    from topwork.evidence.problem import Problem
+    from topwork.evidence.problems import Problems
 
 MAX_SHOWN = 24
+
+NAMES = {
+    "label": "A wrong label?",
+    "duplicate": "A copy.",
+    "leak": "In training and test.",
+    "outlier": "Far from all others.",
+    "odd": "Odd.",
+}
+
+ASIDE = ("outlier", "odd")
+"""Kinds whose suggestion says more than their reason does."""
 
 
 def data_problems(problems: Problems | Missing, album: Album) -> DataProblems:
@@ -36,11 +48,12 @@ def data_problems(problems: Problems | Missing, album: Album) -> DataProblems:
 
 def _finding(one: Problem, album: Album) -> Finding:
     return Finding(
-        kind=f"{one.kind}:",
+        kind=NAMES.get(one.kind, one.kind),
         reason=one.reason,
-        label=one.label or "",
-        suggestion=one.suggestion or "",
-        shown=album.show(one.digest, one.name),
+        label="" if one.kind == "label" else one.label,
+        suggestion=one.suggestion if one.kind in ASIDE else "",
+        shown=album.show(one.digest, one.name, sound=True),
+        other=None if one.other is None else album.show_named(one.other),
     )
 
 

@@ -17,7 +17,7 @@ from topwork.report.parts import Cell, Matrix, Missing, Pair, Wrong
 from topwork.report.pictures import Album
 from topwork.report.words import whole_percent
 
-MAX_CLASSES = 20
+MAX_CLASSES = 18
 """A matrix of more columns does not fit the width of a printed page."""
 
 MAX_IN_PAIR, MAX_BEHIND = 12, 240

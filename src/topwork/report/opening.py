@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from topwork.evaluation.metrics import ClassScore, Evaluation
 from topwork.evidence.conditions import Condition
+from topwork.evidence.transfer import Verdict
 from topwork.report.gather import Gathered
 from topwork.report.mistakes import most_confused_pair
 from topwork.report.parts import Missing, Opening, Score
@@ -35,7 +36,7 @@ def opening(gathered: Gathered) -> Opening:
     else:
         gain = verdict.worth
         worth = Score(value=points(gain.value), interval=points_span(gain.low, gain.high))
-        worth_text = _against(verdict.control_name, verdict.num_examples)
+        worth_text = _against(verdict)
         conditions, more = verdict.conditions, verdict.notes
     return Opening(
         sentence=_sentence(gathered, best),
@@ -58,7 +59,7 @@ def _sentence(gathered: Gathered, best: Evaluation | None) -> str:
     if best is None:
         said.append("How good the model is, is not known: there were too few examples to tell.")
     else:
-        said.append(_compared(best, short=bool(said) and model.choice.way == "head"))
+        said.append(_compared(best, short=_is_of_all(gathered)))
         if model.test is not None and model.evaluation is not None:
             said.append(_of_test(model.evaluation, model.test))
     return " ".join(said)
@@ -79,6 +80,14 @@ def _compared(best: Evaluation, *, short: bool) -> str:
     )
 
 
+def _is_of_all(gathered: Gathered) -> bool:
+    """Whether the verdict has just said how often this very model is right."""
+    verdict = gathered.verdict
+    if isinstance(verdict, Missing) or gathered.model.choice.way != "head":
+        return False
+    return verdict.num_examples == verdict.num_all
+
+
 def _of_test(own: Evaluation, test: Evaluation) -> str:
     said = f"Of the test part, {percent(test.accuracy)} were right ({span(test.accuracy)})"
     if test.accuracy.high < own.accuracy.low:
@@ -88,8 +97,12 @@ def _of_test(own: Evaluation, test: Evaluation) -> str:
     return f"{said}."
 
 
-def _against(name: str, num: int) -> str:
-    return f"more right answers than {name}, on the same {counted(num, 'example')}"
+def _against(verdict: Verdict) -> str:
+    said = f"more right answers than {verdict.control_name}, on the same "
+    said += counted(verdict.num_examples, "example")
+    if verdict.num_examples < verdict.num_all:
+        said += " (with heads that learned from these alone)"
+    return said
 
 
 def _no_score(notes: Sequence[str]) -> str:
@@ -108,8 +121,8 @@ def _next_steps(gathered: Gathered, best: Evaluation | None) -> list[str]:
     if not isinstance(problems, Missing) and problems.items:
         num = len(problems.items)
         steps.append(
-            f"Look at the {counted(num, 'problem')} found in the data, the gravest first "
-            "(below, and as a table): labels are quickly mended."
+            f"Look at what may be wrong with the data: {counted(num, 'example')}, the gravest "
+            "first, below and as a table."
         )
     if not isinstance(curve, Missing):
         steps.append(curve.sentence)

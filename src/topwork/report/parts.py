@@ -224,7 +224,7 @@ class Opening:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """The scores by method and by class, the matrices, and how well chances are told."""
+    """Scores by method and by class, matrices, how well chances and foreign inputs are told."""
 
     methods: Sequence[str] = ()
     rows: Sequence[ScoreRow] = ()
@@ -232,6 +232,7 @@ class Scores:
     classes_of: str = ""
     matrices: Sequence[Matrix] = ()
     reliability: Chart | Missing
+    foreign: str = ""
     missing: Missing | None = None
 
 

@@ -56,6 +56,7 @@ class Album:
     ) -> None:
         self.modality = modality
         self._by_digest = {example.digest: example for example in examples}
+        self._digests = {example.name: digest for digest, example in self._by_digest.items()}
         self._shown: dict[tuple[str, bool], Shown] = {}
         self._left_bytes = max_bytes
         self._left_clips = MAX_CLIPS
@@ -82,6 +83,10 @@ class Album:
             return Shown(name=made.name, text=made.text)
         self._left_bytes -= weight
         return made
+
+    def show_named(self, name: str) -> Shown:
+        """Return the example of this name as it is shown."""
+        return self.show(self._digests.get(name, ""), name)
 
     def _make(self, example: Example | None, name: str, sound: bool) -> Shown:
         if example is None:

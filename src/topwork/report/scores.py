@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from topwork.evaluation.intervals import Estimate
 from topwork.evaluation.metrics import Evaluation
+from topwork.model import Model
 from topwork.report.parts import ClassRow, Score, ScoreRow
 from topwork.report.words import percent, span
 
@@ -58,6 +59,27 @@ def class_rows(evaluation: Evaluation) -> tuple[ClassRow, ...]:
             ),
         )
         for one in ordered
+    )
+
+
+def foreign(model: Model) -> str:
+    """Say what the model does with inputs of none of its classes."""
+    if model.detector is None:
+        return (
+            "The model names one of its classes whatever it is given: there were too few examples "
+            "to learn what is foreign to it."
+        )
+    said = (
+        "`topwork predict --reject 0.05` says `neither` of what is stranger than all but 5% of the "
+        "model's own examples."
+    )
+    measured = model.foreign
+    if measured is None:
+        return said
+    accepted = measured.false_accept
+    return (
+        f"{said} Measured with {measured.method}: {percent(accepted)} of these ({span(accepted)}) "
+        f"get a class all the same, and {percent(measured.rate)} of the model's own get none."
     )
 
 

@@ -58,10 +58,3 @@ def seconds(value: float) -> str:
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """`1 photo`, `1,204 photos`."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
-def listed(names: list[str], most: int = 5) -> str:
-    """`a, b and c`; beyond `most`: `a, b and 12 more`."""
-    if len(names) > most:
-        names = [*names[:most], f"{len(names) - most:,} more"]
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
