@@ -60,6 +60,16 @@ def test_heat_is_the_share_of_the_row() -> None:
     assert {cell.heat for cell in found.rows[1]} == {0.0}, "a class that does not occur"
 
 
+def test_it_says_where_the_scores_are_means_over_draws() -> None:
+    own = part([0, 0, 1, 1], [0, 0, 1, 0], 2)
+    same = evaluate(own.answers.probabilities, own.answers.truth, "ab", method="once")
+    assert matrix_of(own, "ab", ALBUM, same).note == ""
+    other = own.answers.probabilities[[0, 0, 3, 3]]  # another draw, with two mistakes
+    drawn = np.stack([own.answers.probabilities, other])
+    means = evaluate(drawn, own.answers.truth, "ab", method="drawn 2 times")
+    assert "means over the draws" in matrix_of(own, "ab", ALBUM, means).note
+
+
 def test_of_many_classes_the_most_confused_are_shown() -> None:
     num = 77
     truth = [k for k in range(num) for _ in range(4)]

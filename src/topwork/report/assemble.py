@@ -153,7 +153,8 @@ def _answered(model: Model) -> list[Part]:
 
 def _matrices(model: Model, parts: list[Part], album: Album) -> list[Matrix]:
     if parts:
-        made = [matrix_of(part, model.classes, album) for part in parts]
+        scores = {LEFT_OUT: model.evaluation, TEST: model.test}
+        made = [matrix_of(part, model.classes, album, scores[part.id]) for part in parts]
     else:
         made = [
             matrix_of_scores(one, id=id, title=f"Confusion, {one.method}")

@@ -153,7 +153,7 @@ def _moments(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gal
         seconds = f"{found.seconds:.1f} s, low notes at the bottom"
         figures.append(
             _figure(
-                picture(found, scale=1),
+                picture(found),
                 f"spectrogram of {one.shown.name}, {seconds}",
                 f"{_asked(one)}. {seconds}",
                 pixels=True,
@@ -163,6 +163,7 @@ def _moments(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gal
         text="Below each spectrogram, in orange: moments that spoke for the answer; in blue: "
         "against it. " + _SEEN,
         figures=figures,
+        is_wide=True,
     )
 
 

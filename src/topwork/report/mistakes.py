@@ -25,6 +25,12 @@ MAX_IN_PAIR, MAX_BEHIND = 12, 240
 
 MAX_WRONG = 20
 
+SAME = 1e-6
+MEANS = (
+    "The folds were drawn several times. Here each example counts once, by the mean of its "
+    "probabilities; the scores above are means over the draws, so they may differ a little."
+)
+
 OTHERS = "any other"
 LEFT_OUT, TEST = "cv", "test"
 
@@ -38,8 +44,15 @@ class Part:
     answers: Answers
 
 
-def matrix_of(part: Part, classes: Sequence[str], album: Album) -> Matrix:
-    """Return the confusion matrix of some answers, each wrong cell linked to its examples."""
+def matrix_of(
+    part: Part, classes: Sequence[str], album: Album, scores: Evaluation | None = None
+) -> Matrix:
+    """Return the confusion matrix of some answers, each wrong cell linked to its examples.
+
+    Args:
+        scores: of the same answers: where they are means over several draws of the folds, the
+            matrix says that it is not.
+    """
     answers = part.answers
     said = answers.probabilities.argmax(1)
     counts = np.zeros((len(classes), len(classes)), np.intp)
@@ -58,7 +71,11 @@ def matrix_of(part: Part, classes: Sequence[str], album: Album) -> Matrix:
         ]
         for i in shown
     ]  # fmt: skip
-    return _matrix(part.id, part.title, classes, shown, rows, pairs)
+    share = float(np.diagonal(counts).sum() / max(counts.sum(), 1))
+    note = ""
+    if scores is not None and abs(share - scores.accuracy.value) > SAME:
+        note = MEANS
+    return _matrix(part.id, part.title, classes, shown, rows, pairs, note)
 
 
 def matrix_of_scores(evaluation: Evaluation, *, id: str, title: str) -> Matrix:
@@ -213,15 +230,17 @@ def _matrix(
     shown: Sequence[int],
     rows: Sequence[Sequence[Cell]],
     pairs: Sequence[Pair],
+    note: str = "",
 ) -> Matrix:
-    names, note = [classes[k] for k in shown], ""
+    names = [classes[k] for k in shown]
     columns = list(names)
     if len(shown) < len(classes):
         columns.append(OTHERS)
-        note = (
+        less = (
             f"Of {len(classes)} classes, the {len(shown)} with the most mistakes are shown; "
             "answers that name another class stand in the last column."
         )
+        note = f"{less} {note}".strip()
     return Matrix(
         id=id, title=title, classes=names, columns=columns, rows=rows, pairs=pairs, note=note
     )

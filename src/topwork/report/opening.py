@@ -166,7 +166,7 @@ def _of_classes(gathered: Gathered, best: Evaluation) -> list[str]:
             f"({span(worst.recall)}), against {percent(best.accuracy)} of all. See its mistakes."
         )
     pair = None if answers is None else most_confused_pair(answers, gathered.model.classes)
-    if pair is not None and pair[2] > 1:
+    if pair is not None and pair[2] > 1 and len(best.classes) > 2:
         first, second, times, of = pair
         steps.append(
             f"{first!r} and {second!r} are taken for each other most often ({times} of {of:,}): "

@@ -66,8 +66,9 @@ def foreign(model: Model) -> str:
     """Say what the model does with inputs of none of its classes."""
     if model.detector is None:
         return (
-            "The model names one of its classes whatever it is given: there were too few examples "
-            "to learn what is foreign to it."
+            "The model names one of its classes whatever it is given. To say `neither`, it would "
+            "have to be trained again, with this version of Topwork and enough examples to tell "
+            "what is foreign to it."
         )
     said = (
         "`topwork predict --reject 0.05` says `neither` of what is stranger than all but 5% of the "
