@@ -22,6 +22,7 @@ import numpy.typing as npt
 from topwork import files
 from topwork.digests import digest_bytes, digest_settings
 from topwork.errors import StoreError
+from topwork.examples.npy import read_npy
 from topwork.features.table import FeatureTable
 from topwork.heads.fit import choose_space
 from topwork.heads.kernel import Kernel, Rows
@@ -95,8 +96,9 @@ class KeptFolds:
         if path is None or not path.is_file():
             return None
         try:
-            found: Doubles = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            with path.open("rb") as file:
+                found: Doubles = read_npy(file)
+        except (OSError, ValueError, EOFError, TypeError, SyntaxError) as error:
             log.warning("%s is damaged (%s): the fold is computed anew.", path, error)
             return None
         return found if found.shape == shape and found.dtype == np.float64 else None

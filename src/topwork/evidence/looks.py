@@ -23,6 +23,7 @@ from topwork.examples.durations import sound_seconds
 from topwork.examples.example import Example, Modality
 from topwork.examples.image_input import ImageInput
 from topwork.examples.kinds import PREFIX_BYTES, image_format
+from topwork.examples.npy import read_npy
 from topwork.examples.sound_files import open_sound
 from topwork.examples.sounds import Sound, SoundFile
 
@@ -228,8 +229,8 @@ def _look_at_array(content: object) -> ArrayLook:
     if isinstance(content, bytes | bytearray | memoryview | str | os.PathLike):
         data = read_file(Path(content)) if isinstance(content, str | os.PathLike) else content
         try:
-            content = np.load(io.BytesIO(data), allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
+            content = read_npy(io.BytesIO(data))
+        except (ValueError, EOFError, TypeError, SyntaxError) as error:
             raise ExampleError(f"the .npy data is damaged ({error})") from error
     return ArrayLook(values=np.asarray(content))
 

@@ -17,6 +17,7 @@ from topwork.errors import ExampleError
 from topwork.examples.array_input import ArrayInput
 from topwork.examples.decode import read_file
 from topwork.examples.kinds import PREFIX_BYTES, describe
+from topwork.examples.npy import read_npy
 
 _MARK = b"\x93NUMPY"
 
@@ -79,7 +80,7 @@ def _load(data: bytes) -> npt.NDArray[Any]:
     if not data.startswith(_MARK):
         raise ExampleError(f"it is not a .npy array: it looks like {describe(data[:PREFIX_BYTES])}")
     try:
-        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        return read_npy(io.BytesIO(data))
     except (ValueError, EOFError, TypeError, SyntaxError, MemoryError, OverflowError) as error:
         raise ExampleError(
             f"the .npy data is damaged, ends early or is pickled ({error})"
