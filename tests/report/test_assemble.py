@@ -91,7 +91,7 @@ def test_without_its_data_the_scores_are_still_there(
     assert "cv-0-1" in page.all("id"), "the matrix, with the names behind its cells"
     assert "example 1" in page.words
     assert "The examples are named, not shown." in page.words
-    assert page.words.count("There is no folder or file") >= 4
+    assert page.words.count("The data is not where it lay") >= 4
     assert not page.all("src") or all(src.startswith("data:") for src in page.all("src"))
     assert made.table is None
     assert "--data DATA" in made.says[1]

@@ -35,7 +35,7 @@ def test_data_that_is_gone_leaves_the_rest(
     shutil.rmtree(data)
     found = gather(model)
     assert isinstance(found.found, Missing)
-    assert "There is no folder or file" in found.found.why
+    assert "not where it lay when the model was trained" in found.found.why
     assert "`topwork report MODEL --data DATA`" in found.found.remedy
     assert found.curve is found.frozen is found.found
     again = gather(model, data=digits)
