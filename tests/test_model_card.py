@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 
 from topwork.archive import CARD, load
 from topwork.model import Model
-from topwork.model_card import card_data, model_card
+from topwork.model_card import card_data, model_card, with_worth
 from topwork.outcomes import DataCounts
 from topwork.training.tried import Choice
 
@@ -122,3 +122,21 @@ def test_the_card_lies_in_the_folder_and_may_be_edited(saved: Path, tmp_path: Pa
     load(folder)
     load(saved).save(folder, overwrite=True)
     assert "My own words" not in (folder / CARD).read_text(encoding="utf-8")
+
+
+def test_the_verdict_takes_its_place_and_nothing_else_moves(tiny_model: Model) -> None:
+    card = model_card(tiny_model).replace("## Limits\n\n", "## Limits\n\nMine. ")
+    after = with_worth(card, tiny_model, "Transfer is worth +3 points over <nothing> \\1.")
+    start, end = "## What transfer was worth\n\n", "## How it was trained"
+    assert card.split(start)[0] == after.split(start)[0]
+    assert card.split(end)[1] == after.split(end)[1]
+    assert "Mine. " in after
+    assert "Transfer is worth +3 points over" in after
+    assert "was not measured" not in after
+    again = with_worth(after, tiny_model, "Another.")
+    assert "+3 points" not in again
+    assert again.count("## ") == card.count("## ")
+
+
+def test_a_card_without_that_part_stays_as_it_is(tiny_model: Model) -> None:
+    assert with_worth("# Mine\n", tiny_model, "Anything.") == "# Mine\n"

@@ -37,6 +37,9 @@ LICENCES = {
 FEW = 1_000
 """Examples in training below which the card says that they are few."""
 
+WORTH = "## What transfer was worth"
+
+_WORTH_PART = re.compile(rf"^{WORTH}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _MARKS = re.compile(r"([\\`*_\[\]<>|#~])")
 _HUB = re.compile(r"(?:^|hub, )([A-Za-z0-9][\w.-]*/[\w.-]*\w)")
@@ -54,13 +57,20 @@ def model_card(model: Model) -> str:
         _what_it_does(model),
         f"## Classes\n\n{_classes(model)}",
         f"## Scores\n\n{_scores(model)}",
-        f"## What transfer was worth\n\n{_worth(model)}",
+        f"{WORTH}\n\n{_worth(model)}",
         f"## How it was trained\n\n{_training(model)}",
         f"## Limits\n\n{_limits(model)}",
         f"## Licences\n\n{_licences(model)}",
         f"## To use it\n\n{_usage(kind)}",
     ]
     return f"---\n{head}\n---\n\n" + "\n\n".join(parts) + "\n"
+
+
+def with_worth(card: str, model: Model, verdict: str) -> str:
+    """Return a card with what was found since of transfer's worth, and all else as it stands."""
+    gains = " ".join(_gains(model))
+    part = f"{WORTH}\n\n{_plain(verdict)}{' ' + gains if gains else ''}\n\n"
+    return _WORTH_PART.sub(lambda _: part, card, count=1)
 
 
 def card_data(model: Model) -> dict[str, Any]:
@@ -153,13 +163,16 @@ def _worth(model: Model) -> str:
             "saved; `topwork report` measures it."]  # fmt: skip
     if model.choice.way == "scratch":
         said = ["Nothing was transferred: this is the network trained from random weights."]
-    gains = [one for one in model.choice.tried if one.gain is not None and one.gain_error]
-    for one in gains:
-        said.append(
-            f"Training `{one.way}` too gave {100 * (one.gain or 0):+.1f} ± "
-            f"{100 * (one.gain_error or 0):.1f} points over the head alone (± one standard error)."
-        )
-    return " ".join(said)
+    return " ".join([*said, *_gains(model)])
+
+
+def _gains(model: Model) -> list[str]:
+    return [
+        f"Training `{one.way}` too gave {100 * one.gain:+.1f} ± {100 * one.gain_error:.1f} points "
+        "over the head alone (± one standard error)."
+        for one in model.choice.tried
+        if one.gain is not None and one.gain_error
+    ]
 
 
 def _training(model: Model) -> str:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from topwork import files
+from topwork.archive import CARD
 from topwork.model import Model, Progress
+from topwork.model_card import with_worth
 from topwork.report import charts
 from topwork.report.data_problems import data_problems
 from topwork.report.gather import Gathered, gather
@@ -71,7 +73,7 @@ def make_report(
 
     Args:
         out: the file to write; one that is there is replaced.
-        folder: where the model lies, to be named in the report.
+        folder: where the model lies, to be named in the report; the verdict goes into its card.
         data: where the labelled inputs lie now; None: where they lay when it was trained.
         control: for how long (`5m`) to train the same network from scratch, to compare with; None:
             it is not trained, but one that was trained before is found again.
@@ -93,6 +95,8 @@ def make_report(
             table = out.with_name(f"{out.stem}-problems.csv")
             with files.replacing(table) as new:
                 gathered.problems.to_csv(new)
+        if folder is not None and not isinstance(gathered.verdict, Missing):
+            _note_worth(folder / CARD, model, gathered.verdict.says)
     return Made(
         path=out,
         table=table,
@@ -100,6 +104,17 @@ def make_report(
         num_bytes=len(text),
         seconds=gathered.seconds,
     )
+
+
+def _note_worth(card: Path, model: Model, verdict: str) -> None:
+    """Put the verdict into the model's card; what a person wrote elsewhere in it stays."""
+    if not card.is_file():
+        return
+    before = card.read_text(encoding="utf-8")
+    after = with_worth(before, model, verdict)
+    if after != before:
+        with files.replacing(card) as new:
+            new.write_text(after, encoding="utf-8")
 
 
 def lay_out(
