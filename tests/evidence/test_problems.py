@@ -67,7 +67,7 @@ def test_every_kind_is_found() -> None:
     leaks = problems.score_without_leaks
     assert leaks is not None
     assert (leaks.score.value, leaks.without.value) == pytest.approx((2 / 3, 1 / 2))
-    assert "1 copies of training examples" in problems.sentences[0]
+    assert "1 copy of a training example" in problems.sentences[0]
 
 
 def test_without_a_test_part_copies_are_told_of_cross_validation() -> None:

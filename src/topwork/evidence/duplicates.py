@@ -66,12 +66,13 @@ class Leaks:
     @property
     def sentence(self) -> str:
         """What a person should know of it."""
+        kind, others = "", "them"
         if self.part == "test":
-            what = f"{self.num_leaked} of the {self.num_examples} test examples have a copy among "
-            what += "the training examples"
-        else:
-            what = f"{self.num_leaked} of the {self.num_examples} examples have a copy among them"
-        return f"{what}. The accuracy is {self.score} with them, and {self.without} without."
+            kind, others = "test ", "the training examples"
+        what = f"{self.num_leaked:,} of the {self.num_examples:,} {kind}examples have a copy among"
+        return (
+            f"{what} {others}. The accuracy is {self.score} with them, and {self.without} without."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data under the same names."""

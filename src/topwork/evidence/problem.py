@@ -24,14 +24,15 @@ Rows = npt.NDArray[np.intp]
 
 Kind = Literal["label", "duplicate", "leak", "outlier", "odd"]
 
-KINDS: dict[Kind, str] = {
-    "leak": "copies of training examples in the test part",
-    "label": "labels that are likely wrong",
-    "duplicate": "copies within a part",
-    "odd": "odd inputs",
-    "outlier": "outliers",
-}
-"""In the order in which equally severe ones are named."""
+KINDS: dict[Kind, tuple[str, str]] = {
+    "leak": ("copy of a training example in the test part",
+             "copies of training examples in the test part"),
+    "label": ("label that is likely wrong", "labels that are likely wrong"),
+    "duplicate": ("copy within a part", "copies within a part"),
+    "odd": ("odd input", "odd inputs"),
+    "outlier": ("outlier", "outliers"),
+}  # fmt: skip
+"""What one and several are called, in the order in which equally severe ones are named."""
 
 FADING = 0.97
 """What a problem's severity is multiplied by for each one of its kind before it, so that fifty of

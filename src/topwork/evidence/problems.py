@@ -87,7 +87,9 @@ class Problems:
     @property
     def sentences(self) -> tuple[str, ...]:
         """What a person should know, shortest way."""
-        counts = [f"{count} {KINDS[kind]}" for kind, count in self.counts.items() if count]
+        counts = [
+            f"{count:,} {KINDS[kind][count > 1]}" for kind, count in self.counts.items() if count
+        ]
         of = f"Of {self.num_examples:,} examples"
         said = [f"{of}: {', '.join(counts)}." if counts else f"{of}, none stands out as wrong."]
         if self.score_without_leaks is not None:
