@@ -44,7 +44,8 @@ def main() -> None:
             for limit in limits:
                 said, seconds, again = judged(found, None, limit)
                 name = f"{GAIN}, scratch {limit}"
-                figures += figures_of(name, said, seconds, again, bound=0.0)
+                long = limit != limits[0]
+                figures += figures_of(name, said, seconds, again, bound=0.0, sign_alone=long)
     if arguments.size and (data / "cifar10").is_dir():
         with own_cache():
             found = of_cifar(data / "cifar10", arguments.size, seed)
@@ -95,12 +96,13 @@ def figures_of(
     again: float,
     *,
     bound: float | None = None,
+    sign_alone: bool = False,
     promised: float | None = None,
 ) -> list[Figure]:
     """Return the lines of one verdict.
 
     Args:
-        bound: that the interval's lower end must reach, in points.
+        bound: that the interval's lower end must reach, in points; with `sign_alone`, the value.
         promised: at most this much gain may be promised: 0 for none, 1 for one.
     """
     worth = [100 * value for value in (said.worth.value, said.worth.low, said.worth.high)]
@@ -109,8 +111,19 @@ def figures_of(
         f"{said.control.value:.3f} ({said.control_name}); {said.num_examples:,} left out"
     )
     return [
-        Figure(name=f"{name}: worth, points", measured=worth[0], form="+.1f", note=note),
-        Figure(name=f"{name}: lower end, points", measured=worth[1], bound=bound, form="+.1f"),
+        Figure(
+            name=f"{name}: worth, points",
+            measured=worth[0],
+            bound=bound if sign_alone else None,
+            form="+.1f",
+            note=note,
+        ),
+        Figure(
+            name=f"{name}: lower end, points",
+            measured=worth[1],
+            bound=None if sign_alone else bound,
+            form="+.1f",
+        ),
         Figure(
             name=f"{name}: promises a gain",
             measured=float(said.expects_gain),
