@@ -28,6 +28,7 @@ SCRIPTS = (
         "modalities",
     ),
     *("gpu", "fastai_beside", "cut", "ways", "transfer"),
+    *("verdict", "curves", "neither", "problems", "seen"),
 )
 LINES = ("ways", "transfer")
 HEAD = ("--train", "1000", "2000", "--seeds", "3")
@@ -55,6 +56,8 @@ def run(name: str, arguments: argparse.Namespace) -> bool:
         if name in LINES and arguments.out is not None:
             arguments.out.mkdir(parents=True, exist_ok=True)
             options += ["--lines", str(arguments.out / f"{name}.jsonl")]
+        if name == "seen":
+            options += ["--out", str(Path(folder) if arguments.out is None else arguments.out)]
         if name == "head":  # reads features, and prints its own table
             features = Path(folder) / "features.npz"
             start("features", [str(arguments.data), "--out", str(features)])

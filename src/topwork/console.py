@@ -47,6 +47,10 @@ STAGES = {
     "cross-validate": "Cross-validation",
     "predict": "Predicting",
     "write": "Writing",
+    "depth": "By depth",
+    "learning": "Learning",
+    "look": "Looking",
+    "patches": "Patches",
 }
 PIPE_WIDTH = 120
 MAX_NAMED = 20

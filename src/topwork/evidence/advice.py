@@ -267,6 +267,7 @@ def _curve(
             frozen.labels,
             settings=frozen.recipe.head_settings(),
             seconds=CURVE_SECONDS,
+            features=frozen.features,
             on_progress=staged(on_progress, "learning curve"),
         )
     except TooFewError as error:

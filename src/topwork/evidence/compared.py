@@ -27,6 +27,8 @@ from topwork.outcomes import Answers
 
 Doubles = npt.NDArray[np.float64]
 
+HEAD_ALONE = "a new head"
+
 MAX_COMPARED = 2_000
 """Examples on which transfer and its controls are compared, at most: the features of 2,000 pictures
 take a random EfficientNet-Lite0 half a minute on a core."""
@@ -131,7 +133,7 @@ class Compared:
             labels=labels,
             drawn=tuple(tuple(folds) for folds in drawn),
             transferred=Answered(
-                name=frozen.backbone.name,
+                name=HEAD_ALONE if answers is None else "the model",
                 rows=np.arange(len(places)),
                 right=right,
                 seconds=frozen.seconds,

@@ -20,7 +20,7 @@ import numpy as np
 from topwork.errors import ExampleError
 from topwork.evaluation.crossval import cross_predict, one_thread
 from topwork.evaluation.intervals import Estimate
-from topwork.evidence.compared import Answered, Compared, features_key
+from topwork.evidence.compared import HEAD_ALONE, Answered, Compared, features_key
 from topwork.evidence.conditions import Condition, points
 from topwork.evidence.depth import random_network
 from topwork.evidence.paired import accuracy, gain
@@ -232,6 +232,8 @@ def _say(worth: Estimate, control: Answered, compared: Compared, own: float) -> 
         said = f"{start}: {figures} over {control.name} {on}, which chance alone may give."
         if rough:
             said += f" {_few(compared, num)} are too few to tell."
+    if worth.low <= 0 and compared.transferred.name == HEAD_ALONE:
+        said += " That is of a new head alone; `topwork train` also tries to train blocks below it."
     return f"{said} Of those left out {own:.1%} were right with transfer, " + (
         f"{control.right.mean():.1%} without."
     )

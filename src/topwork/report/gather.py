@@ -212,6 +212,7 @@ def _curve(frozen: Frozen, on_progress: Progress | None) -> LearningCurve | Miss
         frozen.labels,
         settings=frozen.recipe.head_settings(),
         seconds=CURVE_SECONDS,
+        features=frozen.features,
         on_progress=staged(on_progress, "learning curve"),
     )
     if curve is None or not len(curve.sizes):
