@@ -7,6 +7,7 @@ is measured (evidence/), and how it is shown.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from topwork.evidence.transfer import Verdict
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 MAX_COMPARED = 500
 """Examples on which transfer is compared with the cheap controls, where nothing was trained from
@@ -120,6 +123,8 @@ def attempt(make: Callable[[], T], remedy: str) -> T | Missing:
     try:
         return make()
     except TROUBLES as error:
+        if not isinstance(error, TopworkError):  # a fault of ours: it must be possible to find it
+            log.warning("A part of the report could not be made.", exc_info=True)
         said = " ".join(str(error).split()) or type(error).__name__
         return Missing(why=said if said.endswith((".", "?")) else f"{said}.", remedy=remedy)
 
