@@ -25,7 +25,7 @@ def run(*arguments: object) -> str:
 
 
 def test_the_verdict_comes_first_and_a_table_for_each_question(digits: Path) -> None:
-    said = run(digits, "--backbone", small.SMALL, "--no-control", "--device", "torch")
+    said = run(digits, "--backbone", small.SMALL, "--no-control", "--device", "auto")
     words = " ".join(said.split())
     assert words.startswith(("Transfer ", "Do not expect a gain"))
     for title in ("Transfer, and doing without it", "What speaks for transfer", "How deep?",
@@ -39,7 +39,7 @@ def test_json_is_all_there_is(digits: Path) -> None:
     other = "timm/test_efficientnet?pretrained=false&size=64&seed=3"
     said = json.loads(
         run(digits, "--backbones", f"{small.SMALL}, nothing,{other}", "--no-control", "--json",
-            "--device", "torch")
+            "--device", "auto")
     )  # fmt: skip
     assert said["backbone"] == said["backbones"]["winner"]
     assert said["backbones"]["rivals"][-1]["name"] == "nothing"
@@ -49,7 +49,7 @@ def test_json_is_all_there_is(digits: Path) -> None:
 def test_backbones_in_a_table_with_what_failed(digits: Path) -> None:
     said = " ".join(
         run(digits, "--backbones", f"{small.SMALL},nothing", "--no-control", "--quiet",
-            "--device", "torch").split()
+            "--device", "auto").split()
     )  # fmt: skip
     assert "Which backbone? On the same 30 examples left out" in said
     assert "nothing: No backbone is called 'nothing'" in said

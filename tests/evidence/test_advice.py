@@ -32,7 +32,7 @@ def short() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def advice(digits: Path) -> Advice:
     # a seed of its own, so that no other test has kept a control for it
-    return advise(digits, backbone=small.SMALL, control=False, device="torch", seed=5)
+    return advise(digits, backbone=small.SMALL, control=False, seed=5)
 
 
 def test_every_question_has_an_answer(advice: Advice) -> None:
@@ -58,7 +58,7 @@ def test_random_weights_promise_no_gain(advice: Advice) -> None:
 def test_with_the_control(digits: Path) -> None:
     stages: set[str] = set()
     said = topwork.advise(
-        digits, backbone=small.SMALL, time_limit="4s", device="torch",
+        digits, backbone=small.SMALL, time_limit="4s",
         on_progress=lambda stage, _done, _total: stages.add(stage),
     )  # fmt: skip
     names = [one.name for one in said.verdict.without]
@@ -67,7 +67,7 @@ def test_with_the_control(digits: Path) -> None:
     ]  # fmt: skip
     assert said.verdict.limit_seconds == 4.0
     assert any("trained from random weights for" in note for note in said.verdict.notes)
-    again = topwork.advise(digits, backbone=small.SMALL, control=False, device="torch")
+    again = topwork.advise(digits, backbone=small.SMALL, control=False)
     assert again.verdict.limit_seconds == 4.0  # it was kept
     assert again.verdict.notes == said.verdict.notes
     assert {"cross-validate", "train scratch", "learning curve"} <= stages
@@ -102,7 +102,7 @@ def test_what_cannot_be_advised_on(digits: Path) -> None:
 def test_backbones_are_compared_and_a_broken_one_stops_nothing(digits: Path) -> None:
     other = "timm/test_efficientnet?pretrained=false&size=64&seed=3"
     names = [small.SMALL, "no-such-thing", other, "minilm-l6"]
-    said = advise(digits, backbones=names, control=False, device="torch")
+    said = advise(digits, backbones=names, control=False)
     rivals = said.rivals
     assert rivals is not None
     assert said.backbone == rivals.winner == rivals.rivals[0].name
@@ -131,7 +131,7 @@ def test_the_backbone_that_is_named_is_the_one_judged(digits: Path) -> None:
     other = "timm/test_efficientnet?pretrained=false&size=64&seed=3"
     for name in (small.SMALL, other):
         said = advise(digits, backbone=name, backbones=[small.SMALL, other], control=False,
-                      device="torch")  # fmt: skip
+                      device="auto")  # fmt: skip
         assert said.backbone == topwork.get_backbone(name).name
 
 

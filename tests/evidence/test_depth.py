@@ -20,7 +20,7 @@ def frozen_on(folder: Path, backbone: str | Backbone, **settings: int) -> Frozen
         read_examples(folder),
         Recipe(train="head", num_repeats=1, **settings),
         backbone=get_backbone(backbone),
-        device="torch",
+        device="auto",
         on_progress=None,
     )
 
