@@ -26,8 +26,9 @@ def blocks(page: str, language: str) -> list[str]:
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to stand in, with what the documentation takes for granted."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("topwork.evidence.advice.LIMIT_SECONDS", 3.0)
     rng = np.random.default_rng(0)
-    for part, count in (("photos", 8), ("test", 3)):
+    for part, count in (("photos", 12), ("test", 3)):
         for label, colour in (("cat", (200, 80, 60)), ("dog", (60, 90, 200))):
             (tmp_path / part / label).mkdir(parents=True)
             for i in range(count):
@@ -63,7 +64,7 @@ def test_python_code_runs(page: str, photos: Path) -> None:
 def test_the_tour_on_the_command_line_runs(photos: Path) -> None:
     tour = next(block for block in blocks("README.md", "console") if "topwork predict" in block)
     commands = [line[2:].split("#")[0] for line in tour.splitlines() if line.startswith("$ ")]
-    assert len(commands) == 6
+    assert len(commands) == 8
     for command in commands:
         words = shlex.split(command)[1:]
         expanded = [
