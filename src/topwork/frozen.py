@@ -128,8 +128,14 @@ def fit_frozen(
     device: str,
     on_progress: Progress | None,
     scored: bool = True,
+    head: Head | None = None,
 ) -> Frozen:
-    """Compute the features, cross-validate heads on them, and fit one on all."""
+    """Compute the features, cross-validate heads on them, and fit one on all.
+
+    Args:
+        scored: whether to cross-validate.
+        head: one that was fitted on the same before; None: it is fitted now.
+    """
     started = time.monotonic()
     wanted = divide(found)
     everything = (*wanted.train, *wanted.test)
@@ -154,9 +160,11 @@ def fit_frozen(
     settings = recipe.head_settings()
     kept = KeptFolds(features, labels.classes, labels.groups, labels.weights, settings=settings)
     with one_thread(), ThreadPoolExecutor(1) as pool:
-        fitted = pool.submit(
-            fit_head, table, parts.train, labels, settings=settings, choose=kept.choose
-        )
+
+        def fit() -> Head:
+            return fit_head(table, parts.train, labels, settings=settings, choose=kept.choose)
+
+        fitted = pool.submit(fit if head is None else lambda: head)
         try:
             if scored:
                 crossed = cross_predict(
@@ -171,7 +179,7 @@ def fit_frozen(
                 )
         except TooFewError as error:
             notes.append(f"There is no cross-validated score: {error}")
-        head = fitted.result()
+        fitted_head = fitted.result()
     return Frozen(
         found=found,
         recipe=recipe,
@@ -187,7 +195,7 @@ def fit_frozen(
         classes=classes,
         labels=labels,
         skipped=extraction.skipped,
-        head=head,
+        head=fitted_head,
         crossed=crossed,
         notes=tuple(notes),
         seconds=time.monotonic() - started,

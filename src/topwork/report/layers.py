@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from topwork.examples.example import Example
 
-MAX_EXPLAINED = 6
-MAX_LOOKED_AT = 100
+MAX_EXPLAINED = 4
+MAX_LOOKED_AT = 64
 """Images that patches are cut from: a pass of EfficientNet-Lite0 takes 30 ms each on one core."""
 
 NUM_BLOCKS, NUM_UNITS = 4, 6
