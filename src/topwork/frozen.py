@@ -130,12 +130,7 @@ def fit_frozen(
     scored: bool = True,
     head: Head | None = None,
 ) -> Frozen:
-    """Compute the features, cross-validate heads on them, and fit one on all.
-
-    Args:
-        scored: whether to cross-validate.
-        head: one that was fitted on the same before; None: it is fitted now.
-    """
+    """Compute the features, cross-validate heads on them, and fit one on all, if none is given."""
     started = time.monotonic()
     wanted = divide(found)
     everything = (*wanted.train, *wanted.test)
@@ -160,11 +155,10 @@ def fit_frozen(
     settings = recipe.head_settings()
     kept = KeptFolds(features, labels.classes, labels.groups, labels.weights, settings=settings)
     with one_thread(), ThreadPoolExecutor(1) as pool:
-
-        def fit() -> Head:
-            return fit_head(table, parts.train, labels, settings=settings, choose=kept.choose)
-
-        fitted = pool.submit(fit if head is None else lambda: head)
+        if head is None:
+            fitted = pool.submit(
+                fit_head, table, parts.train, labels, settings=settings, choose=kept.choose
+            )
         try:
             if scored:
                 crossed = cross_predict(
@@ -179,7 +173,7 @@ def fit_frozen(
                 )
         except TooFewError as error:
             notes.append(f"There is no cross-validated score: {error}")
-        fitted_head = fitted.result()
+        head = head or fitted.result()
     return Frozen(
         found=found,
         recipe=recipe,
@@ -195,7 +189,7 @@ def fit_frozen(
         classes=classes,
         labels=labels,
         skipped=extraction.skipped,
-        head=fitted_head,
+        head=head,
         crossed=crossed,
         notes=tuple(notes),
         seconds=time.monotonic() - started,
