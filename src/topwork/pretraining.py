@@ -27,7 +27,7 @@ from topwork.errors import SettingError
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.arrays import array_shape
 from topwork.examples.example import ExampleSet, Modality, Skipped
-from topwork.examples.sources import examples_from, read_examples
+from topwork.examples.sources import read_or_take
 from topwork.model import Progress, check_modality, staged
 from topwork.time_limit import parse_seconds
 from topwork.training.budget import AGREED, agree_epochs
@@ -269,20 +269,16 @@ def _read(
     modality: Modality | None,
     on_progress: Progress | None,
 ) -> ExampleSet:
-    reading = staged(on_progress, "read")
-    if isinstance(data, str | Path):
-        if labels is not None or groups is not None:
-            raise SettingError(
-                "Labels and groups were given for a folder or table, which has its own. Give a "
-                "list of inputs with them, or name the table's columns: columns={...}."
-            )
-        return read_examples(data, modality=modality, on_progress=reading, **columns)
-    if labels is None:
-        raise SettingError(
-            f"The data is a {type(data).__name__} without labels. Give a folder or table by its "
-            "path, or the labels of these inputs as well: pretrain(inputs, labels, ...)."
-        )
-    return examples_from(data, labels, groups, modality=modality, on_progress=reading)
+    return read_or_take(
+        data,
+        labels,
+        groups,
+        modality=modality,
+        columns=columns,
+        call="pretrain(inputs, labels, ...)",
+        naming="columns={...}",
+        on_progress=staged(on_progress, "read"),
+    )
 
 
 def _shape_of(found: ExampleSet) -> tuple[int, ...] | None:

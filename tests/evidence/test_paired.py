@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from topwork.evaluation.intervals import wilson
-from topwork.evidence.paired import accuracy, gain
+from topwork.evaluation.intervals import accuracy, wilson
+from topwork.evidence.paired import gain
 
 
 def test_accuracy_is_wilsons_of_independent_examples() -> None:

@@ -91,3 +91,15 @@ def effective_share(right: npt.NDArray[np.float64], groups: npt.NDArray[np.intp]
     if independent <= 0 or between <= 0:
         return num_groups / num
     return float(np.clip(independent / between, 1 / num, 1.0))
+
+
+def accuracy(right: npt.NDArray[np.float64], groups: npt.NDArray[np.intp] | None) -> Estimate:
+    """Return the share of right answers with its 95% interval; of none, 0 (0 to 1).
+
+    Args:
+        right: how often each example was answered rightly, 0 to 1, [N].
+        groups: number of each example's group, [N]; None where all are independent.
+    """
+    if not len(right):
+        return Estimate.around(0.0, 0.0, 1.0)
+    return wilson(float(right.mean()), len(right) * effective_share(right, groups))

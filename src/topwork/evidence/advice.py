@@ -21,11 +21,11 @@ from topwork.evidence.compared import Compared
 from topwork.evidence.conditions import conditions
 from topwork.evidence.control import LIMIT_SECONDS, find_control, run_control
 from topwork.evidence.depth import Depth, score_depth
-from topwork.evidence.learning_curve import LearningCurve, learning_curve
+from topwork.evidence.learning_curve import LearningCurve, frozen_curve
 from topwork.evidence.rivals import Rivals, compare
 from topwork.evidence.transfer import Verdict, cheap_controls, weigh
 from topwork.examples.example import ExampleSet, Modality
-from topwork.examples.sources import examples_from, read_examples
+from topwork.examples.sources import read_or_take
 from topwork.frozen import Frozen, fit_frozen
 from topwork.model import Progress, check_modality, staged
 from topwork.outcomes import Answers
@@ -209,20 +209,16 @@ def _read(
     columns: Mapping[str, str | None],
     on_progress: Progress | None,
 ) -> ExampleSet:
-    reading = staged(on_progress, "read")
-    if isinstance(data, str | Path):
-        if labels is not None or groups is not None:
-            raise SettingError(
-                "Labels and groups were given for a folder or table, which has its own. Give a "
-                "list of inputs with them, or name the table's columns: label_column, group_column."
-            )
-        return read_examples(data, modality=modality, on_progress=reading, **columns)
-    if labels is None:
-        raise SettingError(
-            f"The data is a {type(data).__name__} without labels. Give a folder or table by its "
-            "path, or the labels of these inputs as well: advise(inputs, labels)."
-        )
-    return examples_from(data, labels, groups, modality=modality, on_progress=reading)
+    return read_or_take(
+        data,
+        labels,
+        groups,
+        modality=modality,
+        columns=columns,
+        call="advise(inputs, labels)",
+        naming="label_column, group_column",
+        on_progress=staged(on_progress, "read"),
+    )
 
 
 def _frozen(
@@ -261,15 +257,7 @@ def _curve(
 ) -> tuple[LearningCurve | None, tuple[str, ...]]:
     """Return the curve; where there are too few examples for one, what to say of that."""
     try:
-        curve = learning_curve(
-            frozen.table,
-            frozen.train,
-            frozen.labels,
-            settings=frozen.recipe.head_settings(),
-            seconds=CURVE_SECONDS,
-            features=frozen.features,
-            on_progress=staged(on_progress, "learning curve"),
-        )
+        curve = frozen_curve(frozen, seconds=CURVE_SECONDS, on_progress=on_progress)
     except TooFewError as error:
         return None, (f"There is no learning curve: {error}",)
     return curve, ()

@@ -17,7 +17,6 @@ import numpy.typing as npt
 from topwork.digests import digest_settings
 from topwork.errors import TooFewError
 from topwork.evaluation.crossval import cross_predict, draw_folds
-from topwork.evidence.paired import group_numbers
 from topwork.examples.example import Example
 from topwork.frozen import Frozen
 from topwork.heads.kernel import Rows
@@ -80,7 +79,7 @@ class Compared:
     @property
     def groups(self) -> Rows | None:
         """Number of each example's group."""
-        return group_numbers(self.labels)
+        return self.labels.group_numbers
 
     @property
     def is_whole(self) -> bool:

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from topwork.backbones.base import Backbone
 from topwork.errors import BackboneError, ExampleError, SettingError
 from topwork.evaluation.crossval import draw_folds, one_thread
-from topwork.evaluation.intervals import Estimate
+from topwork.evaluation.intervals import Estimate, accuracy
 from topwork.evidence.kept import identity_of, remembered
-from topwork.evidence.paired import accuracy, gain, group_numbers
+from topwork.evidence.paired import gain
 from topwork.evidence.probe import probe
 from topwork.evidence.raw_inputs import NAMES, raw_similarity
 from topwork.features.extract import extract
@@ -177,7 +177,7 @@ def _score(
             other = bench.probe_blocks(extraction.table, np.arange(len(places)), frozen.pools)
     with suppress(ExampleError):  # arrays of several shapes cannot be set side by side
         raw = bench.probe_one(raw_similarity(examples, frozen.found.modality))
-    groups = group_numbers(labels)
+    groups = labels.group_numbers
     return Depth(
         blocks=tuple(
             BlockScore(

@@ -20,8 +20,10 @@ from topwork.evaluation.intervals import Estimate, wilson
 from topwork.evidence.curve_forms import Curves, Means, fit_curves, means_of
 from topwork.evidence.curve_points import Points, measure
 from topwork.features.table import FeatureTable
+from topwork.frozen import Frozen
 from topwork.heads.search import Labels
 from topwork.heads.settings import HeadSettings
+from topwork.model import Progress, staged
 
 SECONDS = 20.0
 TIMES = 10
@@ -202,6 +204,21 @@ def learning_curve(
         on_progress=on_progress,
     )
     return curve_of(points)
+
+
+def frozen_curve(
+    frozen: Frozen, *, seconds: float, on_progress: Progress | None = None
+) -> LearningCurve:
+    """Return the curve of a run's own examples and head. Raises as `learning_curve` does."""
+    return learning_curve(
+        frozen.table,
+        frozen.train,
+        frozen.labels,
+        settings=frozen.recipe.head_settings(),
+        seconds=seconds,
+        features=frozen.features,
+        on_progress=staged(on_progress, "learning curve"),
+    )
 
 
 def curve_of(points: Points) -> LearningCurve:

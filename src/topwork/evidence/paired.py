@@ -10,23 +10,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from topwork.evaluation.intervals import Estimate, effective_share, wilson
-from topwork.heads.search import Labels
+from topwork.evaluation.intervals import Estimate
 
 Doubles = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
-
-
-def accuracy(right: Doubles, groups: Rows | None) -> Estimate:
-    """Return the share of right answers with its 95% interval (Wilson 1927).
-
-    Args:
-        right: how often each example was answered rightly, 0 to 1, [N].
-        groups: number of each example's group, [N]; None where all are independent.
-    """
-    if not len(right):
-        return Estimate.around(0.0, 0.0, 1.0)
-    return wilson(float(right.mean()), len(right) * effective_share(right, groups))
 
 
 def gain(more: Doubles, groups: Rows | None) -> Estimate:
@@ -54,13 +41,6 @@ def gain(more: Doubles, groups: Rows | None) -> Estimate:
     spread = float(stdtrit(num_units - 1, 0.975)) * math.sqrt((second - centre**2) / (count + 2))
     low, high = max(centre - spread, -1.0), min(centre + spread, 1.0)
     return Estimate.around(float(more.mean()), low, high)
-
-
-def group_numbers(labels: Labels) -> Rows | None:
-    """Return the number of each example's group; None where there are no groups."""
-    if labels.groups is None:
-        return None
-    return np.unique(labels.groups, return_inverse=True)[1].astype(np.intp)
 
 
 def _effective_share(more: Doubles, groups: Rows | None) -> float:

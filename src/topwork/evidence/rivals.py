@@ -18,9 +18,9 @@ import numpy as np
 from topwork.backbones.base import Backbone
 from topwork.backbones.named import get_backbone
 from topwork.errors import TooFewError, TopworkError
-from topwork.evaluation.intervals import Estimate
+from topwork.evaluation.intervals import Estimate, accuracy
 from topwork.evidence.conditions import points
-from topwork.evidence.paired import accuracy, gain, group_numbers
+from topwork.evidence.paired import gain
 from topwork.examples.example import ExampleSet
 from topwork.executors.choose import open_executor
 from topwork.features.extract import stream_features
@@ -144,7 +144,7 @@ def _ranked(done: Mapping[str, tuple[Frozen, Rival]]) -> tuple[list[Rival], str,
         )
         rows = np.array([k for _, k in order], np.intp)
         right = (crossed.probabilities.argmax(2) == frozen.labels.classes).mean(0)
-        rights[name], groups = right[rows], group_numbers(frozen.labels.take(rows))
+        rights[name], groups = right[rows], frozen.labels.take(rows).group_numbers
     names = sorted(rights, key=lambda name: -float(rights[name].mean()))
     best = names[0]
     rivals = []

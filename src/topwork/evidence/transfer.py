@@ -19,11 +19,11 @@ import numpy as np
 
 from topwork.errors import ExampleError
 from topwork.evaluation.crossval import cross_predict, one_thread
-from topwork.evaluation.intervals import Estimate
+from topwork.evaluation.intervals import Estimate, accuracy
 from topwork.evidence.compared import HEAD_ALONE, Answered, Compared, features_key
 from topwork.evidence.conditions import Condition, points
 from topwork.evidence.depth import random_network
-from topwork.evidence.paired import accuracy, gain
+from topwork.evidence.paired import gain
 from topwork.evidence.probe import probe
 from topwork.evidence.raw_inputs import NAMES, raw_similarity
 from topwork.features.extract import extract

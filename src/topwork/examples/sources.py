@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from topwork.errors import ModalityError, SourceError
+from topwork.errors import ModalityError, SettingError, SourceError
 from topwork.examples.columns import ColumnNames
 from topwork.examples.example import ExampleSet, Modality, Skipped, Split
 from topwork.examples.folders import LAYOUTS, NOT_PLAIN, read_class_folders, split_folders
@@ -231,3 +232,40 @@ class _RowsDone:
         self.num_done += num_rows
         if self._on_progress is not None:
             self._on_progress(self.num_done, self._total)
+
+
+def read_or_take(
+    data: str | Path | Sequence[object],
+    labels: Sequence[object] | None,
+    groups: Sequence[object] | None,
+    *,
+    modality: Modality | None,
+    columns: Mapping[str, str | None],
+    call: str,
+    naming: str,
+    on_progress: Progress | None = None,
+) -> ExampleSet:
+    """Return the examples of a folder or table, or those of a list that comes with its labels.
+
+    Args:
+        columns: of a table, as `read_examples` takes them.
+        call: how labels are given, for the message: `advise(inputs, labels)`.
+        naming: how a table's columns are named, for the message.
+
+    Raises:
+        SettingError: labels or groups came with a folder or table, or a list without labels.
+        DataError: the data cannot be used.
+    """
+    if isinstance(data, str | Path):
+        if labels is not None or groups is not None:
+            raise SettingError(
+                "Labels and groups were given for a folder or table, which has its own. Give a "
+                f"list of inputs with them, or name the table's columns: {naming}."
+            )
+        return read_examples(data, modality=modality, on_progress=on_progress, **columns)
+    if labels is None:
+        raise SettingError(
+            f"The data is a {type(data).__name__} without labels. Give a folder or table by its "
+            f"path, or the labels of these inputs as well: {call}."
+        )
+    return examples_from(data, labels, groups, modality=modality, on_progress=on_progress)

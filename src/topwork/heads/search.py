@@ -89,6 +89,13 @@ class Labels:
         """One-hot, [N, K]."""
         return np.eye(self.num_classes)[self.classes]
 
+    @property
+    def group_numbers(self) -> Rows | None:
+        """Number of each row's group, [N]; None where there are no groups."""
+        if self.groups is None:
+            return None
+        return np.unique(self.groups, return_inverse=True)[1].astype(np.intp)
+
     def take(self, rows: Rows) -> "Labels":
         """Return those of some rows; classes keep their numbers."""
         return Labels(

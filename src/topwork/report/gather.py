@@ -21,6 +21,7 @@ from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import default_backbone
 from topwork.backbones.named import get_backbone
 from topwork.errors import BackboneError, SettingError, TopworkError, TrainingError
+from topwork.evaluation.crossval import one_thread
 from topwork.examples.example import Example, ExampleSet
 from topwork.examples.sources import read_examples
 from topwork.frozen import Frozen, fit_frozen
@@ -103,7 +104,9 @@ def gather(
     started = time.monotonic()
     found = _find_data(model, data, on_progress)
     frozen = _freeze(model, found, on_progress)
-    with ThreadPoolExecutor(1) as aside:  # each of the two leaves a core idle for half its time
+    # Each of the two leaves a core idle for half its time. One limit of threads around both, for
+    # each sets its own, and would put back what the other had set.
+    with one_thread(), ThreadPoolExecutor(1) as aside:
         curve_made = aside.submit(_of, frozen, lambda one: _curve(one, on_progress))
         problems_made = aside.submit(_of, frozen, lambda one: _problems(model, one, on_progress))
         depth = _of(frozen, lambda one: _depth(one, on_progress))
@@ -213,24 +216,10 @@ def _remark(model: Model, found: ExampleSet | Missing) -> str:
     )
 
 
-def _curve(frozen: Frozen, on_progress: Progress | None) -> LearningCurve | Missing:
-    from topwork.evidence.learning_curve import learning_curve
+def _curve(frozen: Frozen, on_progress: Progress | None) -> LearningCurve:
+    from topwork.evidence.learning_curve import frozen_curve
 
-    curve = learning_curve(
-        frozen.table,
-        frozen.train,
-        frozen.labels,
-        settings=frozen.recipe.head_settings(),
-        seconds=CURVE_SECONDS,
-        features=frozen.features,
-        on_progress=staged(on_progress, "learning curve"),
-    )
-    if curve is None or not len(curve.sizes):
-        return Missing(
-            why="There are too few examples to see how the score grows with their number.",
-            remedy="It takes a few dozen, and several of each class.",
-        )
-    return curve
+    return frozen_curve(frozen, seconds=CURVE_SECONDS, on_progress=on_progress)
 
 
 def _depth(frozen: Frozen, on_progress: Progress | None) -> Depth:

@@ -16,7 +16,7 @@ from typing import final
 import numpy as np
 
 from topwork.errors import BackboneError, TrainingError
-from topwork.evaluation.intervals import Estimate, effective_share, wilson
+from topwork.evaluation.intervals import Estimate, accuracy
 from topwork.examples.example import Example
 from topwork.heads.search import Labels
 from topwork.training.budget import seconds_of_epoch
@@ -211,7 +211,7 @@ class _Trial:
             return 0.0, 0.0
         rows = self._rows(self.judged)
         more = self._own_right(self.judged) - self._rival.right[rows]
-        return float(more.mean()), _standard_error(more, _group_numbers(self._labels.take(rows)))
+        return float(more.mean()), _standard_error(more, self._labels.take(rows).group_numbers)
 
     @property
     def pays(self) -> bool:
@@ -248,7 +248,7 @@ class _Trial:
                 verdict += f" after {self.num_done} of {self.num_folds} folds"
         return Tried(
             way=str(self.way),
-            accuracy=_accuracy(right, self._labels.take(rows)),
+            accuracy=accuracy(right, self._labels.take(rows).group_numbers),
             num_examples=len(rows),
             gain=gain if self.num_done else None,
             gain_error=error if self.num_done else None,
@@ -283,7 +283,7 @@ def _places(job: Job, examples: Sequence[Example] | None, count: int) -> Rows:
 def _tried(head: Rival, labels: Labels) -> Tried:
     return Tried(
         way=str(head.way),
-        accuracy=_accuracy(head.right, labels),
+        accuracy=accuracy(head.right, labels.group_numbers),
         num_examples=len(head.right),
         gain=None,
         gain_error=None,
@@ -302,19 +302,6 @@ def _failed(way: Way) -> Tried:
         seconds=0.0,
         verdict="not taken: it could not be trained",
     )
-
-
-def _accuracy(right: Doubles, labels: Labels) -> Estimate:
-    if not len(right):
-        return Estimate.around(0.0, 0.0, 1.0)
-    share = float(right.mean())
-    return wilson(share, len(right) * effective_share(right, _group_numbers(labels)))
-
-
-def _group_numbers(labels: Labels) -> Rows | None:
-    if labels.groups is None:
-        return None
-    return np.unique(labels.groups, return_inverse=True)[1].astype(np.intp)
 
 
 def _standard_error(values: Doubles, groups: Rows | None) -> float:
