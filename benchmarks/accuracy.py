@@ -70,7 +70,7 @@ def load(source: Path) -> Data:
     """Read a data set, and compute its features as `train` would."""
     import numpy as np
 
-    from topwork.backbones.named import get_backbone
+    from topwork.backbones.registry import get_backbone
     from topwork.examples.sources import read_examples
     from topwork.features.extract import default_pools, extract
     from topwork.heads.search import Labels
@@ -97,7 +97,7 @@ def cross_validated(source: Path, bound: float | None, others: Sequence[str]) ->
 
     import topwork
     from topwork.evaluation.crossval import choose_num_repeats
-    from topwork.examples.splits import choose_num_folds, kfold
+    from topwork.examples.folds import choose_num_folds, kfold
 
     model = topwork.train(source, train="head")
     if model.evaluation is None:

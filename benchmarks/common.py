@@ -144,7 +144,7 @@ def own_cache() -> Iterator[Path]:
 def topwork_command(*arguments: str | Path) -> list[str]:
     """Return the command line of this environment's topwork."""
     script = Path(sys.executable).parent / "topwork"
-    start = [str(script)] if script.exists() else [sys.executable, "-m", "topwork.cli"]
+    start = [str(script)] if script.exists() else [sys.executable, "-m", "topwork.cli.app"]
     return [*start, *map(str, arguments)]
 
 

@@ -91,8 +91,8 @@ def curves_of(
     """Yield share and seed, and the curve of that part of a set."""
     import numpy as np
 
-    from topwork.evidence.learning_curve import learning_curve
-    from topwork.examples.splits import stratified_sample
+    from topwork.evidence.learning_curve.curve import learning_curve
+    from topwork.examples.folds import stratified_sample
 
     table, rows, labels = features_of(data, name)
     for seed in range(num_seeds):
@@ -111,13 +111,13 @@ def features_of(data: Path, name: str) -> tuple[Any, Any, Any]:
     import numpy as np
 
     from topwork.backbones.catalog import default_backbone
-    from topwork.backbones.named import get_backbone
+    from topwork.backbones.registry import get_backbone
     from topwork.examples.example import sort_labels
-    from topwork.examples.parts import divide
     from topwork.examples.sources import read_examples
+    from topwork.examples.split import divide
     from topwork.features.extract import default_pools, extract
-    from topwork.frozen import labels_of
     from topwork.recipe import Recipe
+    from topwork.runs.head import labels_of
 
     place, group_column = SETS[name]
     found = read_examples(data / place, group_column=group_column)

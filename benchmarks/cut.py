@@ -89,10 +89,10 @@ class Epochs:
     """Two jobs that train the same blocks on the same examples."""
 
     def __init__(self, data: Path, row: Row) -> None:
-        from topwork.backbones.named import get_backbone
+        from topwork.backbones.registry import get_backbone
         from topwork.examples.sources import read_examples
         from topwork.features.activations import save_activations
-        from topwork.training.network import NETWORK, Cut
+        from topwork.training.cut import NETWORK, Cut
         from topwork.training.policy import tuning_settings, usual_depth
         from topwork.training.settings import Training
 

@@ -128,8 +128,8 @@ def banking(source: Path, size: int | None, seed: int) -> Draw:
 
 def chest_xray(source: Path, size: int | None, seed: int) -> Draw:
     """Deal into folds by patient."""
+    from topwork.examples.folds import kfold
     from topwork.examples.sources import read_examples
-    from topwork.examples.splits import kfold
 
     found = read_examples(source / "labels.csv", group_column="patient")
     examples = list(found.examples)

@@ -75,7 +75,7 @@ class Bench:
     """Everything that is built once; `round` measures each thing once, one after the other."""
 
     def __init__(self, source: Path, num_images: int, num_few: int) -> None:
-        from topwork.backbones.named import get_backbone
+        from topwork.backbones.registry import get_backbone
         from topwork.examples.sources import read_examples
         from topwork.executors.choose import open_executor
         from topwork.executors.torch import TorchExecutor
@@ -112,7 +112,7 @@ class Bench:
 
     def decode(self) -> list[Any]:
         """Decode all examples, as `decode_ahead` does."""
-        from topwork.examples.decode import decode_image
+        from topwork.examples.images.decode import decode_image
         from topwork.executors.openvino import num_cores
 
         with ThreadPoolExecutor(num_cores()) as pool:

@@ -110,7 +110,7 @@ def write_weights(work: Path) -> Path:
     """Write the embedded weights under timm's names."""
     from safetensors.torch import save_file
 
-    from topwork.backbones.named import get_backbone
+    from topwork.backbones.registry import get_backbone
 
     path = work / f"{ARCHITECTURE}.safetensors"
     save_file(get_backbone("efficientnet-lite0").build().module.state_dict(), path)

@@ -29,7 +29,7 @@ def write(source: Path, out: Path) -> tuple[int, ...]:
     """Compute the features as `train` would, and return the shape of the matrix."""
     import numpy as np
 
-    from topwork.backbones.named import get_backbone
+    from topwork.backbones.registry import get_backbone
     from topwork.examples.sources import read_examples
     from topwork.features.extract import default_pools, extract
 

@@ -105,7 +105,7 @@ class Bench:
     """Everything that is built once."""
 
     def __init__(self, source: Path, backbone: str, device: str, num_images: int) -> None:
-        from topwork.backbones.named import get_backbone
+        from topwork.backbones.registry import get_backbone
         from topwork.examples.sources import read_examples
         from topwork.executors.torch import BATCH, TorchExecutor
         from topwork.features.extract import default_pools
@@ -131,7 +131,7 @@ class Bench:
 
     def decode(self) -> list[Any]:
         """Decode all examples in as many threads as extraction uses."""
-        from topwork.examples.decode import decode_image
+        from topwork.examples.images.decode import decode_image
         from topwork.executors.openvino import num_cores
 
         with ThreadPoolExecutor(num_cores()) as pool:
@@ -194,7 +194,7 @@ class Training:
         from topwork.examples.example import sort_labels
         from topwork.features.activations import save_activations
         from topwork.heads.search import Labels
-        from topwork.training.network import Cut
+        from topwork.training.cut import Cut
 
         self.bench = bench
         self.saved = save_activations(bench.examples, bench.backbone, None)

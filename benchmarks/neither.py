@@ -68,11 +68,11 @@ def measure(case: Case) -> list[Figure]:
     import numpy as np
 
     from topwork.backbones.catalog import default_backbone
-    from topwork.backbones.named import get_backbone
+    from topwork.backbones.registry import get_backbone
     from topwork.examples.example import ExampleSet
     from topwork.features.extract import extract
-    from topwork.frozen import fit_frozen
     from topwork.recipe import Recipe
+    from topwork.runs.head import fit_frozen
 
     modality = case.modality
     backbone = get_backbone(default_backbone(modality))

@@ -52,10 +52,10 @@ def run(
     import numpy as np
 
     from topwork.backbones.catalog import default_backbone
-    from topwork.backbones.named import get_backbone
+    from topwork.backbones.registry import get_backbone
     from topwork.evaluation.intervals import effective_share, wilson
-    from topwork.pipeline import train_examples
     from topwork.recipe import Recipe
+    from topwork.runs.train import train_examples
     from topwork.training.policy import usual_depth
 
     drawn = draw(data, name, seed)

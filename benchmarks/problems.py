@@ -26,17 +26,17 @@ from sklearn.metrics import average_precision_score
 
 from common import Figure, make_parser, report, say
 from topwork.backbones.catalog import default_backbone
-from topwork.backbones.named import get_backbone
+from topwork.backbones.registry import get_backbone
 from topwork.evaluation.crossval import cross_predict
-from topwork.evidence.label_errors import find_label_errors
-from topwork.evidence.problems import Problem, find_problems
-from topwork.examples.parts import divide
+from topwork.evidence.data.label_errors import find_label_errors
+from topwork.evidence.data.problems import Problem, find_problems
+from topwork.examples.folds import stratified_sample
 from topwork.examples.sources import read_examples
-from topwork.examples.splits import stratified_sample
+from topwork.examples.split import divide
 from topwork.features.extract import default_pools, extract
-from topwork.frozen import fit_frozen, labels_of
 from topwork.heads.search import Labels
 from topwork.recipe import Recipe
+from topwork.runs.head import fit_frozen, labels_of
 
 SETS = {"clothing": "clothing", "sign-digits": "sign-digits", "banking77": "banking77/train.csv"}
 EXCHANGED, TENTH = 0.05, 0.1

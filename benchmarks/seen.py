@@ -54,9 +54,9 @@ def main() -> None:
 def learned(data: Path, name: str, seed: int) -> tuple[Any, Any]:
     """Return a model of a set's training part, its head alone, and the split."""
     from topwork.backbones.catalog import default_backbone
-    from topwork.backbones.named import get_backbone
-    from topwork.pipeline import train_examples
+    from topwork.backbones.registry import get_backbone
     from topwork.recipe import Recipe
+    from topwork.runs.train import train_examples
 
     split = draw(data, name, seed).splits[0]
     say(f"{name}: {len(split.train.examples)} examples")
@@ -69,10 +69,10 @@ def photos(data: Path, name: str, out: Path, count: int, seed: int) -> list[Figu
     """Write filters, patches and regions of one set; return what the test says."""
     import numpy as np
 
-    from topwork.evidence.filters import first_filters
-    from topwork.evidence.patches import find_patches
-    from topwork.evidence.regions import regions
-    from topwork.evidence.sheets import patch_sheet, sheet
+    from topwork.evidence.attribution.filters import first_filters
+    from topwork.evidence.attribution.image_grid import patch_sheet, sheet
+    from topwork.evidence.attribution.images import regions
+    from topwork.evidence.attribution.patches import find_patches
 
     model, split = learned(data, name, seed)
     filters = first_filters(model.backbone)
@@ -93,8 +93,8 @@ def deleted(model: Any, chosen: list[Any], name: str, seed: int) -> list[Figure]
     """Return what a blurred share costs the class that the model names."""
     import numpy as np
 
-    from topwork.evidence.regions import regions
-    from topwork.examples.decode import decode_image
+    from topwork.evidence.attribution.images import regions
+    from topwork.examples.images.decode import decode_image
 
     rng = np.random.default_rng(seed)
     costs, seconds = [], []
@@ -141,7 +141,7 @@ def blurred(window: Any, order: Any, share: float) -> Any:
 
 def moments_of(data: Path, out: Path, seed: int) -> None:
     """Write the moments of the least certain sounds."""
-    from topwork.evidence.moments import moments, picture
+    from topwork.evidence.attribution.sounds import moments, picture
 
     model, split = learned(data, "spoken-digits-300", seed)
     for number, example in enumerate(least_certain(model, split.test[:200])[:6]):
@@ -152,7 +152,7 @@ def moments_of(data: Path, out: Path, seed: int) -> None:
 
 def words_of(data: Path, out: Path, seed: int) -> None:
     """Write the words of the least certain questions."""
-    from topwork.evidence.words import words
+    from topwork.evidence.attribution.texts import words
 
     model, split = learned(data, "banking77-10", seed)
     lines = []

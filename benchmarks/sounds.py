@@ -63,8 +63,8 @@ class Bench:
 
         import onnxruntime
 
-        from topwork.backbones.named import get_backbone
-        from topwork.examples.durations import sound_seconds
+        from topwork.backbones.registry import get_backbone
+        from topwork.examples.sounds.durations import sound_seconds
         from topwork.examples.sources import read_examples
 
         self.backbone = get_backbone("speech-embedding")

@@ -61,7 +61,7 @@ class Bench:
     def __init__(self, texts: Sequence[str]) -> None:
         from sentence_transformers import SentenceTransformer
 
-        from topwork.backbones.named import get_backbone
+        from topwork.backbones.registry import get_backbone
         from topwork.examples.sources import read_inputs
 
         self.texts = list(texts)

@@ -63,12 +63,12 @@ def main() -> None:
 def judged(found: Any, name: str | None, limit: str) -> tuple[Any, float, float]:
     """Return the verdict, the seconds that it took, and those of asking once more."""
     from topwork.backbones.catalog import default_backbone
-    from topwork.backbones.named import get_backbone
-    from topwork.evidence.advice import judge_transfer
-    from topwork.evidence.depth import score_depth
-    from topwork.frozen import fit_frozen
+    from topwork.backbones.registry import get_backbone
+    from topwork.core.units import parse_seconds
+    from topwork.evidence.transfer.advice import judge_transfer
+    from topwork.evidence.transfer.layer_probe import score_depth
     from topwork.recipe import Recipe
-    from topwork.time_limit import parse_seconds
+    from topwork.runs.head import fit_frozen
 
     backbone = get_backbone(name or default_backbone(found.modality))
     said: list[Any] = []

@@ -11,10 +11,10 @@ from threadpoolctl import threadpool_limits
 
 from tests import small
 from topwork.backbones.base import Backbone
-from topwork.files import CACHE_VARIABLE
-from topwork.model import Model
-from topwork.pipeline import train
-from topwork.training import strategy
+from topwork.core.files import CACHE_VARIABLE
+from topwork.model.model import Model
+from topwork.runs.train import train
+from topwork.training import candidates as strategy
 
 MIN_ERRORS = strategy.MIN_ERRORS
 

@@ -16,10 +16,14 @@ from PIL import Image
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.modules import from_module
-from topwork.digests import digest_file
-from topwork.examples.decode import ImageInput
-from topwork.examples.sound_input import SoundInput
-from topwork.examples.text_input import TextInput
+from topwork.core.digests import digest_file
+from topwork.examples.images.decode import ImageInput
+from topwork.examples.sounds.preprocessing import SoundInput
+from topwork.examples.texts.preprocessing import TextInput
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = ROOT.parent / "shared" / "data"
+"""Real data, which lies beside a checkout or not."""
 
 RATE_HZ = 8000
 SMALL = "timm/test_efficientnet?pretrained=false&size=64"
@@ -164,4 +168,4 @@ def topwork(
 
 def command(*arguments: object) -> Sequence[str]:
     """Return the words that start it."""
-    return [sys.executable, "-m", "topwork.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "topwork.cli.app", *map(str, arguments)]

@@ -14,14 +14,14 @@ from typer.testing import CliRunner
 import topwork
 from tests import small
 from topwork.backbones.base import Backbone
-from topwork.cli import app
-from topwork.embedding import embed
+from topwork.cli.app import app
 from topwork.errors import ExampleError, ModalityError
 from topwork.estimator import TransferClassifier
-from topwork.examples.array_input import ArrayInput
-from topwork.examples.sounds import Sound
-from topwork.model import Model
-from topwork.pipeline import train
+from topwork.examples.arrays.preprocessing import ArrayInput
+from topwork.examples.sounds.sound import Sound
+from topwork.model.model import Model
+from topwork.runs.embed import embed
+from topwork.runs.train import train
 
 
 @pytest.fixture(scope="module")

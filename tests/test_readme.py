@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from topwork.cli import app
+from topwork.cli.app import app
 from topwork.recipe import Recipe
 from topwork.training.settings import Training
 
@@ -26,7 +26,7 @@ def blocks(page: str, language: str) -> list[str]:
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to stand in, with what the documentation takes for granted."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("topwork.evidence.advice.LIMIT_SECONDS", 3.0)
+    monkeypatch.setattr("topwork.evidence.transfer.advice.LIMIT_SECONDS", 3.0)
     rng = np.random.default_rng(0)
     for part, count in (("photos", 12), ("test", 3)):
         for label, colour in (("cat", (200, 80, 60)), ("dog", (60, 90, 200))):

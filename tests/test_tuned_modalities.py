@@ -12,12 +12,12 @@ import soundfile
 import topwork
 from tests import small
 from tests.backbones import folders
-from topwork import jobs
 from topwork.examples.example import Example
 from topwork.features.activations import Activations, save_activations
-from topwork.training import strategy
+from topwork.runs import job as jobs
+from topwork.training import candidates as strategy
+from topwork.training.cross_validate import judge
 from topwork.training.finetune import Job
-from topwork.training.judge import judge
 
 QUICK: dict[str, Any] = {"num_folds": 2, "num_repeats": 1, "epochs": 2, "seed": 1}
 VIEWS = {"image": {"num_views": 2}, "sound": {"num_views": 2}}

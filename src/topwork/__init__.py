@@ -15,10 +15,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from topwork.archive import load
     from topwork.backbones.base import Backbone, Card
     from topwork.backbones.modules import from_module
-    from topwork.backbones.named import get_backbone
+    from topwork.backbones.registry import get_backbone
     from topwork.errors import (
         BackboneError,
         ColumnError,
@@ -38,23 +37,24 @@ if TYPE_CHECKING:
     from topwork.estimator import TransferClassifier
     from topwork.evaluation.intervals import Estimate
     from topwork.evaluation.metrics import Evaluation
-    from topwork.evidence.advice import Advice, advise
-    from topwork.examples.array_input import ArrayInput
-    from topwork.examples.image_input import ImageInput
-    from topwork.examples.sound_input import SoundInput
-    from topwork.examples.sounds import Sound, SoundFile
-    from topwork.examples.text_input import TextInput
-    from topwork.model import Model
-    from topwork.outcomes import Prediction
-    from topwork.pipeline import train
-    from topwork.pretraining import Pretrained, pretrain
+    from topwork.evidence.transfer.advice import Advice, advise
+    from topwork.examples.arrays.preprocessing import ArrayInput
+    from topwork.examples.images.preprocessing import ImageInput
+    from topwork.examples.sounds.preprocessing import SoundInput
+    from topwork.examples.sounds.sound import Sound, SoundFile
+    from topwork.examples.texts.preprocessing import TextInput
+    from topwork.model.archive import load
+    from topwork.model.model import Model
+    from topwork.model.predictions import Prediction
+    from topwork.model.timeline import Moment
     from topwork.recipe import Recipe
-    from topwork.timeline import Moment
+    from topwork.runs.pretrain import Pretrained, pretrain
+    from topwork.runs.train import train
 
 _HOMES = {
-    "topwork.archive": ("load",),
+    "topwork.model.archive": ("load",),
     "topwork.backbones.base": ("Backbone", "Card"),
-    "topwork.backbones.named": ("get_backbone",),
+    "topwork.backbones.registry": ("get_backbone",),
     "topwork.backbones.modules": ("from_module",),
     "topwork.errors": (
         *("BackboneError", "ColumnError", "DataError", "ExampleError", "ModalityError"),
@@ -64,18 +64,18 @@ _HOMES = {
     "topwork.estimator": ("TransferClassifier",),
     "topwork.evaluation.intervals": ("Estimate",),
     "topwork.evaluation.metrics": ("Evaluation",),
-    "topwork.evidence.advice": ("Advice", "advise"),
-    "topwork.examples.array_input": ("ArrayInput",),
-    "topwork.examples.image_input": ("ImageInput",),
-    "topwork.examples.sound_input": ("SoundInput",),
-    "topwork.examples.sounds": ("Sound", "SoundFile"),
-    "topwork.examples.text_input": ("TextInput",),
-    "topwork.model": ("Model",),
-    "topwork.outcomes": ("Prediction",),
-    "topwork.pipeline": ("train",),
-    "topwork.pretraining": ("Pretrained", "pretrain"),
+    "topwork.evidence.transfer.advice": ("Advice", "advise"),
+    "topwork.examples.arrays.preprocessing": ("ArrayInput",),
+    "topwork.examples.images.preprocessing": ("ImageInput",),
+    "topwork.examples.sounds.preprocessing": ("SoundInput",),
+    "topwork.examples.sounds.sound": ("Sound", "SoundFile"),
+    "topwork.examples.texts.preprocessing": ("TextInput",),
+    "topwork.model.model": ("Model",),
+    "topwork.model.predictions": ("Prediction",),
+    "topwork.runs.train": ("train",),
+    "topwork.runs.pretrain": ("Pretrained", "pretrain"),
     "topwork.recipe": ("Recipe",),
-    "topwork.timeline": ("Moment",),
+    "topwork.model.timeline": ("Moment",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

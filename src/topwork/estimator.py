@@ -15,12 +15,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import default_backbone
-from topwork.backbones.named import get_backbone
+from topwork.backbones.registry import get_backbone
 from topwork.errors import SettingError, TooFewError
 from topwork.examples.sources import examples_from
-from topwork.model import Model
-from topwork.pipeline import train_examples
+from topwork.model.model import Model
 from topwork.recipe import ClassWeight, Recipe
+from topwork.runs.train import train_examples
 
 
 @final

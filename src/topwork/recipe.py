@@ -12,11 +12,11 @@ from typing import Any, Literal
 
 import tomli_w
 
+from topwork.core.units import parse_seconds
 from topwork.errors import SettingError
 from topwork.heads.settings import HeadSettings, parse_head
-from topwork.time_limit import parse_seconds
 from topwork.training.settings import Training
-from topwork.training.ways import Way, parse_way
+from topwork.training.strategy import Way, parse_way
 
 ClassWeight = Literal["none", "balanced"]
 

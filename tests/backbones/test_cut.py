@@ -11,7 +11,7 @@ from tests.backbones import folders
 from topwork.backbones.base import Backbone
 from topwork.backbones.cut import until
 from topwork.backbones.modules import from_module
-from topwork.backbones.named import get_backbone
+from topwork.backbones.registry import get_backbone
 from topwork.errors import BackboneError
 from topwork.executors.base import POOLS
 from topwork.executors.pooled import pooled_network

@@ -8,10 +8,10 @@ import torch
 from topwork.backbones.base import Form
 from topwork.backbones.modules import from_module
 from topwork.errors import BackboneError, SettingError
-from topwork.examples.array_input import ArrayInput
-from topwork.examples.image_input import ImageInput
-from topwork.examples.sound_input import SoundInput
-from topwork.examples.text_input import TextInput
+from topwork.examples.arrays.preprocessing import ArrayInput
+from topwork.examples.images.preprocessing import ImageInput
+from topwork.examples.sounds.preprocessing import SoundInput
+from topwork.examples.texts.preprocessing import TextInput
 from topwork.examples.windows import Input
 
 IMAGE = ImageInput(size=16, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))

@@ -8,13 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from topwork.backbones.bare import build_bare
+from topwork.backbones.architecture import build_bare
 from topwork.backbones.base import Backbone
-from topwork.backbones.named import get_backbone
+from topwork.backbones.registry import get_backbone
 from topwork.backbones.small import MODELS, build_small
 from topwork.errors import SettingError, UnknownBackboneError
-from topwork.examples.array_input import ArrayInput
-from topwork.examples.image_input import ImageInput
+from topwork.examples.arrays.preprocessing import ArrayInput
+from topwork.examples.images.preprocessing import ImageInput
 from topwork.executors.block_shapes import block_shapes
 from topwork.executors.choose import open_executor
 

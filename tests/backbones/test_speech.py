@@ -9,7 +9,7 @@ import torch
 from tests.backbones import folders
 from topwork.backbones import speech
 from topwork.backbones.catalog import SPEECH_EMBEDDING
-from topwork.backbones.named import get_backbone
+from topwork.backbones.registry import get_backbone
 from topwork.backbones.weights import find_embedded
 from topwork.errors import WeightsError
 

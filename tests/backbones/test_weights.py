@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from topwork.backbones.catalog import EFFICIENTNET_LITE0, EMBEDDED, SPEECH_EMBEDDING, Embedded
 from topwork.backbones.repository import Repository
 from topwork.backbones.weights import find_embedded, find_weights, load_tensors, load_weights
-from topwork.digests import digest_file
+from topwork.core.digests import digest_file
 from topwork.errors import WeightsError
 
 FILE, SHA256 = next(iter(EFFICIENTNET_LITE0.sha256.items()))

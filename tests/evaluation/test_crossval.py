@@ -10,9 +10,9 @@ from tests.heads.data import labels_of, make
 from topwork.errors import TooFewError
 from topwork.evaluation import crossval
 from topwork.evaluation.crossval import choose_num_repeats, cross_validate, num_workers
-from topwork.evaluation.kept import folds_folder
+from topwork.evaluation.fold_cache import folds_folder
 from topwork.evaluation.metrics import Evaluation, evaluate
-from topwork.examples.splits import kfold
+from topwork.examples.folds import kfold
 from topwork.heads.fit import fit_head
 from topwork.heads.search import Labels
 from topwork.heads.settings import HeadKind, HeadSettings

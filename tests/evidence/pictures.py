@@ -9,7 +9,7 @@ import torch
 from topwork.backbones.base import Backbone
 from topwork.backbones.modules import from_module
 from topwork.examples.example import Example
-from topwork.examples.image_input import ImageInput
+from topwork.examples.images.preprocessing import ImageInput
 from topwork.examples.objects import examples_from
 
 Pixels = npt.NDArray[np.uint8]

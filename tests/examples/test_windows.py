@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from tests.examples.test_sounds import chirp
-from tests.examples.test_texts import MINILM
 
-from topwork.digests import digest_file
+from tests.examples.sounds.test_sound import chirp
+from tests.examples.texts.test_tokens import MINILM
+from topwork.core.digests import digest_file
 from topwork.errors import SettingError
-from topwork.examples.array_input import ArrayInput
-from topwork.examples.image_input import ImageInput
-from topwork.examples.sound_input import SoundInput
-from topwork.examples.sounds import Sound
-from topwork.examples.text_input import TextInput
+from topwork.examples.arrays.preprocessing import ArrayInput
+from topwork.examples.images.preprocessing import ImageInput
+from topwork.examples.sounds.preprocessing import SoundInput
+from topwork.examples.sounds.sound import Sound
+from topwork.examples.texts.preprocessing import TextInput
 from topwork.examples.windows import decode, input_from
 
 HALF = (0.5, 0.5, 0.5)

@@ -9,7 +9,7 @@ import torch
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.modules import from_module
-from topwork.examples.decode import ImageInput
+from topwork.examples.images.decode import ImageInput
 
 Pictures = Callable[[int, int], list[npt.NDArray[np.uint8]]]
 

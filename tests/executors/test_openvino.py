@@ -17,12 +17,13 @@ import torch
 
 from tests import small
 from tests.backbones import folders
+from tests.small import ROOT
 from topwork.backbones.base import Backbone
 from topwork.backbones.cut import until
 from topwork.backbones.modules import from_module
-from topwork.backbones.named import get_backbone
+from topwork.backbones.registry import get_backbone
 from topwork.errors import BackboneError
-from topwork.examples.decode import ImageInput
+from topwork.examples.images.decode import ImageInput
 from topwork.examples.windows import decode
 from topwork.executors import openvino as module
 from topwork.executors.base import POOLS, WHOLE, Executor
@@ -183,7 +184,7 @@ def test_a_second_process_needs_no_torch(tiny: Backbone) -> None:
     open_compiled(backbone, POOLS)
     code = (
         "import sys, numpy\n"
-        "from topwork.backbones.named import get_backbone\n"
+        "from topwork.backbones.registry import get_backbone\n"
         "from topwork.executors.choose import open_executor\n"
         "from topwork.executors.base import POOLS\n"
         "executor = open_executor(get_backbone('efficientnet-lite0'), pools=POOLS, device='cpu')\n"
@@ -293,7 +294,7 @@ def test_the_converter_reports_to_nobody(
     done = subprocess.run(
         [sys.executable, "-c", REPORTS],
         capture_output=True, text=True, check=False, cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.stdout.split() == ["False", "False"], done.stderr
     monkeypatch.setenv("CI", "1")

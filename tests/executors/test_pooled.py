@@ -11,7 +11,7 @@ from topwork.backbones.base import Backbone, Form, Network
 from topwork.backbones.cut import until
 from topwork.backbones.modules import from_module
 from topwork.errors import BackboneError
-from topwork.examples.decode import ImageInput
+from topwork.examples.images.decode import ImageInput
 from topwork.executors.base import POOLS, WHOLE, Segment
 from topwork.executors.block_shapes import BlockShape, block_shapes
 from topwork.executors.pooled import (

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from topwork.backbones.base import Backbone, Card, Network
-from topwork.examples.decode import ImageInput
 from topwork.examples.example import Example
+from topwork.examples.images.decode import ImageInput
 from topwork.executors.base import Executor, Segment
 
 SIZE = 8

@@ -12,14 +12,15 @@ import torch
 
 from tests import small
 from tests.features.fake import INPUT, backbone, example, examples, png
+from tests.small import ROOT
 from topwork.backbones.cut import until
 from topwork.backbones.modules import from_module
-from topwork.backbones.named import get_backbone
+from topwork.backbones.registry import get_backbone
 from topwork.errors import BackboneError, ExampleError, SettingError, StoreError
-from topwork.examples.decode import decode_image
 from topwork.examples.example import Example, Skipped
-from topwork.examples.sounds import Sound
-from topwork.examples.texts import text_windows
+from topwork.examples.images.decode import decode_image
+from topwork.examples.sounds.sound import Sound
+from topwork.examples.texts.tokens import text_windows
 from topwork.examples.views import augmented
 from topwork.executors.base import WHOLE, Executor, Segment
 from topwork.features import activations as module
@@ -295,7 +296,7 @@ def test_before_the_first_block_no_framework_is_loaded(store: FeatureStore) -> N
         "assert found.read(2, 1).shape == (8, 8, 3)\n"
         "assert not {'torch', 'openvino', 'timm'} & set(sys.modules), sys.modules.keys()\n"
     )
-    root = Path(__file__).parents[2]
+    root = ROOT
     subprocess.run([sys.executable, "-c", code, str(store.root)], check=True, cwd=root)
 
 
@@ -421,7 +422,7 @@ def test_a_real_network_of_images(store: FeatureStore, digits: Path) -> None:
 
 
 def test_a_module_of_arrays(store: FeatureStore) -> None:
-    from topwork.examples.array_input import ArrayInput
+    from topwork.examples.arrays.preprocessing import ArrayInput
 
     network = from_module(
         torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.ReLU()),

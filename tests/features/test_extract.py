@@ -11,10 +11,11 @@ import pytest
 
 from tests.features import fake
 from tests.features.fake import POOLS, FakeExecutor, backbone, example, examples, vector_of
-from topwork import files
+from tests.small import ROOT
+from topwork.core import files
 from topwork.errors import ExampleError, SettingError, StoreError
-from topwork.examples.decode import decode_image
 from topwork.examples.example import Example
+from topwork.examples.images.decode import decode_image
 from topwork.features import progress, writer
 from topwork.features.extract import Extraction, default_pools, extract
 from topwork.features.store import FeatureStore
@@ -302,13 +303,13 @@ def test_finding_everything_loads_no_framework(
         "assert found.num_found == 3\n"
         "assert not {'torch', 'openvino', 'timm'} & set(sys.modules), sys.modules.keys()\n"
     )
-    root = Path(__file__).parents[2]
+    root = ROOT
     subprocess.run([sys.executable, "-c", code, str(store.root)], check=True, cwd=root)
 
 
 @pytest.mark.slow
 def test_the_embedded_backbone(store: FeatureStore) -> None:
-    from topwork.backbones.named import get_backbone
+    from topwork.backbones.registry import get_backbone
 
     network = get_backbone("efficientnet-lite0?size=64")
     given = examples(5)

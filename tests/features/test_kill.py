@@ -12,6 +12,7 @@ import pytest
 
 from tests.features.fake import POOLS, FakeExecutor, backbone, examples
 from tests.features.test_extract import stored_digests, values
+from tests.small import ROOT
 from topwork.features import writer
 from topwork.features.extract import extract
 from topwork.features.store import FeatureStore
@@ -38,7 +39,7 @@ assert len(result.examples) == len(given)
 def start(root: Path) -> "subprocess.Popen[str]":
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD.format(num_examples=NUM_EXAMPLES), str(root)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"

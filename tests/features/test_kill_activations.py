@@ -13,6 +13,7 @@ import pytest
 from tests.features.fake import backbone, examples
 from tests.features.test_activations import AUGMENT, WholeFake
 from tests.features.test_kill import end, go
+from tests.small import ROOT
 from topwork.features import activations as module
 from topwork.features import cut as cut_module
 from topwork.features.activations import Activations, save_activations
@@ -48,7 +49,7 @@ def start(root: Path) -> "subprocess.Popen[str]":
     code = CHILD.format(num_examples=NUM_EXAMPLES, num_views=NUM_VIEWS)
     child = subprocess.Popen(
         [sys.executable, "-c", code, str(root)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     assert child.stdout is not None
     assert child.stdout.readline() == "ready\n"

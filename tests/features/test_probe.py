@@ -5,8 +5,8 @@ import numpy.typing as npt
 
 from tests import small
 from tests.features.fake import INPUT, FakeExecutor
-from topwork.examples.array_input import ArrayInput
-from topwork.examples.sound_input import SoundInput
+from topwork.examples.arrays.preprocessing import ArrayInput
+from topwork.examples.sounds.preprocessing import SoundInput
 from topwork.features.probe import choose_dtypes, probe_images, probe_windows
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.features.fake import POOLS, FakeExecutor, backbone, examples
-from topwork import files
+from topwork.core import files
 from topwork.errors import StoreError
 from topwork.features.extract import extract
 from topwork.features.store import FeatureStore

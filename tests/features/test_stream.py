@@ -8,10 +8,10 @@ import pytest
 
 from tests.features.fake import INPUT, FakeExecutor, example, examples, png, vector_of
 from topwork.errors import ExampleError, TooLargeError
-from topwork.examples.decode import decode_image
 from topwork.examples.example import Example, Skipped
-from topwork.examples.sound_input import SoundInput
-from topwork.examples.sounds import Sound
+from topwork.examples.images.decode import decode_image
+from topwork.examples.sounds.preprocessing import SoundInput
+from topwork.examples.sounds.sound import Sound
 from topwork.executors.base import Segment
 from topwork.features import stream
 from topwork.features.stream import decode_ahead, stream_features

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 from scipy.optimize import check_grad, minimize_scalar
 
-from topwork.examples.splits import kfold
+from topwork.examples.folds import kfold
 from topwork.heads import calibrate
 from topwork.heads.calibrate import _objective, fit_softmax
 from topwork.heads.softmax import Softmax, log_loss, softmax

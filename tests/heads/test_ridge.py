@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 from sklearn.kernel_ridge import KernelRidge
 
-from topwork.examples.splits import kfold
+from topwork.examples.folds import kfold
 from topwork.heads.ridge import (
     DOUBLE_UP_TO,
     MIN_PENALTY_SINGLE,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from topwork.archive import load
+from topwork.model.archive import load
 from topwork.report import gather
 from topwork.report.assemble import Made, make_report
 

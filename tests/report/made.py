@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from topwork.model import Model
-from topwork.outcomes import Answers
+from topwork.model.model import Model
+from topwork.model.predictions import Answers
 from topwork.report.parts import (
     Cell,
     Chart,

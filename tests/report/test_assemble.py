@@ -13,15 +13,15 @@ import topwork
 from tests import small
 from tests.report.made import answers, changed
 from tests.report.test_page import Checked
-from topwork.archive import PROBLEMS, REPORT, load
 from topwork.backbones.base import Backbone
 from topwork.errors import SettingError, StoreError
 from topwork.evaluation.intervals import Estimate
-from topwork.examples.array_input import ArrayInput
-from topwork.model import Model
-from topwork.pipeline import train
+from topwork.examples.arrays.preprocessing import ArrayInput
+from topwork.model.archive import PROBLEMS, REPORT, load
+from topwork.model.model import Model
 from topwork.report.assemble import Made, make_report
-from topwork.training.tried import Choice, Tried
+from topwork.runs.train import train
+from topwork.training.selection import Choice, Tried
 
 
 def words_of(made: Made) -> str:

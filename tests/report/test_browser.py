@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.report.made import changed
-from topwork.archive import load
+from topwork.model.archive import load
 from topwork.report.assemble import Made, make_report
 
 ARGUMENTS = (

@@ -7,15 +7,15 @@ import pytest
 
 from tests import small
 from tests.report.made import changed
-from topwork.archive import load
 from topwork.backbones.base import Backbone
 from topwork.errors import ModalityError, SourceError, TooFewError
-from topwork.evidence import depth
-from topwork.model import Model
-from topwork.pipeline import train
+from topwork.evidence.transfer import layer_probe as depth
+from topwork.model.archive import load
+from topwork.model.model import Model
 from topwork.report import gather as room
 from topwork.report.gather import attempt, gather
 from topwork.report.parts import Missing
+from topwork.runs.train import train
 
 
 def test_all_of_it_is_gathered(saved: Path) -> None:

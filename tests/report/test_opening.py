@@ -9,9 +9,9 @@ import pytest
 from tests.report.made import answers, changed
 from topwork.evaluation.intervals import Estimate
 from topwork.evaluation.metrics import Evaluation, evaluate
-from topwork.evidence.conditions import Condition
-from topwork.evidence.transfer import Verdict
-from topwork.model import Model
+from topwork.evidence.transfer.conditions import Condition
+from topwork.evidence.transfer.verdict import Verdict
+from topwork.model.model import Model
 from topwork.report.gather import Gathered
 from topwork.report.opening import FEW, opening
 from topwork.report.parts import Missing, Opening

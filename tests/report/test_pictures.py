@@ -11,7 +11,7 @@ from PIL import Image
 
 from topwork.errors import ExampleError
 from topwork.examples.example import Example
-from topwork.examples.sounds import Sound
+from topwork.examples.sounds.sound import Sound
 from topwork.report.pictures import (
     CLIP_HZ,
     MAX_CLIPS,

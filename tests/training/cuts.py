@@ -10,13 +10,13 @@ import torch
 
 from tests import small
 from tests.backbones import folders
-from topwork.backbones.architectures import architecture
 from topwork.backbones.base import Backbone, Network
 from topwork.backbones.modules import from_module
-from topwork.backbones.named import get_backbone
+from topwork.backbones.random import architecture
+from topwork.backbones.registry import get_backbone
 from topwork.executors.block_shapes import blank_window, listening
-from topwork.training.resume import INNER
-from topwork.training.seen import make_batch
+from topwork.training.tail import INNER
+from topwork.training.trace import make_batch
 
 Make = Callable[[Path], Backbone]
 

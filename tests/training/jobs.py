@@ -8,16 +8,16 @@ import numpy as np
 
 from tests import small
 from tests.backbones import folders
-from topwork.backbones.architectures import architecture
 from topwork.backbones.base import Backbone
-from topwork.backbones.named import get_backbone
+from topwork.backbones.random import architecture
+from topwork.backbones.registry import get_backbone
 from topwork.examples.example import Example, sort_labels
 from topwork.examples.sources import examples_from, read_examples
 from topwork.features.activations import save_activations
-from topwork.frozen import labels_of
 from topwork.recipe import Recipe
+from topwork.runs.head import labels_of
+from topwork.training.cut import Cut
 from topwork.training.finetune import Job
-from topwork.training.network import Cut
 from topwork.training.settings import Training
 
 SETTINGS: dict[str, Any] = {

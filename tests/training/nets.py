@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from topwork.training.loop.task import Plan, Task
 from topwork.training.settings import Training
-from topwork.training.task import Plan, Task
 
 NUM_CLASSES = 3
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import small
-from topwork.backbones.architectures import architecture
+from topwork.backbones.random import architecture
 from topwork.examples.sources import examples_from
 from topwork.training import budget
 from topwork.training.budget import AGREED, agree_epochs, seconds_of_epoch

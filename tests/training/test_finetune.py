@@ -14,10 +14,10 @@ from tests.training import jobs
 from topwork.backbones.base import Backbone
 from topwork.errors import SettingError, TrainingError
 from topwork.features.table import ArrayTable
+from topwork.training.cut import NETWORK
 from topwork.training.finetune import Job, Tuned, features_of, tune, with_found_lr
+from topwork.training.finetuned_backbone import random_backbone
 from topwork.training.first_head import PENALTIES
-from topwork.training.network import NETWORK
-from topwork.training.served import random_backbone
 
 NORMS = ("running_mean", "running_var", "num_batches_tracked")
 

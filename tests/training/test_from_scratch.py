@@ -1,13 +1,13 @@
 import pytest
 
 from tests.backbones import folders
-from topwork.backbones.architectures import architecture
+from topwork.backbones.random import architecture
 from topwork.examples.example import MODALITIES
 from topwork.examples.views import DEFAULT_AUGMENT
 from topwork.training import from_scratch
 from topwork.training.from_scratch import scratch_settings
+from topwork.training.loop.task import Plan
 from topwork.training.settings import Training
-from topwork.training.task import Plan
 
 
 @pytest.mark.parametrize("modality", MODALITIES)

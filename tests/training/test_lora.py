@@ -11,9 +11,9 @@ from tests.training import jobs
 from tests.training.cuts import MAKERS
 from topwork.errors import SettingError
 from topwork.training import finetune
+from topwork.training.cut import with_head
 from topwork.training.finetune import Tuned, tune
 from topwork.training.lora import add_lora, merge_lora
-from topwork.training.network import with_head
 
 RANK = 3
 

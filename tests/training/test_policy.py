@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.training import jobs
 from tests.training.cuts import MAKERS
-from topwork.backbones.architectures import architecture
 from topwork.backbones.base import Network
+from topwork.backbones.random import architecture
 from topwork.examples.views import DEFAULT_AUGMENT
 from topwork.training.policy import (
     LEARNS_STATISTICS,

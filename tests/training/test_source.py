@@ -13,8 +13,8 @@ from tests.training import jobs
 from topwork.examples.sources import examples_from, read_examples
 from topwork.features.activations import Activations, save_activations
 from topwork.training import finetune
+from topwork.training.loop.task import Task
 from topwork.training.source import Windows
-from topwork.training.task import Task
 
 AUGMENT = ("rotate", "colour")
 

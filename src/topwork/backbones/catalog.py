@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from topwork.backbones.base import Card, Precision
-from topwork.backbones.listed import HUB_ROWS, IMAGENET_1K, NUM_IMAGENET_1K, Row
+from topwork.backbones.hub_models import HUB_ROWS, IMAGENET_1K, NUM_IMAGENET_1K, Row
 from topwork.backbones.spec import Spec
 from topwork.errors import SettingError
 from topwork.examples.example import Modality

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from topwork.backbones.base import Backbone, Network
 from topwork.backbones.spec import nearest_names
-from topwork.digests import digest_settings
+from topwork.core.digests import digest_settings
 from topwork.errors import BackboneError
 
 if TYPE_CHECKING:

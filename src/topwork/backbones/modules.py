@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 
 from topwork.backbones.base import Backbone, Card, Form, Network
 from topwork.backbones.spec import nearest_names
-from topwork.digests import digest_bytes, digest_settings
+from topwork.core.digests import digest_bytes, digest_settings
 from topwork.errors import BackboneError, SettingError
 from topwork.examples.example import Modality
 from topwork.examples.windows import Input

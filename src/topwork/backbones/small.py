@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from topwork.backbones.base import Backbone, Form, Network
 from topwork.backbones.catalog import random_card
-from topwork.backbones.described import package_versions
-from topwork.backbones.families import backbone_digest
 from topwork.backbones.spec import Spec, nearest_names
+from topwork.backbones.timm.families import backbone_digest
+from topwork.backbones.timm.timm_metadata import package_versions
 from topwork.errors import SettingError, UnknownBackboneError
-from topwork.examples.array_input import ArrayInput
-from topwork.examples.image_input import ImageInput
+from topwork.examples.arrays.preprocessing import ArrayInput
+from topwork.examples.images.preprocessing import ImageInput
 
 if TYPE_CHECKING:
     import torch

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from topwork.backbones.catalog import Embedded
 from topwork.backbones.repository import Repository
-from topwork.digests import digest_file, digest_settings
+from topwork.core.digests import digest_file, digest_settings
 from topwork.errors import WeightsError
 
 if TYPE_CHECKING:

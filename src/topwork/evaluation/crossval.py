@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from topwork.evaluation.kept import KeptFolds
+from topwork.evaluation.fold_cache import KeptFolds
 from topwork.evaluation.metrics import Evaluation, evaluate
-from topwork.examples.splits import choose_num_folds, kfold
+from topwork.examples.folds import choose_num_folds, kfold
 from topwork.features.table import FeatureTable
 from topwork.heads.fit import MAX_LANDMARKS, fit_head
 from topwork.heads.search import Labels

@@ -12,13 +12,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from topwork import files
-from topwork.digests import digest_bytes, digest_settings
+from topwork.core import files
+from topwork.core.digests import digest_bytes, digest_settings
 from topwork.errors import StoreError
-from topwork.evaluation.kept import folds_folder, procedure_digest
-from topwork.frozen import Frozen
+from topwork.evaluation.fold_cache import folds_folder, procedure_digest
 from topwork.heads.kernel import Rows
 from topwork.heads.search import Labels
+from topwork.runs.head import Frozen
 
 T = TypeVar("T")
 

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from topwork.digests import digest_bytes, digest_file
+from topwork.core.digests import digest_bytes, digest_file
 from topwork.errors import ExampleError, TooLargeError
-from topwork.examples.decode import read_file
+from topwork.examples.deduplicate import Found
 from topwork.examples.example import Modality
-from topwork.examples.identity import Found
+from topwork.examples.images.decode import read_file
 from topwork.examples.kinds import PREFIX_BYTES, describe
-from topwork.examples.sounds import SoundFile
+from topwork.examples.sounds.sound import SoundFile
 
 EMPTY = "the file is empty (0 bytes)"
 EMPTY_TEXT = "the text is empty"

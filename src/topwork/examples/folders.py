@@ -12,8 +12,8 @@ from pathlib import Path
 
 from topwork.errors import DataError, ModalityError, SourceError
 from topwork.examples.contents import found_file
+from topwork.examples.deduplicate import SPLIT_NAMES, Found, clean_text
 from topwork.examples.example import Modality, Skipped, Split
-from topwork.examples.identity import SPLIT_NAMES, Found, clean_text
 from topwork.examples.kinds import (
     ARCHIVE_SUFFIX,
     DOCUMENT_SUFFIXES,
@@ -23,7 +23,7 @@ from topwork.examples.kinds import (
     suffix_of,
     with_article,
 )
-from topwork.examples.mixture import Seen, as_meant, most, one_kind
+from topwork.examples.modality import Seen, as_meant, most, one_kind
 from topwork.examples.walk import Walk
 
 LAYOUTS = (

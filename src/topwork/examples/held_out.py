@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from topwork.examples.splits import kfold
+from topwork.examples.folds import kfold
 
 NUM_PARTS = 10
 """One of them is held out."""

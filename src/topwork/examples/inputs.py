@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from topwork.digests import digest_bytes
+from topwork.core.digests import digest_bytes
 from topwork.errors import ModalityError, SettingError, SourceError
-from topwork.examples.columns import ColumnNames
+from topwork.examples.arrays.npz import read_npz
 from topwork.examples.contents import Unusable, found_file
+from topwork.examples.deduplicate import Found, Progress, clean_text, hash_all
 from topwork.examples.example import Example, Modality, Skipped
 from topwork.examples.folders import NOT_PLAIN, files_below, other_kind
-from topwork.examples.identity import Found, Progress, clean_text, hash_all
 from topwork.examples.kinds import (
     ARCHIVE_SUFFIX,
     DOCUMENT_SUFFIXES,
@@ -28,12 +28,12 @@ from topwork.examples.kinds import (
     modality_of,
     suffix_of,
 )
-from topwork.examples.npz import read_npz
 from topwork.examples.objects import ACCEPTED, found_object, kind_of_object
-from topwork.examples.parquet import read_parquet
-from topwork.examples.rows import Outcome
-from topwork.examples.sounds import Sound, SoundFile
-from topwork.examples.tables import read_table
+from topwork.examples.sounds.sound import Sound, SoundFile
+from topwork.examples.tables.columns import ColumnNames
+from topwork.examples.tables.delimited import read_table
+from topwork.examples.tables.parquet import read_parquet
+from topwork.examples.tables.rows import Outcome
 
 _SINGLE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, Sound, SoundFile, dict)
 

@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from topwork.digests import digest_bytes
+from topwork.core.digests import digest_bytes
 from topwork.errors import ExampleError, SettingError
-from topwork.examples.columns import plain_text
 from topwork.examples.contents import (
     FileDigest,
     Held,
@@ -31,12 +30,13 @@ from topwork.examples.contents import (
     sound_digest,
     text_digest,
 )
-from topwork.examples.decode import load_image
+from topwork.examples.deduplicate import Found, Progress, clean_text, gather
 from topwork.examples.example import ExampleSet, Modality, Skipped
-from topwork.examples.identity import Found, Progress, clean_text, gather
+from topwork.examples.images.decode import load_image
 from topwork.examples.kinds import PREFIX_BYTES, modality_of, sniff, suffix_of
-from topwork.examples.mixture import as_meant, most, refuse_mixture
-from topwork.examples.sounds import Sound, SoundFile
+from topwork.examples.modality import as_meant, most, refuse_mixture
+from topwork.examples.sounds.sound import Sound, SoundFile
+from topwork.examples.tables.columns import plain_text
 
 ACCEPTED: dict[Modality | None, str] = {
     "image": "a path, encoded bytes, a PIL image, or a NumPy array [height, width, 3]",

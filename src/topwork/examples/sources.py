@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from topwork.errors import ModalityError, SettingError, SourceError
-from topwork.examples.columns import ColumnNames
+from topwork.examples.arrays.npz import read_npz
+from topwork.examples.deduplicate import SPLIT_NAMES, Found, Progress, clean_text, gather
 from topwork.examples.example import ExampleSet, Modality, Skipped, Split
 from topwork.examples.folders import LAYOUTS, NOT_PLAIN, read_class_folders, split_folders
-from topwork.examples.identity import SPLIT_NAMES, Found, Progress, clean_text, gather
 from topwork.examples.inputs import read_inputs
 from topwork.examples.kinds import (
     ARCHIVE_SUFFIX,
@@ -25,10 +25,10 @@ from topwork.examples.kinds import (
     suffix_of,
     with_article,
 )
-from topwork.examples.npz import read_npz
 from topwork.examples.objects import examples_from
-from topwork.examples.parquet import count_rows, read_parquet
-from topwork.examples.tables import read_table
+from topwork.examples.tables.columns import ColumnNames
+from topwork.examples.tables.delimited import read_table
+from topwork.examples.tables.parquet import count_rows, read_parquet
 from topwork.examples.walk import Walk
 
 __all__ = ["examples_from", "read_examples", "read_inputs"]

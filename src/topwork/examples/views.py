@@ -12,16 +12,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from topwork.digests import digest_settings
+from topwork.core.digests import digest_settings
 from topwork.errors import SettingError
-from topwork.examples.array_views import ARRAY_AUGMENTATIONS, array_view
+from topwork.examples.arrays.views import ARRAY_AUGMENTATIONS, array_view
 from topwork.examples.example import Modality
-from topwork.examples.image_input import ImageInput
-from topwork.examples.image_views import IMAGE_AUGMENTATIONS, image_view
-from topwork.examples.sound_input import SoundInput
-from topwork.examples.sound_views import SOUND_AUGMENTATIONS, sound_view
-from topwork.examples.text_input import TextInput
-from topwork.examples.text_views import TEXT_AUGMENTATIONS, text_view
+from topwork.examples.images.preprocessing import ImageInput
+from topwork.examples.images.views import IMAGE_AUGMENTATIONS, image_view
+from topwork.examples.sounds.preprocessing import SoundInput
+from topwork.examples.sounds.views import SOUND_AUGMENTATIONS, sound_view
+from topwork.examples.texts.preprocessing import TextInput
+from topwork.examples.texts.views import TEXT_AUGMENTATIONS, text_view
 from topwork.examples.windows import Input, Window
 
 AUGMENTATIONS: dict[Modality, tuple[str, ...]] = {

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from topwork.examples.contents import EMPTY
+from topwork.examples.deduplicate import clean_text
 from topwork.examples.example import Modality, Skipped
-from topwork.examples.identity import clean_text
 from topwork.examples.kinds import PREFIX_BYTES, modality_of, sniff, suffix_of, with_article
 
 _SYSTEM_NAMES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"})

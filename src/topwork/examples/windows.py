@@ -13,14 +13,14 @@ from typing import Any
 import numpy.typing as npt
 
 from topwork.errors import SettingError
-from topwork.examples.array_input import ArrayInput
-from topwork.examples.arrays import decode_array
-from topwork.examples.decode import decode_image
-from topwork.examples.image_input import ImageInput
-from topwork.examples.sound_input import SoundInput
-from topwork.examples.sounds import sound_windows
-from topwork.examples.text_input import TOKENIZER, TextInput
-from topwork.examples.texts import text_windows
+from topwork.examples.arrays.array import decode_array
+from topwork.examples.arrays.preprocessing import ArrayInput
+from topwork.examples.images.decode import decode_image
+from topwork.examples.images.preprocessing import ImageInput
+from topwork.examples.sounds.preprocessing import SoundInput
+from topwork.examples.sounds.sound import sound_windows
+from topwork.examples.texts.preprocessing import TOKENIZER, TextInput
+from topwork.examples.texts.tokens import text_windows
 
 Input = ImageInput | SoundInput | TextInput | ArrayInput
 Window = npt.NDArray[Any]

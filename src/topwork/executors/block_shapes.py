@@ -16,7 +16,7 @@ import numpy as np
 
 from topwork.backbones.base import Form, Network
 from topwork.errors import BackboneError
-from topwork.examples.sounds import Sound
+from topwork.examples.sounds.sound import Sound
 from topwork.examples.windows import Input, Window, decode
 from topwork.executors.base import Segment
 from topwork.executors.join import GRIDS

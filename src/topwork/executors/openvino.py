@@ -19,9 +19,9 @@ from typing import Any, final
 
 import numpy as np
 
-from topwork import files
 from topwork.backbones.base import Backbone
-from topwork.digests import digest_settings
+from topwork.core import files
+from topwork.core.digests import digest_settings
 from topwork.errors import BackboneError
 from topwork.executors.base import WHOLE, Executor, Segment, WindowForm, order_pools
 from topwork.executors.batches import Vector, Window, run_batches

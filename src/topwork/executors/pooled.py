@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from topwork.backbones.base import Backbone, Network
 from topwork.errors import BackboneError
-from topwork.examples.image_input import ImageInput
+from topwork.examples.images.preprocessing import ImageInput
 from topwork.examples.windows import Input
 from topwork.executors.base import WHOLE, Segment, WindowForm, order_pools
 from topwork.executors.block_shapes import (

@@ -14,13 +14,13 @@ from typing import final
 import numpy as np
 
 from topwork.backbones.base import Backbone
-from topwork.digests import digest_settings
+from topwork.core.digests import digest_settings
 from topwork.errors import SettingError, StoreError
 from topwork.examples.example import Example, Skipped
 from topwork.examples.views import augmented, check_augment
 from topwork.examples.windows import Input, Window, decode
 from topwork.features.cut import Cut
-from topwork.features.located import Located
+from topwork.features.mmap_index import Located
 from topwork.features.progress import Progress, Report
 from topwork.features.ragged import Array, RaggedBuffer, Views
 from topwork.features.shards import Layout

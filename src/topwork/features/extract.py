@@ -22,11 +22,11 @@ from topwork.examples.windows import Window
 from topwork.executors.base import Executor, order_pools
 from topwork.executors.choose import open_executor, precision_of, resolve_device
 from topwork.executors.join import join
+from topwork.features.feature_table import StoredTable
 from topwork.features.probe import choose_dtypes
 from topwork.features.progress import Progress, Report
 from topwork.features.shards import Layout, ShardBuffer
 from topwork.features.store import FeatureStore, Found, Space
-from topwork.features.stored import StoredTable
 from topwork.features.stream import Vector, stream, stream_features
 from topwork.features.writer import ShardWriter, shard_buffer
 

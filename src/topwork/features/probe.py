@@ -12,7 +12,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
-from topwork.examples.sounds import Sound
+from topwork.examples.sounds.sound import Sound
 from topwork.examples.windows import Input, Window, decode
 from topwork.executors.base import Executor
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from topwork import files
+from topwork.core import files
 from topwork.errors import StoreError
 from topwork.executors.base import Segment
 

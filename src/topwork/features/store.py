@@ -21,8 +21,8 @@ from typing import Any, TypeVar, final
 import numpy as np
 import numpy.typing as npt
 
-from topwork import files
-from topwork.digests import digest_settings
+from topwork.core import files
+from topwork.core.digests import digest_settings
 from topwork.features.shards import (
     DIGEST_BYTES,
     SUFFIX,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from topwork.examples.splits import stratified_sample
+from topwork.examples.folds import stratified_sample
 from topwork.features.table import FeatureTable
 from topwork.heads.base import Head
 from topwork.heads.calibrate import fit_softmax

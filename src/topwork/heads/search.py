@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from topwork.examples.splits import choose_num_folds, kfold, stratified_sample
+from topwork.examples.folds import choose_num_folds, kfold, stratified_sample
 from topwork.features.table import FeatureTable
 from topwork.heads.grams import Grams
 from topwork.heads.kernel import Floats, Kernel, Rows

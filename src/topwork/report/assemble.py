@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from topwork import files
-from topwork.archive import CARD
-from topwork.model import Model, Progress
-from topwork.model_card import with_worth
+from topwork.core import files
+from topwork.core.units import parse_seconds
+from topwork.model.archive import CARD
+from topwork.model.card import with_worth
+from topwork.model.model import Model, Progress
 from topwork.report import charts
 from topwork.report.data_problems import data_problems
 from topwork.report.gather import Gathered, gather
@@ -36,11 +37,10 @@ from topwork.report.provenance import now, provenance
 from topwork.report.reliability import reliability
 from topwork.report.scores import class_rows, foreign, score_rows
 from topwork.report.words import counted, percent
-from topwork.time_limit import parse_seconds
 
 if TYPE_CHECKING:
     from topwork.evaluation.metrics import Evaluation
-    from topwork.outcomes import Answers
+    from topwork.model.predictions import Answers
 
 
 @final

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from topwork.report.reliability import Bin
-    from topwork.training.tried import Tried
+    from topwork.training.selection import Tried
 
 
 def draw_curve(

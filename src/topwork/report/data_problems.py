@@ -14,8 +14,8 @@ from topwork.report.parts import DataProblems, Finding, Missing
 from topwork.report.pictures import Album, data_uri
 
 if TYPE_CHECKING:
-    from topwork.evidence.problem import Problem
-    from topwork.evidence.problems import Problems
+    from topwork.evidence.data.problem import Problem
+    from topwork.evidence.data.problems import Problems
 
 MAX_SHOWN = 24
 

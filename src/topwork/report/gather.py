@@ -19,21 +19,21 @@ import numpy as np
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import default_backbone
-from topwork.backbones.named import get_backbone
+from topwork.backbones.registry import get_backbone
 from topwork.errors import BackboneError, SettingError, TopworkError, TrainingError
 from topwork.evaluation.crossval import one_thread
 from topwork.examples.example import Example, ExampleSet
 from topwork.examples.sources import read_examples
-from topwork.frozen import Frozen, fit_frozen
-from topwork.model import Model, Progress, check_modality, staged
+from topwork.model.model import Model, Progress, check_modality, staged
 from topwork.report.parts import Missing
 from topwork.report.words import counted
+from topwork.runs.head import Frozen, fit_frozen
 
 if TYPE_CHECKING:
-    from topwork.evidence.depth import Depth
-    from topwork.evidence.learning_curve import LearningCurve
-    from topwork.evidence.problems import Problems
-    from topwork.evidence.transfer import Verdict
+    from topwork.evidence.data.problems import Problems
+    from topwork.evidence.learning_curve.curve import LearningCurve
+    from topwork.evidence.transfer.layer_probe import Depth
+    from topwork.evidence.transfer.verdict import Verdict
 
 T = TypeVar("T")
 
@@ -217,13 +217,13 @@ def _remark(model: Model, found: ExampleSet | Missing) -> str:
 
 
 def _curve(frozen: Frozen, on_progress: Progress | None) -> LearningCurve:
-    from topwork.evidence.learning_curve import frozen_curve
+    from topwork.evidence.learning_curve.curve import frozen_curve
 
     return frozen_curve(frozen, seconds=CURVE_SECONDS, on_progress=on_progress)
 
 
 def _depth(frozen: Frozen, on_progress: Progress | None) -> Depth:
-    from topwork.evidence.depth import score_depth
+    from topwork.evidence.transfer.layer_probe import score_depth
 
     return score_depth(frozen, on_progress=on_progress)
 
@@ -235,10 +235,10 @@ def _verdict(
     control_seconds: float | None,
     on_progress: Progress | None,
 ) -> Verdict:
-    from topwork.evidence.compared import Compared
-    from topwork.evidence.conditions import conditions
-    from topwork.evidence.control import find_control, run_control
-    from topwork.evidence.transfer import cheap_controls, weigh
+    from topwork.evidence.transfer.comparison import Compared
+    from topwork.evidence.transfer.conditions import conditions
+    from topwork.evidence.transfer.scratch_baseline import find_control, run_control
+    from topwork.evidence.transfer.verdict import cheap_controls, weigh
 
     answers = model.left_out
     if answers is not None and not _covers(answers.digests, frozen.examples):
@@ -274,7 +274,7 @@ def _covers(digests: Sequence[str], examples: Sequence[Example]) -> bool:
 
 
 def _problems(model: Model, frozen: Frozen, on_progress: Progress | None) -> Problems | Missing:
-    from topwork.evidence.problems import find_problems
+    from topwork.evidence.data.problems import find_problems
 
     answers = model.left_out
     if answers is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from topwork.model import Progress, staged
+from topwork.model.model import Progress, staged
 from topwork.report.gather import Gathered, attempt
 from topwork.report.parts import Figure, Gallery, Marked, Missing, Wrong
 from topwork.report.pictures import image_uri
@@ -70,8 +70,8 @@ def _none_to_explain(gathered: Gathered, mistakes: Sequence[Wrong]) -> Gallery |
 
 
 def _filters(gathered: Gathered) -> Gallery | Missing:
-    from topwork.evidence.filters import first_filters
-    from topwork.evidence.sheets import sheet
+    from topwork.evidence.attribution.filters import first_filters
+    from topwork.evidence.attribution.image_grid import sheet
 
     pictures = first_filters(gathered.model.backbone)
     if pictures is None:
@@ -90,8 +90,8 @@ def _filters(gathered: Gathered) -> Gallery | Missing:
 
 
 def _patches(gathered: Gathered, on_progress: Progress | None) -> Gallery | Missing:
-    from topwork.evidence.patches import find_patches
-    from topwork.evidence.sheets import patch_sheet
+    from topwork.evidence.attribution.image_grid import patch_sheet
+    from topwork.evidence.attribution.patches import find_patches
 
     if isinstance(gathered.found, Missing):
         return gathered.found
@@ -126,7 +126,7 @@ def _patches(gathered: Gathered, on_progress: Progress | None) -> Gallery | Miss
 
 
 def _regions(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gallery:
-    from topwork.evidence.regions import regions
+    from topwork.evidence.attribution.images import regions
 
     figures = []
     for one, example in chosen:
@@ -145,7 +145,7 @@ def _regions(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gal
 
 
 def _moments(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gallery:
-    from topwork.evidence.moments import moments, picture
+    from topwork.evidence.attribution.sounds import moments, picture
 
     figures = []
     for one, example in chosen:
@@ -168,7 +168,7 @@ def _moments(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gal
 
 
 def _words(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gallery:
-    from topwork.evidence.words import words
+    from topwork.evidence.attribution.texts import words
 
     marked = []
     for one, example in chosen:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.evaluation.metrics import Evaluation
-from topwork.outcomes import Answers
+from topwork.model.predictions import Answers
 from topwork.report.parts import Cell, Matrix, Missing, Pair, Wrong
 from topwork.report.pictures import Album
 from topwork.report.words import whole_percent

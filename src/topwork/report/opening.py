@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from topwork.evaluation.metrics import ClassScore, Evaluation
-from topwork.evidence.conditions import Condition
-from topwork.evidence.transfer import Verdict
+from topwork.evidence.transfer.conditions import Condition
+from topwork.evidence.transfer.verdict import Verdict
 from topwork.report.gather import Gathered
 from topwork.report.mistakes import most_confused_pair
 from topwork.report.parts import Missing, Opening, Score

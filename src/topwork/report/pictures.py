@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.errors import ExampleError
-from topwork.examples.arrays import array_shape
-from topwork.examples.decode import decode_image
+from topwork.examples.arrays.array import array_shape
 from topwork.examples.example import Example, Modality
-from topwork.examples.image_input import ImageInput
-from topwork.examples.sound_input import SoundInput
-from topwork.examples.sounds import sound_windows
+from topwork.examples.images.decode import decode_image
+from topwork.examples.images.preprocessing import ImageInput
+from topwork.examples.sounds.preprocessing import SoundInput
+from topwork.examples.sounds.sound import sound_windows
 from topwork.report.parts import Shown
 
 if TYPE_CHECKING:

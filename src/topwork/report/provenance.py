@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from topwork.digests import digest_settings
-from topwork.model import Model
+from topwork.core.digests import digest_settings
+from topwork.model.model import Model
 from topwork.report.gather import Gathered
 from topwork.report.parts import Fact, Missing, Provenance
 from topwork.report.words import counted, seconds

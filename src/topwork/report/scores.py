@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from topwork.evaluation.intervals import Estimate
 from topwork.evaluation.metrics import Evaluation
-from topwork.model import Model
+from topwork.model.model import Model
 from topwork.report.parts import ClassRow, Score, ScoreRow
 from topwork.report.words import percent, span
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from topwork.digests import digest_settings
-from topwork.files import disk_errors, write_bytes
+from topwork.core.digests import digest_settings
+from topwork.core.files import disk_errors, write_bytes
 from topwork.training.finetune import Job, tune
 
 AGREED = "epochs.json"

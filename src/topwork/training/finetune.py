@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 import numpy.typing as npt
 
-from topwork.digests import digest_settings
+from topwork.core.digests import digest_settings
 from topwork.errors import SettingError, TrainingError
 from topwork.executors.join import join
 from topwork.features.activations import Activations
@@ -24,21 +24,21 @@ from topwork.features.table import ArrayTable
 from topwork.heads.dense import DenseHead, fresh_head
 from topwork.heads.kernel import Transform
 from topwork.heads.search import Labels
-from topwork.training.first_head import logistic_layer
-from topwork.training.groups import check_fits, fits, freeze_batch_norm
-from topwork.training.lora import add_lora, merge_lora
-from topwork.training.lr_finder import find_lr
-from topwork.training.network import (
+from topwork.training.cut import (
     Cut,
     blend,
     first_transform,
     head_of,
     with_head,
 )
+from topwork.training.first_head import logistic_layer
+from topwork.training.loop.lr_finder import find_lr
+from topwork.training.loop.parameter_groups import check_fits, fits, freeze_batch_norm
+from topwork.training.loop.task import Epoch, Plan, Task
+from topwork.training.loop.trainer import fit
+from topwork.training.lora import add_lora, merge_lora
 from topwork.training.settings import Training
 from topwork.training.source import Windows
-from topwork.training.task import Epoch, Plan, Task
-from topwork.training.trainer import fit
 
 if TYPE_CHECKING:
     import torch

@@ -15,14 +15,14 @@ import numpy.typing as npt
 from topwork.backbones.base import Backbone
 from topwork.examples.example import Example, ExampleSet, Skipped, sort_labels
 from topwork.examples.held_out import hold_out
-from topwork.examples.parts import check_readable, divide
+from topwork.examples.split import check_readable, divide
 from topwork.executors.choose import resolve_device
 from topwork.features.activations import save_activations
 from topwork.features.progress import Progress
 from topwork.heads.search import Labels
+from topwork.training.cut import Cut
 from topwork.training.finetune import Job, with_found_lr
 from topwork.training.from_scratch import LABEL_SMOOTHING, scratch_settings
-from topwork.training.network import Cut
 from topwork.training.settings import Training
 
 Rows = npt.NDArray[np.intp]

@@ -1,0 +1,139 @@
+"""Gives a backbone by its name, whatever it takes: images, sounds or texts.
+
+An embedded one; a model of timm; a repository of the Hugging Face hub or a folder in its layout,
+whose config.json says what it is; a folder that Topwork wrote; any of them with random weights;
+Topwork's own small architectures. Naming a backbone loads no torch. What it does not know: how each
+kind is read (image.py, sound.py, text.py, own.py), and users' own modules (modules.py).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from topwork.backbones.base import Backbone
+from topwork.backbones.catalog import CARDS, EMBEDDED
+from topwork.backbones.repository import CONFIG, Repository
+from topwork.backbones.saved.folder import is_own, read_backbone
+from topwork.backbones.small import PREFIX, small_from
+from topwork.backbones.spec import Spec, nearest_names, parse_spec
+from topwork.backbones.timm.image import HUB_PREFIX, embedded_image, timm_by_name, timm_from
+from topwork.backbones.transformers.sentence import MODULES
+from topwork.backbones.transformers.sound import embedded_sound, sound_from
+from topwork.backbones.transformers.sound_network import SOUND_TYPES
+from topwork.backbones.transformers.text import embedded_text, text_from
+from topwork.backbones.weights import find_embedded
+from topwork.errors import BackboneError, SettingError, UnknownBackboneError, WeightsError
+
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+IMAGE_PARTS = ("vision_config", "image_size", "patch_size", "num_channels", "backbone_config")
+"""What only the configurations of networks for images have (and the sounds' AST and CLAP)."""
+
+
+def get_backbone(
+    spec: str | Path | Backbone, *, input_size: int | None = None, resize: str | None = None
+) -> Backbone:
+    """Return the backbone of this name, its weights found and verified.
+
+    Args:
+        spec: an embedded one, `efficientnet-lite0`, `speech-embedding` or `minilm-l6`;
+            `timm/<model>.<tag>` or any other `organisation/model` of the Hugging Face hub; a
+            folder in the hub's layout (config.json, model.safetensors), or one that `topwork
+            pretrain` wrote; one of Topwork's own architectures, of random weights,
+            `topwork/conv1d?pretrained=false&shape=3x128`; or a Backbone, given back as it is. A
+            name may carry options, `?pretrained=false&seed=1&precision=f32`, for images
+            also `size=160&resize=crop`, for texts `max_tokens=128&prompt=query: `.
+        input_size: pixels on each side, instead of the published; the same as `?size=`.
+        resize: `crop` (the middle square, the default), `squash` (the whole picture) or `pad`; as
+            `?resize=`.
+
+    Raises:
+        UnknownBackboneError: nothing has this name; the message gives the nearest.
+        WeightsError: the weights are missing, cannot be fetched, or are not the ones expected.
+        BackboneError: it is not of a kind that can be used.
+        SettingError: an option is not accepted.
+    """
+    if isinstance(spec, Backbone):
+        changed = {"size": input_size, "resize": resize}
+        if any(
+            value not in (None, getattr(spec.input, key, None)) for key, value in changed.items()
+        ):
+            raise SettingError(
+                f"input_size={input_size!r}, resize={resize!r} cannot change the backbone "
+                f"{spec.name!r}, which is made already. Give them where it is made."
+            )
+        return spec
+    parsed = Spec(base=str(spec)) if isinstance(spec, Path) else parse_spec(spec)
+    parsed = replace(
+        parsed,
+        size=parsed.size if input_size is None else input_size,
+        resize=parsed.resize if resize is None else resize,
+    )
+    base = "" if isinstance(spec, Path) else parsed.base
+    if base in EMBEDDED:
+        return _embedded(parsed)
+    if base.startswith(HUB_PREFIX):
+        parsed.check_options("image")
+        return timm_by_name(parsed)
+    if base.startswith(PREFIX):
+        return small_from(parsed)
+    folder = Path(parsed.base).expanduser()
+    if folder.is_dir() or isinstance(spec, Path):
+        folder = folder.resolve()
+        return _from(replace(parsed, base=str(folder)), Repository(name=str(folder), folder=folder))
+    if HUB_NAME.fullmatch(base):
+        return _from(parsed, Repository(name=base))
+    raise UnknownBackboneError(
+        f"No backbone is called {parsed.base!r}. Nearest: {nearest_names(parsed.base, CARDS)}. "
+        "Accepted: these (`topwork backbones` lists them), any timm/<model>.<tag> or other "
+        f"<organisation>/<model> of the Hugging Face hub, or a folder with {CONFIG} and its "
+        "weights."
+    )
+
+
+def _embedded(spec: Spec) -> Backbone:
+    entry = EMBEDDED[spec.base]
+    spec.check_options(entry.modality)
+    if entry.modality == "image":
+        return embedded_image(spec, entry, find_embedded(entry) if spec.pretrained else None)
+    if entry.modality == "sound":
+        return embedded_sound(spec, entry, find_embedded(entry) if spec.pretrained else None)
+    return embedded_text(spec, entry, find_embedded(entry))  # its tokenizer is no weights
+
+
+def _from(spec: Spec, repository: Repository) -> Backbone:
+    """Return what a folder or repository holds, by what its config.json says."""
+    if repository.json(MODULES) is not None:
+        spec.check_options("text")
+        return text_from(spec, repository)
+    config = repository.config()
+    if is_own(config):
+        return read_backbone(spec, repository, config)
+    if "architecture" in config or "pretrained_cfg" in config:
+        spec.check_options("image")
+        return timm_from(spec, repository, config)
+    kind = config.get("model_type")
+    if not isinstance(kind, str):
+        raise WeightsError(
+            f"The {CONFIG} of {repository.name!r} names neither an architecture (timm) nor a "
+            "model_type (transformers). For another network, give the module itself: "
+            "topwork.from_module(...)."
+        )
+    if kind in SOUND_TYPES:
+        spec.check_options("sound")
+        return sound_from(spec, repository, config)
+    if _is_for_images(config):
+        raise BackboneError(
+            f"The backbone {repository.name!r} is a {kind!r} of transformers, for images; Topwork "
+            "takes networks for images from timm. Give its timm name, such as "
+            "'timm/vit_small_patch16_224.augreg_in21k'."
+        )
+    spec.check_options("text")
+    return text_from(spec, repository)
+
+
+def _is_for_images(config: dict[str, Any]) -> bool:
+    return any(key in config for key in IMAGE_PARTS) and "vocab_size" not in config

@@ -1,0 +1,1 @@
+"""Networks that Topwork wrote to a folder."""

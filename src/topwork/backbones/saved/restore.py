@@ -1,0 +1,65 @@
+"""Brings back a backbone from what a model folder says of it, with the weights that lie there.
+
+What it does not know: the rest of the folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from topwork.backbones.base import Backbone, Card, Network, Precision
+from topwork.backbones.registry import get_backbone
+from topwork.backbones.saved.rebuild import rebuild
+from topwork.errors import WeightsError
+from topwork.examples.windows import Input
+
+
+def restore_backbone(
+    *,
+    name: str,
+    digest: str,
+    input: Input,
+    card: Card,
+    architecture: Mapping[str, Any] | None,
+    precision: Precision = "f32",
+    weights: Path | None,
+    weights_digest: str | None = None,
+) -> Backbone:
+    """Return a backbone that is built from `weights`, or found by its name where that is None.
+
+    The file is checked against `weights_digest` when it is used, and not before: a CPU needs the
+    compiled form alone.
+    """
+
+    def build() -> Network:
+        if weights is None:
+            return _by_name(name, digest)
+        if architecture is None:
+            raise WeightsError(
+                f"The backbone {name!r} is a module of somebody's own: only its compiled form can "
+                "be run, on a CPU. Say --device cpu."
+            )
+        return rebuild(architecture, input, weights, weights_digest)
+
+    return Backbone(
+        name=name,
+        digest=digest,
+        input=input,
+        card=card,
+        architecture=architecture,
+        precision=precision,
+        build=build,
+    )
+
+
+def _by_name(name: str, digest: str) -> Network:
+    backbone = get_backbone(name)
+    if backbone.digest != digest:
+        raise WeightsError(
+            f"The backbone {name!r} that is here (digest {backbone.digest[:12]}...) is not the one "
+            f"that the model was trained on ({digest[:12]}...). Train the model again, or save it "
+            "with its weights where it was made."
+        )
+    return backbone.build()

@@ -1,0 +1,64 @@
+"""What timm says of its models (preprocessing, usual weights), kept, so that timm is asked once.
+
+timm takes seconds to import; a second process reads a small JSON file instead. What it does not
+know: what the answers are used for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from importlib.metadata import version
+from typing import Any
+
+from topwork.backbones.spec import nearest_names
+from topwork.core import files
+from topwork.core.digests import digest_settings
+from topwork.errors import UnknownBackboneError
+
+KEPT = ("input_size", "fixed_input_size", "interpolation", "crop_pct", "mean", "std", "license")
+
+
+def package_versions(*more: str) -> dict[str, str]:
+    """The versions that random weights depend on, read without importing the packages."""
+    return {name: version(name) for name in (*(more or ("timm",)), "torch")}
+
+
+def describe(model: str) -> dict[str, Any]:
+    """Return timm's settings of a model, `name` or `name.tag`, and its `tag`.
+
+    Raises:
+        UnknownBackboneError: timm has no such model; the message gives the nearest.
+    """
+    key = digest_settings({"model": model, "timm": version("timm"), "kept": list(KEPT)})
+    path = files.cache_folder() / "backbones" / f"{key}.json"
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # not asked yet, or damaged: ask
+        kept = None
+    if isinstance(kept, dict):
+        return kept
+    said = _ask(model)
+    with files.disk_errors(f"Keeping what timm says of {model!r}"):
+        files.write_bytes(path, json.dumps(said).encode())
+    return said
+
+
+def _ask(model: str) -> dict[str, Any]:
+    import timm
+
+    name, _, tag = model.partition(".")
+    known = timm.is_model(name) if name.replace("_", "").isalnum() else False
+    try:
+        config = timm.models.get_pretrained_cfg(model) if known else None
+    except RuntimeError:  # no such tag
+        config = None
+    if config is None:
+        near = timm.list_pretrained(f"{name}.*") if known and tag else timm.list_models()
+        raise UnknownBackboneError(
+            f"timm has no model {model!r}; nearest: {nearest_names(model, near)}. "
+            "`timm.list_models()` lists them all."
+        )
+    values: dict[str, Any] = dataclasses.asdict(config)
+    usable = bool(values.get("hf_hub_id"))
+    return {key: values.get(key) for key in KEPT} | {"tag": values.get("tag") if usable else None}

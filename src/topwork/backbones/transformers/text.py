@@ -1,0 +1,168 @@
+"""Backbones for texts: any encoder or decoder of transformers, and sentence-transformers folders.
+
+What it does not know: how the networks are built (text_network.py), and how texts are cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from topwork.backbones.base import Backbone, Card
+from topwork.backbones.catalog import CARDS, PROMPTS, Embedded, random_card
+from topwork.backbones.repository import CONFIG, Repository
+from topwork.backbones.spec import Spec
+from topwork.backbones.timm.families import backbone_digest
+from topwork.backbones.timm.timm_metadata import package_versions
+from topwork.backbones.transformers.encoders import clean_config
+from topwork.backbones.transformers.sentence import MODULES, read_sentence
+from topwork.backbones.transformers.text_network import build_text
+from topwork.backbones.transformers.tokenizer import find_tokenizer
+from topwork.backbones.weights import Weights, find_weights
+from topwork.core.digests import digest_file
+from topwork.errors import BackboneError, SettingError
+from topwork.examples.texts.preprocessing import TOKENIZER, TextInput
+
+MAX_TOKENS = 512
+"""Of a window, where more is possible: attention costs the square of it. `?max_tokens=` asks."""
+
+VOCABULARY = ("vocab_size", "n_words")
+
+FROM_PADDING = {
+    *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet"),
+    *("data2vec-text", "longformer", "xmod", "ibert", "luke", "mluke", "esm"),
+}
+"""Networks that count positions from the padding's number on, and so have that many fewer."""
+
+
+def embedded_text(spec: Spec, entry: Embedded, folder: Path) -> Backbone:
+    """Return the embedded backbone; its weights where the spec wants them, else random ones."""
+    repository = Repository(name=entry.name, folder=folder)
+    config = clean_config(repository.config(), entry.name)
+    text = TextInput(
+        tokenizer=folder / TOKENIZER,
+        tokenizer_digest=entry.sha256[TOKENIZER],
+        max_tokens=_max_tokens(spec, config, [int(entry.settings["max_tokens"])]),
+        prompt=spec.prompt or "",
+    )
+    file = next(name for name in entry.sha256 if name.endswith(".safetensors"))
+    weights = Weights(paths=(folder / file,), digest=entry.sha256[file])
+    return _backbone(
+        spec,
+        text,
+        {"library": "transformers", "config": config, "pooling": None},
+        card=entry.card,
+        weights=weights if spec.pretrained else None,
+        precision=entry.precision,
+    )
+
+
+def text_from(spec: Spec, repository: Repository) -> Backbone:
+    """Return the transformers or sentence-transformers network of a folder or hub repository."""
+    inner, pooling = repository, None
+    dense: list[Path] = []
+    if repository.json(MODULES) is not None:
+        inner, pooling, dense = read_sentence(repository)
+    config = clean_config(inner.config(), repository.name)
+    if not any(key in config for key in VOCABULARY):
+        raise BackboneError(
+            f"The backbone {repository.name!r} is a {config.get('model_type')!r} of transformers, "
+            "which takes no texts, and is none of the networks for sounds that Topwork knows. Take "
+            "another, or give the module itself: topwork.from_module(...)."
+        )
+    own = inner.json("sentence_bert_config.json")
+    own = own if isinstance(own, dict) else {}
+    if own.get("do_lower_case"):
+        raise BackboneError(
+            f"The backbone {repository.name!r} wants its texts in lower case before the tokenizer "
+            "(do_lower_case in its sentence_bert_config.json), which Topwork does not do. Take "
+            "another backbone."
+        )
+    read = inner.json("tokenizer_config.json")
+    read = read if isinstance(read, dict) else {}
+    published = [own.get("max_seq_length"), read.get("model_max_length")]
+    tokenizer = find_tokenizer(inner)
+    text = TextInput(
+        tokenizer=tokenizer,
+        tokenizer_digest=digest_file(tokenizer),
+        max_tokens=_max_tokens(spec, config, published),
+        prompt=_prompt(repository) if spec.prompt is None else spec.prompt,
+    )
+    return _backbone(
+        spec,
+        text,
+        {"library": "transformers", "config": config, "pooling": pooling},
+        card=CARDS.get(repository.name)
+        or Card(
+            licence="unknown",
+            pretrained_on=f"not said in its {CONFIG}",
+            num_pretraining_examples=None,
+            source=repository.source,
+        ),
+        weights=find_weights(inner) if spec.pretrained else None,
+        dense=dense,
+    )
+
+
+def _backbone(
+    spec: Spec,
+    text: TextInput,
+    architecture: Mapping[str, Any],
+    *,
+    card: Card,
+    weights: Weights | None,
+    dense: list[Path] | None = None,
+    precision: Any = "f32",
+) -> Backbone:
+    parts: dict[str, Any] = {"seed": spec.seed, "versions": package_versions("transformers")}
+    if weights is not None:
+        parts = {"weights": [weights.digest, *(digest_file(path) for path in dense or ())]}
+    return Backbone(
+        name=str(spec),
+        digest=backbone_digest(text, architecture=dict(architecture), **parts),
+        input=text,
+        card=random_card(spec) if weights is None else card,
+        architecture=architecture,
+        precision=spec.precision or precision,
+        build=lambda: build_text(
+            architecture,
+            name=str(spec),
+            tokenizer=text.tokenizer,
+            weights=weights,
+            dense=dense or (),
+            seed=spec.seed,
+        ),
+    )
+
+
+def _max_tokens(spec: Spec, config: Mapping[str, Any], published: list[Any]) -> int:
+    """Return the tokens of a window: as asked for, else as published, but at most 512."""
+    limit = _positions(config)
+    if spec.max_tokens is not None:
+        if limit is not None and spec.max_tokens > limit:
+            raise SettingError(
+                f"The backbone {spec.base!r} takes at most {limit} tokens; max_tokens is "
+                f"{spec.max_tokens}. Longer texts are cut into windows: ask for {limit} or fewer."
+            )
+        return spec.max_tokens
+    known = [n for n in (*published, limit) if isinstance(n, int) and n > 0]
+    return min([*known, MAX_TOKENS])
+
+
+def _positions(config: Mapping[str, Any]) -> int | None:
+    for key in ("max_position_embeddings", "n_positions"):
+        positions = config.get(key)
+        if isinstance(positions, int) and positions > 0:
+            before = int(config.get("pad_token_id") or 0) + 1
+            return positions - (before if config.get("model_type") in FROM_PADDING else 0)
+    return None
+
+
+def _prompt(repository: Repository) -> str:
+    """Return what its authors want before every text: as their files say, or the catalog."""
+    said = repository.json("config_sentence_transformers.json")
+    said = said if isinstance(said, dict) else {}
+    prompts = said.get("prompts")
+    chosen = prompts.get(said.get("default_prompt_name")) if isinstance(prompts, dict) else None
+    return chosen if isinstance(chosen, str) else PROMPTS.get(repository.name, "")

@@ -1,0 +1,82 @@
+"""Says in words what a model is made of, and as a table what else was tried, and why not.
+
+What it does not know: the scores (console.py), and how anything was tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from topwork.evaluation.ood_scores import ForeignScores
+from topwork.model.model import Model
+from topwork.training.selection import Tried
+
+
+def show_account(console: Console, model: Model) -> None:
+    """Print what was tried where there was a choice, and what the model is made of."""
+    choice = model.choice
+    if len(choice.tried) > 1:
+        console.print(_tried(choice.tried, choice.way))
+    if choice.reason:
+        console.print(escape(choice.reason))
+    if choice.trained:
+        console.print(escape(choice.trained), style="dim")
+    else:
+        _show_head(console, model)
+    if model.foreign is not None:
+        console.print(escape(describe_foreign(model.foreign)))
+
+
+def describe_foreign(scores: ForeignScores) -> str:
+    """Return in a sentence what comes of rejecting inputs that belong to no class."""
+    got = scores.false_accept
+    return (
+        f"Inputs of no class: where --reject {scores.rate:.0%} says `neither`, "
+        f"{got.value:.0%} ({got.low:.0%} to {got.high:.0%}) of them would still be given a class "
+        f"(AUROC {scores.auroc:.3f}; measured: {scores.method})."
+    )
+
+
+def _show_head(console: Console, model: Model) -> None:
+    head = model.head
+    kept = dict.fromkeys(segment.pool for segment in head.segments)
+    width = sum(segment.size for segment in head.segments)
+    console.print(
+        f"Features: {', '.join(kept)} of {len(model.blocks)} blocks, {width:,} numbers each.",
+        style="dim",
+    )
+    console.print(
+        f"Head: {head.form}, on {len(head.blocks)} of {len(model.blocks)} blocks "
+        f"({escape(head.blocks[0])} to {escape(head.blocks[-1])}), pools "
+        f"{', '.join(head.pools)}; chosen by cross-validation inside the training data.",
+        style="dim",
+    )
+
+
+def _tried(rows: Sequence[Tried], way: str) -> Table:
+    table = Table("trained", title="What was tried", title_justify="left")
+    for name in ("left out", "accuracy", "gain ± standard error", "seconds"):
+        table.add_column(name, justify="right")
+    table.add_column("verdict", overflow="fold")
+    for row in rows:
+        accuracy, gain = "", ""
+        if row.num_examples:
+            one = row.accuracy
+            accuracy = f"{one.value:.3f}  ({one.low:.3f} to {one.high:.3f})"
+        if row.gain is not None and row.gain_error is not None:
+            gain = f"{100 * row.gain:+.1f} ± {100 * row.gain_error:.1f} points"
+        verdict = row.verdict or ("taken" if row.way == way else "")
+        table.add_row(
+            escape(row.way),
+            f"{row.num_examples:,}" if row.num_examples else "",
+            accuracy,
+            gain,
+            f"{row.seconds:,.0f}",
+            escape(verdict),
+            style="bold" if row.way == way else None,
+        )
+    return table

@@ -1,0 +1,257 @@
+"""What a person sees in a terminal: progress, tables of scores, what was passed over.
+
+Progress and remarks go to standard error, results to standard output, so that the results can be
+piped. What it does not know: how anything is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from topwork.backbones.hub_models import Row
+from topwork.cli.account import show_account
+from topwork.evaluation.intervals import Estimate
+from topwork.evaluation.metrics import Evaluation
+from topwork.examples.example import Skipped
+from topwork.model.model import Model
+from topwork.model.model import Progress as OnProgress
+from topwork.model.predictions import DataCounts
+
+if TYPE_CHECKING:
+    from topwork.runs.pretrain import Pretrained
+    from topwork.training.loop.task import Epoch
+
+STAGES = {
+    "read": "Reading",
+    "decode": "Decoding",
+    "train": "Training",
+    "features": "Features",
+    "views": "Views",
+    "try": "Trying",
+    "cross-validate": "Cross-validation",
+    "predict": "Predicting",
+    "write": "Writing",
+    "depth": "By depth",
+    "learning": "Learning",
+    "look": "Looking",
+    "patches": "Patches",
+}
+PIPE_WIDTH = 120
+MAX_NAMED = 20
+"""Skipped inputs, classes and the like that are named before "... and 37 more"."""
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None or speed < 2 else f"{speed:,.0f}/s", style="dim")
+
+
+@contextmanager
+def progress_bars(*, quiet: bool) -> Iterator[OnProgress]:
+    """Yield a callable that shows a bar a stage: nothing where quiet, or not in a terminal."""
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda stage, done, total: None
+        return
+    bars = Progress(
+        TextColumn("{task.description:<16}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    tasks: dict[str, object] = {}
+
+    def show(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = bars.add_task(stage_name(stage), total=total)
+        bars.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
+
+    with bars:
+        yield show
+
+
+def stage_name(stage: str) -> str:
+    """Return what a stage is called: `train last:7` is `Training last:7`."""
+    kind, _, what = stage.partition(" ")
+    return " ".join([STAGES[kind], what]).strip() if kind in STAGES else stage
+
+
+def say(text: str, *, style: str | None = None) -> None:
+    """Print a remark to standard error."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(text, style=style, markup=False)
+
+
+def results() -> Console:
+    """Return what results are printed with; into a file or pipe, lines may be wider."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+
+
+def show_training(model: Model, out: str | None) -> None:
+    """Print what was learned, from what, and how well."""
+    console = results()
+    data, card = model.data, model.backbone.card
+    console.print(
+        f"[bold]{data.num_train:,}[/] examples of [bold]{len(model.classes)}[/] classes, "
+        f"on [bold]{escape(model.backbone.name)}[/] (trained on {escape(card.pretrained_on)}; "
+        f"licence {escape(card.licence)})"
+    )
+    columns = {}
+    if model.evaluation is not None:
+        columns[f"{model.evaluation.method}"] = model.evaluation
+    if model.test is not None:
+        columns[f"{model.test.method}"] = model.test
+    if columns:
+        console.print(_scores(columns))
+    show_account(console, model)
+    for note in model.notes:
+        console.print(f"Note: {escape(note)}")
+    if out is not None:
+        console.print(f"Saved to [bold]{escape(out)}[/]. Next: topwork predict {escape(out)} FILES")
+
+
+def epoch_line(epoch: Epoch, num_epochs: int) -> str:
+    """Return what an epoch gave, as one line."""
+    speed = epoch.examples / max(epoch.seconds, 1e-9)
+    return (
+        f"epoch {epoch.number:>{len(str(num_epochs))}} of {num_epochs}: loss {epoch.loss:.3f}, "
+        f"accuracy {epoch.accuracy:.3f} in training, rate {epoch.lr:.2g}, {epoch.seconds:.1f} s "
+        f"({speed:,.0f}/s)"
+    )
+
+
+def show_pretraining(made: Pretrained, out: str) -> None:
+    """Print what a network was pre-trained on, how long, and how well it does its own task."""
+    console = results()
+    console.print(
+        f"[bold]{made.num_train:,}[/] examples of [bold]{len(made.classes)}[/] classes, "
+        f"{len(made.history)} epochs in {made.seconds:,.0f} s"
+    )
+    if made.evaluation is not None:
+        console.print(_scores({made.evaluation.method: made.evaluation}))
+    for note in made.notes:
+        console.print(f"Note: {escape(note)}")
+    console.print(
+        f"Saved to [bold]{escape(out)}[/]. Next: topwork train DATA --backbone {escape(out)}"
+    )
+
+
+def show_evaluation(evaluation: Evaluation) -> None:
+    """Print scores, the table of classes, and the confusion matrix where it fits."""
+    console = results()
+    console.print(_scores({evaluation.method: evaluation}))
+    table = Table("class", title="By class", title_justify="left")
+    for name in ("examples", "recall", "precision", "F1"):
+        table.add_column(name, justify="right")
+    for one in evaluation.per_class:
+        table.add_row(
+            escape(one.label),
+            str(one.num_examples),
+            _with_interval(one.recall),
+            _with_interval(one.precision),
+            f"{one.f1:.3f}",
+        )
+    console.print(table)
+    if len(evaluation.classes) <= MAX_NAMED:
+        console.print(_confusion(evaluation))
+    else:
+        console.print("The confusion matrix is in the output of --json.", style="dim")
+
+
+def show_backbones(rows: Sequence[Row]) -> None:
+    """Print a table of backbones for each kind of input."""
+    console = results()
+    for modality in dict.fromkeys(row.modality for row in rows):
+        table = Table(title=f"For {modality}s", title_justify="left")
+        table.add_column("name", no_wrap=True)
+        for title in ("licence", "trained on", "examples", "note"):
+            table.add_column(
+                title, justify="right" if title == "examples" else "left", overflow="fold"
+            )
+        for row in rows:
+            if row.modality == modality:
+                count = row.card.num_pretraining_examples
+                table.add_row(
+                    row.name,
+                    row.card.licence,
+                    row.card.pretrained_on,
+                    "?" if count is None else f"{count:,}",
+                    row.note,
+                )
+        console.print(table)
+
+
+def show_skipped(data: DataCounts) -> None:
+    """Name what was passed over, on standard error."""
+    if data.num_duplicates:
+        say(f"{data.num_duplicates} inputs repeat another's content; each content counts once.")
+    if data.ignored:
+        kinds = ", ".join(f"{count} {reason}" for reason, count in sorted(data.ignored.items()))
+        say(f"Passed over: {kinds}.")
+    name_skipped(data.skipped)
+
+
+def name_skipped(skipped: Sequence[Skipped]) -> None:
+    """Name inputs that were not used, and why, on standard error."""
+    if not skipped:
+        return
+    say(f"{len(skipped)} inputs were not used:", style="yellow")
+    for one in skipped[:MAX_NAMED]:
+        say(f"  {one.name}: {one.reason}")
+    if len(skipped) > MAX_NAMED:
+        say(f"  ... and {len(skipped) - MAX_NAMED} more (all of them: --json)")
+
+
+def _scores(columns: dict[str, Evaluation]) -> Table:
+    table = Table("", title="Scores, with 95% intervals", title_justify="left")
+    for method in columns:
+        table.add_column(escape(method), justify="right")
+    rows = {
+        "accuracy": "accuracy",
+        "balanced accuracy": "balanced_accuracy",
+        "macro F1": "macro_f1",
+        "log loss": "log_loss",
+        "calibration error": "calibration_error",
+        "baseline: commonest class": "baseline",
+    }
+    for title, name in rows.items():
+        style = "bold" if name == "accuracy" else None
+        scores = [_with_interval(getattr(evaluation, name)) for evaluation in columns.values()]
+        table.add_row(title, *scores, style=style)
+    return table
+
+
+def _with_interval(score: Estimate) -> str:
+    return f"{score.value:.3f}  ({score.low:.3f} to {score.high:.3f})"
+
+
+def _confusion(evaluation: Evaluation) -> Table:
+    table = Table("true \\ answer", title="Confusion", title_justify="left")
+    for name in evaluation.classes:
+        table.add_column(escape(name), justify="right")
+    for i, row in enumerate(evaluation.confusion):
+        cells = [
+            Text("." if not value else f"{value:g}", style="bold" if i == j else "")
+            for j, value in enumerate(row)
+        ]
+        table.add_row(escape(evaluation.classes[i]), *cells)
+    return table

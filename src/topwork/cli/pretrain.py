@@ -1,0 +1,107 @@
+"""The command `topwork pretrain`: a backbone of one's own, from random weights.
+
+What it does not know: how it is trained (pretraining.py), and exit codes (shell.py).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from topwork.cli.options import AsJson, Overwrite, Quiet
+from topwork.errors import SettingError
+
+COLUMNS = ("input_column", "label_column", "group_column")
+
+
+def pretrain(
+    data: Annotated[
+        Path, typer.Argument(help="A folder per class, or a .csv/.jsonl/.parquet table.")
+    ],
+    architecture: Annotated[
+        str, typer.Option(help="timm/resnet18, topwork/mlp:256,128, a folder, ...")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder to write the backbone into.")],
+    size: Annotated[int | None, typer.Option(help="Pixels on each side, of images.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Times that every example is seen; default: by the data.")
+    ] = None,
+    time_limit: Annotated[
+        str | None, typer.Option(help="10m, 1h30m: as many epochs as go into it.")
+    ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="A .toml with columns, seed, and a table \\[training].")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    resume: Annotated[
+        bool, typer.Option(help="Go on from the last finished epoch, if it was stopped.")
+    ] = True,
+    overwrite: Overwrite = False,
+    log: Annotated[Path | None, typer.Option(help="A folder for TensorBoard.")] = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a network from random weights on a large task of your own, to transfer from it."""
+    from topwork.cli import console
+    from topwork.runs import pretrain as pretraining
+
+    said = _read_recipe(recipe)
+    with console.progress_bars(quiet=quiet or as_json) as on_progress:
+
+        def on_epoch(epoch: Any, num_epochs: int) -> None:
+            on_progress("train", epoch.number, num_epochs)
+            if not (quiet or as_json):
+                console.say(console.epoch_line(epoch, num_epochs))
+
+        made = pretraining.pretrain(
+            data,
+            architecture=architecture,
+            out=out,
+            columns={name: said.get(name) for name in COLUMNS},
+            size=size,
+            overwrite=overwrite,
+            settings=said["training"],
+            epochs=epochs,
+            time_limit=time_limit,
+            resume=resume,
+            device=device,
+            seed=said.get("seed", 0),
+            on_progress=on_progress,
+            on_epoch=on_epoch,
+            log=log,
+        )
+    if as_json:
+        plain = {"backbone": str(out), **made.to_dict()}
+        sys.stdout.write(json.dumps(plain, indent=1, ensure_ascii=False) + "\n")
+        return
+    console.show_pretraining(made, str(out))
+    if not quiet:
+        console.name_skipped(made.skipped)
+
+
+def _read_recipe(path: Path | None) -> dict[str, Any]:
+    from topwork.training.settings import Training
+
+    if path is None:
+        return {"training": Training()}
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(
+            f"The recipe {str(path)!r} cannot be read: {error}. Give a .toml file."
+        ) from error
+    accepted = (*COLUMNS, "seed", "training")
+    unknown = [name for name in said if name not in accepted]
+    training = said.get("training", {})
+    if unknown or not isinstance(training, dict):
+        raise SettingError(
+            f"The recipe has {', '.join(map(repr, unknown or ['training']))}; accepted for "
+            f"pre-training: {', '.join(accepted[:-1])}, and a table [training]. Correct the name, "
+            "or remove the line."
+        )
+    return {**said, "training": Training.from_dict(training)}

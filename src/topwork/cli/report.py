@@ -1,0 +1,61 @@
+"""The command `topwork report`: all that is known of a model, as one page.
+
+What it does not know: what is on the page (report/), and exit codes (shell.py).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from topwork.cli.options import Device, Quiet
+from topwork.errors import SettingError
+
+
+def report(
+    model: Annotated[Path, typer.Argument(help="A folder that `topwork train` wrote.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Where the labelled examples lie, if not where they lay.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; by default report.html in MODEL.")
+    ] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(help="Train the same network from scratch for so long (5m), to compare with."),
+    ] = None,
+    device: Device = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write a page on a model: scores, mistakes, learning curve, data problems, what it sees."""
+    from topwork.cli import console
+    from topwork.core.units import parse_seconds
+    from topwork.model.archive import REPORT, load
+    from topwork.report.assemble import make_report
+
+    limit = None if control is None else parse_seconds(control)
+    path = model / REPORT if out is None else out
+    if path.is_dir():
+        raise SettingError(f"--out is {str(path)!r}, a folder. Give the name of a file: {REPORT}.")
+    if path.exists() and not overwrite:
+        raise SettingError(
+            f"There is a file {str(path)!r} already. Give another name (--out), or say --overwrite "
+            "to replace it."
+        )
+    loaded = load(model, device=device)
+    with console.progress_bars(quiet=quiet) as on_progress:
+        made = make_report(
+            loaded,
+            path,
+            folder=model,
+            data=data,
+            control=limit,
+            on_progress=on_progress,
+        )
+    beside = "" if made.table is None else f", and {made.table.name} beside it"
+    size = f"{made.num_bytes / 1e6:.1f} MB"
+    sys.stdout.write("\n".join([f"{made.path} ({size}{beside})", *made.says]) + "\n")

@@ -1,0 +1,99 @@
+"""The command `topwork train`: a model of labelled examples, and how good it is.
+
+What it does not know: how it is trained (pipeline.py), and exit codes (shell.py).
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from topwork.cli.options import AsJson, Device, InputColumn, LabelColumn, Quiet, Strict
+
+Way = Annotated[
+    str | None,
+    typer.Option(
+        "--train", help="auto (the default), head, last:K (the last K blocks), all, or scratch."
+    ),
+]
+TimeLimit = Annotated[
+    str | None, typer.Option(help="For what goes beyond the head: 90s, 10m, 1h30m.")
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="With last:K: these begin with random weights.")
+]
+Resume = Annotated[bool, typer.Option(help="Go on where the training of blocks was stopped.")]
+Log = Annotated[
+    Path | None, typer.Option(help="A folder for TensorBoard, where blocks are trained.")
+]
+
+
+def train(
+    data: Annotated[
+        Path | None, typer.Argument(help="A folder per class, or a .csv/.jsonl/.parquet table.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The folder to save the model in.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="What to transfer from; see `topwork backbones`.")
+    ] = None,
+    way: Way = None,
+    head: Annotated[
+        str | None, typer.Option(help="kernel, linear, nearest, or mlp:256,128 (hidden layers).")
+    ] = None,
+    time_limit: TimeLimit = None,
+    fresh: Fresh = False,
+    input_column: InputColumn = None,
+    label_column: LabelColumn = None,
+    group_column: Annotated[
+        str | None, typer.Option(help="A table's column of groups that are never split.")
+    ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="A recipe.toml: every run writes one into its model.")
+    ] = None,
+    device: Device = "auto",
+    resume: Resume = True,
+    log: Log = None,
+    strict: Strict = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the model in OUT.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model on labelled images, sounds or texts, and say how good it is."""
+    from topwork.cli import console
+    from topwork.runs import train as pipeline
+
+    with console.progress_bars(quiet=quiet or as_json) as on_progress:
+        model = pipeline.train(
+            data,
+            backbone=backbone,
+            out=out,
+            overwrite=overwrite,
+            device=device,
+            recipe=recipe,
+            resume=resume,
+            log=log,
+            on_progress=on_progress,
+            train=way,
+            head=head,
+            time_limit=time_limit,
+            fresh=fresh or None,
+            input_column=input_column,
+            label_column=label_column,
+            group_column=group_column,
+            strict=strict or None,
+        )
+    if as_json:
+        from topwork.model.archive import summary
+
+        told = {"model": None if out is None else str(out), **summary(model)}
+        sys.stdout.write(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        return
+    console.show_training(model, None if out is None else str(out))
+    if not quiet:
+        console.show_skipped(model.data)

@@ -1,0 +1,4 @@
+"""Files, digests, units and results on disk.
+
+Nothing here knows what machine learning is.
+"""

@@ -1,0 +1,306 @@
+"""Fits what tells foreign inputs, on examples left out, and measures how many it lets through.
+
+The threshold comes from own examples that neither the head nor the distances had seen. What is
+really foreign is a class of the user's own called `neither`, left out by the same folds; without
+one, each class in turn, left out of the head and of the distances.
+
+What it does not know: how strangeness is scored (heads/foreign.py), and what is done with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.core.digests import digest_bytes, digest_settings
+from topwork.evaluation.crossval import num_workers, one_thread
+from topwork.evaluation.fold_cache import KeptFolds
+from topwork.evaluation.ood_scores import ForeignScores
+from topwork.examples.folds import stratified_sample
+from topwork.features.table import FeatureTable
+from topwork.heads.base import Head
+from topwork.heads.distances import View, kernels_of
+from topwork.heads.fit import fit_head
+from topwork.heads.kernel import Kernel, Rows
+from topwork.heads.kernel_head import KernelHead
+from topwork.heads.ood import NEITHER, Detector, terms_of
+from topwork.heads.search import Choice, Labels
+from topwork.heads.settings import HeadSettings
+
+MIN_HELD_OUT = 10
+"""Own examples to set a threshold by, at least: fewer say nothing below one in ten."""
+
+MAX_EXAMPLES = 5000
+"""From which the distances are learned: more move 64 axes and a class's mean by nothing."""
+
+NUM_PARTS = 10
+"""Groups of classes to leave out in turn, at most."""
+
+MEASURED, MEASURED_WORK = (400, 1500), 1e10
+"""Examples that take part in that, at most, so that their number squared times the numbers that the
+head looks at is no more than the last: ten heads on 550 examples of 33,408 numbers take 4 s."""
+
+Doubles = npt.NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Foreign:
+    """A detector, and its scores; None where nothing could be measured."""
+
+    detector: Detector
+    scores: ForeignScores | None
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Held:
+    """Own examples, and what models said of them that had not seen them.
+
+    Attributes:
+        rows: of the table.
+        labels: theirs.
+        classes: names of the classes.
+        probabilities: [N, K].
+        folds: positions in `rows` that were left out together.
+        method: how, in words.
+    """
+
+    rows: Rows
+    labels: Labels
+    classes: Sequence[str]
+    probabilities: Doubles
+    folds: Sequence[Rows] = ()
+    method: str
+
+    @property
+    def neither(self) -> int | None:
+        """The position of the class that is called so; None without one, or with it alone."""
+        found = [k for k, name in enumerate(self.classes) if name.casefold() == NEITHER]
+        return found[0] if found and len(self.classes) > 1 else None
+
+    @property
+    def is_own(self) -> npt.NDArray[np.bool_]:
+        """Which examples are of another class than `neither`."""
+        is_own: npt.NDArray[np.bool_] = np.ones(len(self.rows), bool)
+        if self.neither is not None:
+            is_own = self.labels.classes != self.neither
+        return is_own
+
+
+def detect_by_features(
+    table: FeatureTable,
+    held: Held,
+    head: Head,
+    *,
+    settings: HeadSettings | None = None,
+    features: str | None = None,
+) -> Foreign | None:
+    """Return the detector of a head on frozen features; None where there are too few examples.
+
+    Args:
+        table: features that learned nothing from the examples.
+        settings: which head it is, to fit it anew without some classes.
+        features: digest of the rows' features; given, what each fold gave is kept on disk.
+    """
+    sample = np.arange(len(held.rows))
+    if len(sample) > MAX_EXAMPLES:
+        sample = stratified_sample(held.labels.classes, MAX_EXAMPLES, held.labels.seed)
+    kernels = kernels_of(table, head.blocks)
+    work = _Work(table=table, held=held, head=head, settings=settings, kernels=kernels,
+                 kept=_kept(features, held, head, settings, kernels))  # fmt: skip
+    with one_thread():
+        distances = work.cross(sample)
+        detector = _calibrated(held, distances, sample)
+        if detector is None:
+            return None
+        is_own, labels = held.is_own[sample], held.labels.classes[sample]
+        views = tuple(
+            View.fit(table, held.rows[sample[is_own]], labels[is_own], kernel, held.labels.seed)
+            for kernel in kernels
+        )
+        detector = replace(detector, views=views)
+        if held.neither is not None:
+            scores = _of_neither(held, detector, distances, sample)
+        else:
+            scores = work.without_classes(detector)
+    return Foreign(detector=detector, scores=scores)
+
+
+def detect_by_answers(held: Held) -> Foreign | None:
+    """Return the detector of a network that was trained on the examples: by probabilities alone.
+
+    Its features learned the examples by heart, so that they lie nearer to each other than any new
+    one will, those left out of the distances too; what was said of examples left out of the whole
+    training is honest. Without a class `neither` nothing foreign is at hand to measure with: to
+    leave classes out, it would have to be trained again without each.
+    """
+    everything = np.arange(len(held.rows))
+    distances = np.empty((len(held.rows), 0))
+    detector = _calibrated(held, distances, everything)
+    if detector is None:
+        return None
+    scores = None
+    if held.neither is not None:
+        scores = _of_neither(held, detector, distances, everything)
+    return Foreign(detector=detector, scores=scores)
+
+
+def _calibrated(held: Held, distances: Doubles, sample: Rows) -> Detector | None:
+    """Return a detector, yet without views, from the distances of the sampled examples."""
+    own = held.is_own[sample]
+    if own.sum() < MIN_HELD_OUT:
+        return None
+    probabilities = held.probabilities[sample][own]
+    terms = terms_of(probabilities, distances[own], held.neither)
+    spread = terms.std(0)
+    detector = Detector(
+        views=(),
+        centre=terms.mean(0),
+        spread=np.where(spread > 1e-9, spread, 1.0),
+        held_out=np.empty(0),
+        neither=held.neither,
+    )
+    return replace(detector, held_out=np.sort(detector.combine(terms, probabilities)))
+
+
+def _of_neither(
+    held: Held, detector: Detector, distances: Doubles, sample: Rows
+) -> ForeignScores | None:
+    others = ~held.is_own[sample]
+    if not others.any() or held.neither is None:
+        return None
+    probabilities = held.probabilities[sample][others]
+    terms = terms_of(probabilities, distances[others], held.neither)
+    groups = held.labels.groups
+    name = held.classes[held.neither]
+    return ForeignScores.of(
+        detector.held_out,
+        detector.combine(terms, probabilities),
+        None if groups is None else groups[sample][others],
+        f"{int(others.sum()):,} examples of {name!r}, by {held.method}",
+    )
+
+
+def _kept(
+    features: str | None,
+    held: Held,
+    head: Head,
+    settings: HeadSettings | None,
+    kernels: Sequence[Kernel],
+) -> KeptFolds:
+    code = digest_bytes(Path(__file__).read_bytes())
+    own = [code, [asdict(kernel) for kernel in kernels], list(head.blocks), list(head.pools)]
+    arrays = held.labels.classes, held.labels.groups, held.labels.weights
+    return KeptFolds(features, *arrays, np.array([digest_settings(own)]), settings=settings)
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Work:
+    """What is left out in turn, and what is fitted without it."""
+
+    table: FeatureTable
+    held: Held
+    head: Head
+    settings: HeadSettings | None
+    kernels: tuple[Kernel, ...]
+    kept: KeptFolds
+
+    def cross(self, sample: Rows) -> Doubles:
+        """Return log distances [len(sample), V] from views that had not seen the example."""
+        held, labels = self.held, self.held.labels
+        out = np.empty((len(held.rows), len(self.kernels)))
+
+        def run(fold: Rows) -> None:
+            mine = np.intersect1d(fold, sample)
+            found = self.kept.get(labels.seed, mine, (len(mine), len(self.kernels)))
+            if found is None:
+                rest = np.setdiff1d(sample[held.is_own[sample]], fold)
+                found = self._distances(rest, mine)
+                self.kept.put(labels.seed, mine, found)
+            out[mine] = found
+
+        with ThreadPoolExecutor(num_workers(len(sample))) as pool:
+            list(pool.map(run, held.folds))
+        return out[sample]
+
+    def without_classes(self, detector: Detector) -> ForeignScores | None:
+        """Return how classes are told that neither the head nor the distances know."""
+        held, labels = self.held, self.held.labels
+        rng = np.random.default_rng(labels.seed)
+        classes = np.unique(labels.classes)
+        if len(classes) < 3:
+            return None
+        parts = np.array_split(rng.permutation(classes), min(len(classes), NUM_PARTS))
+        sample = np.arange(len(held.rows))
+        most = int(np.clip((MEASURED_WORK / sum(self.head.transform.widths)) ** 0.5, *MEASURED))
+        if len(sample) > most:
+            sample = stratified_sample(labels.classes, most, labels.seed)
+        folds = [held.folds[number % len(held.folds)] for number in range(len(parts))]
+        with ThreadPoolExecutor(num_workers(len(sample))) as pool:
+            found = list(
+                pool.map(
+                    lambda part, fold: self._without(part, fold, sample, detector), parts, folds
+                )
+            )
+        told = [one for one in found if one is not None]
+        if not told:
+            return None
+        own, foreign, codes = (np.concatenate(column) for column in zip(*told, strict=True))
+        if not len(own) or not len(foreign):
+            return None
+        many = len(parts) < len(classes)
+        what = f"{len(parts)} groups of the {len(classes)} classes" if many else (
+            f"each of the {len(classes)} classes")  # fmt: skip
+        method = f"{what} left out in turn"
+        if len(sample) < len(held.rows):
+            method += f", of {len(sample):,} examples"
+        return ForeignScores.of(own, foreign, codes, method)
+
+    def _without(
+        self, part: Rows, fold: Rows, sample: Rows, detector: Detector
+    ) -> tuple[Doubles, Doubles, Rows] | None:
+        """Return scores of own examples left out, of those of some classes, and their classes."""
+        held, labels = self.held, self.held.labels
+        is_foreign = np.isin(labels.classes, part)
+        rest = np.setdiff1d(sample[~is_foreign[sample]], fold)
+        own = np.intersect1d(sample[~is_foreign[sample]], fold)
+        foreign = sample[is_foreign[sample]]
+        told = np.concatenate([own, foreign])
+        there, codes = np.unique(labels.classes[rest], return_inverse=True)
+        if len(there) < 2:
+            return None
+        found = self.kept.get(labels.seed, told, (len(told), 1 + len(self.kernels)))
+        if found is None:
+            known = replace(labels.take(rest), classes=codes, num_classes=len(there))
+            head = fit_head(self.table, held.rows[rest], known, settings=self.settings,
+                            choice=_choice(self.head))  # fmt: skip
+            probabilities = head.predict(self.table, held.rows[told])
+            found = terms_of(probabilities, self._distances(rest, told))
+            self.kept.put(labels.seed, told, found)
+        scores = detector.combine(found, np.empty(0))
+        return scores[: len(own)], scores[len(own) :], labels.classes[foreign]
+
+    def _distances(self, rest: Rows, told: Rows) -> Doubles:
+        """Return log distances [len(told), V] from views of the rest."""
+        held, labels = self.held, self.held.labels
+        columns = [
+            View.fit(self.table, held.rows[rest], labels.classes[rest], kernel, labels.seed)
+            .distances(self.table, held.rows[told])
+            for kernel in self.kernels
+        ]  # fmt: skip
+        return np.stack(columns, axis=1)
+
+
+def _choice(head: Head) -> Choice:
+    """Return what the search chose for a head, to do without it where classes are left out."""
+    if isinstance(head, KernelHead):
+        return Choice(kernel=head.kernel, penalty=head.penalty)
+    return Choice(kernel=Kernel(blocks=head.blocks, pools=head.pools), penalty=0.0)

@@ -1,0 +1,72 @@
+"""How well foreign inputs are told from own ones, as one value: `ForeignScores`.
+
+What it does not know: what was foreign but in words, and how it was scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.evaluation.intervals import Estimate, effective_share, wilson
+from topwork.heads.ood import shares_of
+
+RATE = 0.05
+"""The share of own examples rejected at which foreign ones are counted."""
+
+Doubles = npt.NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ForeignScores:
+    """How well foreign inputs are told from own ones.
+
+    Attributes:
+        auroc: the chance that a foreign one looks stranger than an own one, 0 to 1.
+        false_accept: the share of foreign ones that are given a class all the same, where `rate`
+            of the own ones are rejected.
+        rate: of own examples rejected by mistake.
+        num_own: own examples that were compared, none seen before.
+        num_foreign: foreign ones.
+        method: what was foreign, in words.
+    """
+
+    auroc: float
+    false_accept: Estimate
+    rate: float
+    num_own: int
+    num_foreign: int
+    method: str
+
+    @staticmethod
+    def of(
+        own: Doubles, foreign: Doubles, groups: npt.NDArray[np.generic] | None, method: str
+    ) -> ForeignScores:
+        """Compare scores; foreign ones of one group (None: each its own) are alike."""
+        own = np.sort(own)
+        below = np.searchsorted(own, foreign, "left") + np.searchsorted(own, foreign, "right")
+        accepted = (shares_of(own, foreign) > RATE).astype(np.float64)
+        codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
+        count = len(foreign) * effective_share(accepted, codes)
+        return ForeignScores(
+            auroc=float(below.mean() / (2 * len(own))),
+            false_accept=wilson(float(accepted.mean()), count),
+            rate=RATE,
+            num_own=len(own),
+            num_foreign=len(foreign),
+            method=method,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> ForeignScores:
+        """Undo `to_dict`. Raises KeyError or TypeError on bad data."""
+        return ForeignScores(**{**data, "false_accept": Estimate(**data["false_accept"])})

@@ -1,0 +1,201 @@
+"""Finds the moments of a sound that spoke for a model's answer, and draws its spectrogram.
+
+Each stretch of time in turn is silenced, and what the answer loses is the stretch's weight: Zeiler
+and Fergus 2014 ("Visualizing and understanding convolutional networks", section 4.2) do so with
+parts of images. What it does not know: what the network makes of the sound, and where the picture
+is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.errors import ModalityError
+from topwork.evidence.attribution.image_grid import AGAINST, FOR
+from topwork.evidence.attribution.log_odds import answer, chosen_class, log_odds, probabilities
+from topwork.examples.example import Example
+from topwork.examples.sounds.preprocessing import SoundInput
+from topwork.examples.sounds.sound import Sound, sound_windows
+from topwork.model.model import Model
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Samples = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Pixels = npt.NDArray[np.uint8]
+
+MAX_SECONDS = 60.0
+"""Of a longer sound, its beginning: each stretch costs a run of all that is listened to."""
+
+MAX_STRETCHES, MIN_SECONDS = 24, 0.03
+"""At most so many stretches, none shorter than this: a phoneme lasts 0.03 s or more."""
+
+TOGETHER = 2
+"""Stretches that are silenced at a time, each pair of neighbours in turn: a sound that lies across
+a seam is then silenced whole once."""
+
+FADE_SECONDS = 0.005
+"""Of the silence's edges: a click is a sound of its own."""
+
+BANDS, MIN_COLUMNS, MAX_COLUMNS = 64, 240, 480
+FRAME_SECONDS, LOWEST_HZ, RANGE_DB = 0.025, 40.0, 70.0
+"""Of the spectrogram: mel bands from LOWEST_HZ to half the rate, and how far below its loudest
+place it is drawn."""
+
+BAR = 8
+"""Rows of the picture under the spectrogram that show the weights."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Moments:
+    """A sound as a picture, and what each stretch of it said for a class.
+
+    Attributes:
+        spectrogram: uint8 [BANDS, T, 3], high notes at the top; loudness on a logarithmic scale.
+        times: start and end of each stretch in seconds [num stretches, 2], without gaps.
+        weights: by how much the class's log-odds fall when the stretch is silent [num stretches];
+            below 0 where it spoke against the class.
+        label: the class that is asked about.
+        probability: what the model gives it for what was listened to.
+        seconds: how much that was: all of it, or the first MAX_SECONDS.
+    """
+
+    spectrogram: Pixels
+    times: Doubles
+    weights: Doubles
+    label: str
+    probability: float
+    seconds: float
+
+
+def moments(model: Model, example: object, label: str | None = None) -> Moments:
+    """Return what each moment of a sound says for a class (None: the one that the model names).
+
+    Args:
+        example: an `Example`, or whatever `model.predict` takes as one sound.
+
+    Raises:
+        ModalityError: the model is not one of sounds.
+        SettingError: the model has no such class.
+        ExampleError: the sound cannot be read.
+    """
+    spec = model.backbone.input
+    if not isinstance(spec, SoundInput):
+        raise ModalityError(
+            f"Moments are those of sounds, and this model takes {spec.modality}s. Ask for regions "
+            "(of images) or words (of texts)."
+        )
+    given = example if isinstance(example, Example) else model.read([example])[0]
+    samples = _samples(given, spec.rate_hz)
+    seconds = len(samples) / spec.rate_hz
+    num = int(np.clip(seconds / MIN_SECONDS, 1, MAX_STRETCHES))
+    edges = np.linspace(0, len(samples), num + 1).round().astype(np.intp)
+    width = min(TOGETHER, num)
+    starts = range(num - width + 1)
+    silenced = (
+        _silence(samples, int(edges[i]), int(edges[i + width]), spec.rate_hz) for i in starts
+    )
+    found = probabilities(
+        model, [_as_example(given, one, spec.rate_hz) for one in (samples, *silenced)]
+    )
+    position = chosen_class(model, found[0], label)
+    odds = log_odds(found, position)
+    sums, counts = np.zeros(num), np.zeros(num)
+    for i, drop in zip(starts, odds[0] - odds[1:], strict=True):
+        sums[i : i + width] += drop
+        counts[i : i + width] += 1
+    return Moments(
+        spectrogram=draw_spectrogram(samples, spec.rate_hz),
+        times=np.stack([edges[:-1], edges[1:]], axis=1) / spec.rate_hz,
+        weights=sums / counts,
+        seconds=seconds,
+        **answer(model, found[0], position),
+    )
+
+
+def picture(found: Moments, scale: int = 2) -> Image.Image:
+    """Return the spectrogram with a bar below it: orange what spoke for the class, blue against.
+
+    The strongest stretch has full colour, however weak it is.
+    """
+    from PIL import Image
+
+    columns = found.spectrogram.shape[1]
+    middles = (np.arange(columns) + 0.5) / columns * found.seconds
+    at = np.clip(np.searchsorted(found.times[:, 1], middles), 0, len(found.weights) - 1)
+    share = (found.weights / max(float(np.abs(found.weights).max()), 1e-12))[at][None, :, None]
+    colour = np.where(share > 0, np.array(FOR), np.array(AGAINST))
+    row = np.round(255 * (1 - np.abs(share)) + colour * np.abs(share)).astype(np.uint8)
+    whole = np.concatenate([found.spectrogram, np.repeat(row, BAR, axis=0)])
+    size = (whole.shape[1] * scale, whole.shape[0] * scale)
+    return Image.fromarray(whole).resize(size, Image.Resampling.NEAREST)
+
+
+def _samples(example: Example, rate_hz: int) -> Samples:
+    """Return the sound's beginning, mono, float32 [T], at the rate."""
+    longest = round(MAX_SECONDS * rate_hz)
+    plain = SoundInput(rate_hz=rate_hz, min_samples=1, max_samples=longest)
+    return next(iter(sound_windows(example.read(), plain)))
+
+
+def _silence(samples: Samples, start: int, end: int, rate_hz: int) -> Samples:
+    fade = max(1, min(round(FADE_SECONDS * rate_hz), (end - start) // 2))
+    level = np.ones(len(samples), np.float32)
+    level[start:end] = 0
+    down = np.linspace(1, 0, fade, dtype=np.float32)
+    inside = level[start:end]
+    inside[:fade] = down[: len(inside)]
+    inside[-fade:] = np.maximum(inside[-fade:], down[::-1][-len(inside) :])
+    return samples * level
+
+
+def _as_example(example: Example, samples: Samples, rate_hz: int) -> Example:
+    return replace(example, read=partial(Sound, samples=samples, rate_hz=rate_hz))
+
+
+def draw_spectrogram(samples: Samples, rate_hz: int) -> Pixels:
+    """Return the log-mel spectrogram of samples [T] as a picture, uint8 [BANDS, columns, 3]."""
+    from scipy.signal import stft
+
+    frame = max(2, min(len(samples), round(FRAME_SECONDS * rate_hz)))
+    hop = max(1, min(frame // 4, len(samples) // MIN_COLUMNS), -(-len(samples) // MAX_COLUMNS))
+    frame = max(frame, hop)  # of a long sound, frames as far apart as they are long
+    padded = np.pad(samples, (0, max(0, frame - len(samples))))
+    _, _, spectrum = stft(padded, rate_hz, nperseg=frame, noverlap=frame - hop, padded=True)
+    power = _mel_bands(spectrum.shape[0], rate_hz) @ np.square(np.abs(spectrum))
+    level = 10 * np.log10(np.maximum(power, 1e-20))
+    share = np.clip(1 + (level - level.max()) / RANGE_DB, 0, 1)
+    return _coloured(share[::-1])
+
+
+def _mel_bands(num_bins: int, rate_hz: int) -> Doubles:
+    """Return triangular filters [BANDS, bins], of equal widths in mel (O'Shaughnessy 1987)."""
+    top = rate_hz / 2
+    lowest = min(LOWEST_HZ, top / 4)
+    first, last = (2595 * np.log10(1 + hz / 700) for hz in (lowest, top))
+    mel = np.linspace(first, last, BANDS + 2)
+    hz = 700 * (10 ** (mel / 2595) - 1)
+    bins = np.linspace(0, top, num_bins)
+    step = bins[1] - bins[0] if num_bins > 1 else top
+    low, middle, high = hz[:-2, None], hz[1:-1, None], hz[2:, None]
+    # At least a bin wide on each side: low bands lie closer than the bins do.
+    rise = (bins - middle) / np.maximum(middle - low, step) + 1
+    fall = (middle - bins) / np.maximum(high - middle, step) + 1
+    bands: Doubles = np.maximum(np.minimum(rise, fall), 0)
+    bands /= np.maximum(bands.sum(1, keepdims=True), 1e-12)
+    return bands
+
+
+def _coloured(share: Doubles) -> Pixels:
+    """Return 0 to 1 as black, purple, orange, pale yellow: lightness grows all the way."""
+    stops = np.array([[8, 6, 30], [90, 20, 110], [225, 95, 60], [252, 250, 190]])
+    at = np.linspace(0, 1, len(stops))
+    parts = [np.interp(share, at, stops[:, i]) for i in range(3)]
+    return np.round(np.stack(parts, axis=-1)).astype(np.uint8)

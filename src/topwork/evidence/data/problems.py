@@ -1,0 +1,250 @@
+"""Says what is wrong with the data, as one list, the worst first.
+
+    left-out probabilities -> label errors, confusions
+    features               -> candidates for copies, outliers
+    a look at the inputs   -> copies, odd inputs
+
+What it does not know: how the features and probabilities came about, and how the list is shown.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.core.files import write_bytes
+from topwork.errors import DataError
+from topwork.evidence.data.confusions import Confusion, find_confusions
+from topwork.evidence.data.duplicates import (
+    Leaks,
+    Pair,
+    families,
+    find_candidates,
+    score_leaks,
+    verify,
+)
+from topwork.evidence.data.outliers import find_outliers
+from topwork.evidence.data.problem import (
+    KINDS,
+    Kind,
+    Problem,
+    in_order,
+    of_copies,
+    of_labels,
+    of_odd,
+    of_outliers,
+)
+from topwork.evidence.data.thumbnails import look_at, modality_of
+from topwork.examples.example import Example, Modality
+from topwork.features.table import FeatureTable
+from topwork.heads.search import Labels
+
+Doubles = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
+Progress = Callable[[str, int, int], None]
+
+MAX_LOOKED = 2_000
+"""Images or sounds that are decoded, at most: 1 ms a photo of 400 x 500 pixels. Those that may be
+copies and those that are far out come first; then others, evenly."""
+
+MAX_PAIRS = 4_000
+"""Candidates for copies that are compared, at most: about 1 ms each."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Problems:
+    """What is wrong with the data.
+
+    Attributes:
+        items: the worst first; a kind's later ones fade (see `FADING`).
+        confusions: pairs of classes that are taken for one another.
+        score_without_leaks: what copies do to the score; None where there are none.
+        num_looked: how many inputs were decoded, of `num_examples`, to find copies and odd ones.
+    """
+
+    items: tuple[Problem, ...]
+    confusions: tuple[Confusion, ...]
+    score_without_leaks: Leaks | None
+    num_examples: int
+    num_looked: int
+
+    @property
+    def counts(self) -> dict[Kind, int]:
+        """How many there are of each kind, 0 included."""
+        found = Counter(item.kind for item in self.items)
+        return {kind: found[kind] for kind in KINDS}
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What a person should know, shortest way."""
+        counts = [
+            f"{count:,} {KINDS[kind][count > 1]}" for kind, count in self.counts.items() if count
+        ]
+        of = f"Of {self.num_examples:,} examples"
+        said = [f"{of}: {', '.join(counts)}." if counts else f"{of}, none stands out as wrong."]
+        if self.score_without_leaks is not None:
+            said.append(self.score_without_leaks.sentence)
+        said += [confusion.sentence for confusion in self.confusions]
+        if self.num_looked < self.num_examples:
+            said.append(
+                f"Only {self.num_looked:,} were looked at for copies and odd inputs: those that "
+                "the features hold for alike or far out, and some of the rest."
+            )
+        return tuple(said)
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the list as a table with the columns of `Problem`, whole or not at all."""
+        text = io.StringIO()
+        rows = csv.DictWriter(text, [field.name for field in fields(Problem)])
+        rows.writeheader()
+        for item in self.items:
+            own = asdict(item)
+            rows.writerow({**own, "severity": f"{item.severity:.4f}", "other": item.other or ""})
+        write_bytes(Path(path), text.getvalue().encode("utf-8"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data under the same names."""
+        return {
+            "items": [asdict(item) for item in self.items],
+            "confusions": [confusion.to_dict() for confusion in self.confusions],
+            "score_without_leaks": self.score_without_leaks and self.score_without_leaks.to_dict(),
+            "num_examples": self.num_examples,
+            "num_looked": self.num_looked,
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> Problems:
+        """Undo `to_dict`. Raises KeyError or TypeError on other data."""
+        leaks = data["score_without_leaks"]
+        return Problems(
+            items=tuple(Problem(**item) for item in data["items"]),
+            confusions=tuple(Confusion.from_dict(one) for one in data["confusions"]),
+            score_without_leaks=None if leaks is None else Leaks.from_dict(leaks),
+            num_examples=data["num_examples"],
+            num_looked=data["num_looked"],
+        )
+
+
+def find_problems(
+    *,
+    examples: Sequence[Example],
+    labels: Labels | Rows,
+    classes: Sequence[str],
+    left_out: Doubles | None,
+    table: FeatureTable,
+    rows: Rows,
+    test_examples: Sequence[Example] = (),
+    test_rows: Rows | None = None,
+    test_probabilities: Doubles | None = None,
+    modality: Modality | None = None,
+    on_progress: Progress | None = None,
+) -> Problems:
+    """Look for wrong labels, copies, leaks, outliers, odd inputs and classes that are confused.
+
+    Args:
+        examples: that were learned from, [N], with their `labels` as positions in `classes`.
+        left_out: what models said that had not seen the example, [N, K]; None where none could be
+            asked: labels and confusions are then not judged.
+        table: features; `rows` are those of the examples, [N].
+        test_examples: of the test part, [M], with `test_rows`, and what the model said of them,
+            `test_probabilities` [M, K], where it was asked.
+        modality: None: seen from the first example.
+        on_progress: called with `look`, how many inputs were decoded, and how many are to be.
+
+    Raises:
+        DataError: the lengths do not fit together.
+    """
+    truth = np.asarray(labels.classes if isinstance(labels, Labels) else labels, np.intp)
+    test_rows = np.zeros(0, np.intp) if test_rows is None else np.asarray(test_rows, np.intp)
+    _check("examples", len(examples), labels=truth, left_out=left_out, rows=rows)
+    _check("test_examples", len(test_examples), rows=test_rows, probabilities=test_probabilities)
+    everything = (*examples, *test_examples)
+    outliers = find_outliers(table, rows, truth)
+    candidates = find_candidates(table, np.concatenate([rows, test_rows]))[:MAX_PAIRS]
+    modality = modality or modality_of(everything)
+    wanted = _to_look_at(candidates, np.argsort(-outliers.scores), len(everything), modality)
+    looking = None if on_progress is None else partial(on_progress, "look")
+    looks = dict(
+        zip(wanted, look_at([everything[i] for i in wanted], modality, looking), strict=True)
+    )
+    copies = verify(candidates, looks)
+    items = of_copies(copies, everything, len(examples)) + of_odd(looks, everything)
+    items += of_outliers(outliers, examples)
+    confusions: tuple[Confusion, ...] = ()
+    leaks = None
+    if test_probabilities is not None:
+        leaks = _test_leaks(copies, len(examples), test_examples, test_probabilities, classes)
+    if left_out is not None and len(examples):
+        items += of_labels(left_out, truth, examples, classes)
+        confusions = find_confusions(left_out, truth, classes)
+        leaks = leaks or _crossed_leaks(copies, examples, left_out, truth)
+    return Problems(
+        items=in_order(items),
+        confusions=confusions,
+        score_without_leaks=leaks,
+        num_examples=len(everything),
+        num_looked=len(looks),
+    )
+
+
+def _to_look_at(
+    candidates: Sequence[Pair], farthest: Rows, num: int, modality: Modality
+) -> list[int]:
+    """Return the positions to decode: possible copies, what is far out, then some of the rest."""
+    most = num if modality in ("text", "array") else MAX_LOOKED
+    wanted: dict[int, None] = {}
+    for pair in candidates:
+        if len(wanted.keys() | {pair.first, pair.second}) > most:
+            break
+        wanted |= {pair.first: None, pair.second: None}
+    far = farthest[: max(1, most // 10)].tolist()
+    evenly = np.linspace(0, num - 1, min(num, most)).round().astype(int).tolist()
+    for position in (*far, *evenly, *(range(num) if num <= most else ())):
+        if len(wanted) >= most:
+            break
+        wanted.setdefault(position)
+    return list(wanted)
+
+
+def _test_leaks(
+    copies: Sequence[Pair],
+    num_train: int,
+    examples: Sequence[Example],
+    probabilities: Doubles,
+    classes: Sequence[str],
+) -> Leaks | None:
+    family = families(copies, num_train + len(examples))
+    leaked = np.isin(family[num_train:], family[:num_train])
+    named = np.array([example.label for example in examples], object)
+    right = np.array(classes, object)[probabilities.argmax(1)] == named
+    groups = [example.group for example in examples]
+    return score_leaks(right.astype(np.float64), leaked, part="test", groups=groups)
+
+
+def _crossed_leaks(
+    copies: Sequence[Pair], examples: Sequence[Example], left_out: Doubles, truth: Rows
+) -> Leaks | None:
+    own = [pair for pair in copies if pair.second < len(examples)]
+    family = families(own, len(examples))
+    leaked = np.bincount(family)[family] > 1
+    right = (left_out.argmax(1) == truth).astype(np.float64)
+    groups = [example.group for example in examples]
+    return score_leaks(right, leaked, part="cross-validation", groups=groups)
+
+
+def _check(name: str, num: int, **arrays: npt.NDArray[Any] | None) -> None:
+    for other, array in arrays.items():
+        if array is not None and len(array) != num:
+            raise DataError(
+                f"There are {num} {name}, and {len(array)} {other} of them. Give one for each."
+            )

@@ -1,0 +1,1 @@
+"""What more examples would bring."""

@@ -1,0 +1,1 @@
+"""What transfer is worth on this data."""

@@ -1,0 +1,1 @@
+"""What arrays alone need."""

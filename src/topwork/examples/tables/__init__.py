@@ -1,0 +1,1 @@
+"""Tables of examples: CSV, JSON lines, Parquet."""

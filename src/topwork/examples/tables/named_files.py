@@ -1,0 +1,169 @@
+"""Makes inputs of the files that a table's rows name, whole or, of sounds, in parts.
+
+What it does not know: how the table is stored.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from topwork.errors import ModalityError, SourceError
+from topwork.examples.contents import EMPTY, EMPTY_TEXT, FileDigest, Held, found_file
+from topwork.examples.deduplicate import Found, clean_text
+from topwork.examples.example import Modality, Skipped
+from topwork.examples.folders import NOT_PLAIN
+from topwork.examples.kinds import (
+    DOCUMENT_SUFFIXES,
+    PREFIX_BYTES,
+    modality_of,
+    sniff,
+    suffix_of,
+    with_article,
+)
+from topwork.examples.modality import as_meant, most, refuse_mixture
+from topwork.examples.sounds.sound import SoundFile
+from topwork.examples.tables.rows import Outcome, Table, TableRows, part_name
+
+_NOT_THERE = "there is no such file"
+
+
+def file_rows(table: Table, column: str, names: Sequence[object]) -> TableRows:
+    """Return the rows whose inputs are the files that they name."""
+    files = [_file_row(table, number, value) for number, value in enumerate(names)]
+    usable = [one for one in files if isinstance(one, _File)]
+    _check_there(table, column, names, files)
+    kind, reasons = _kind_of(table, usable)
+    digests: dict[Path, FileDigest] = {}
+    outcomes: list[Outcome] = []
+    for number, one in enumerate(files):
+        if isinstance(one, Skipped):
+            outcomes.append(one)
+        elif number in reasons:
+            outcomes.append(Skipped(name=one.name, reason=reasons[number]))
+        elif kind == "sound" and (table.columns.start or table.columns.end):
+            outcomes.append(_sound_part(table, one, digests))
+        else:
+            known = table.known(number)
+            order = None if table.given.need_label else (table.name, number)
+            outcomes.append(found_file(one.path, one.name, kind, order=order, **known))
+    return TableRows(modality=as_meant(kind, table.given.meant), outcomes=outcomes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _File:
+    number: int
+    path: Path
+    name: str
+    suffix: str
+
+
+def _file_row(table: Table, number: int, value: object) -> _File | Skipped:
+    if value is None or value == "":
+        return Skipped(name=table.row_name(number), reason="no file name")
+    if not isinstance(value, str):
+        reason = f"its file name is {value!r}, not text"
+        return Skipped(name=table.row_name(number), reason=reason)
+    name = table.file_name(number, value)
+    try:
+        table.known(number)
+        path = _find(table.folder, value)
+    except ValueError as error:
+        return Skipped(name=name, reason=str(error))
+    return _File(number=number, path=path, name=name, suffix=suffix_of(value))
+
+
+def _find(folder: Path, value: str) -> Path:
+    """Return a file's path. Raises ValueError with the reason where it cannot be used."""
+    if "://" in value:
+        raise ValueError("it is a web address; only files on disk are read. Download it first")
+    path = folder / value
+    try:
+        if not path.exists() and "\\" in value:  # written on Windows
+            path = folder / value.replace("\\", "/")
+        status = path.stat()
+    except FileNotFoundError as error:
+        raise ValueError(_NOT_THERE) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL character
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"the file cannot be read: {reason}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is not a file")
+    if not status.st_size:
+        raise ValueError(EMPTY_TEXT if modality_of(path.name) == "text" else EMPTY)
+    return path
+
+
+def _kind_of(table: Table, files: Sequence[_File]) -> tuple[Modality, dict[int, str]]:
+    """The kind of the files, and by row why some cannot be used; those of no known kind may be."""
+    kinds = {one.number: modality_of(one.path.name) or _look(one.path) for one in files}
+    sure = {n: kind for n, kind in kinds.items() if kind is not None}
+    first: dict[Modality, str] = {}
+    for one in files:
+        kind = kinds[one.number]
+        if kind is not None:
+            first.setdefault(kind, one.name)
+    counts = Counter(sure.values())
+    refuse_mixture(counts, table.origin, first=first)
+    documents = [one for one in files if one.suffix in DOCUMENT_SUFFIXES]
+    if documents and not counts:
+        raise ModalityError(
+            f"{table.origin} names documents (the first: {documents[0].name!r}). {NOT_PLAIN}."
+        )
+    main = most(counts) if counts else table.given.meant or "image"
+    reasons: dict[int, str] = {}
+    for one in files:
+        if one.suffix in DOCUMENT_SUFFIXES:
+            reasons[one.number] = f"{one.suffix} documents are not read. {NOT_PLAIN}"
+        elif sure.get(one.number, main) != main:
+            reasons[one.number] = f"it is not {with_article(main)} ({one.suffix or 'no suffix'})"
+    return main, reasons
+
+
+def _look(path: Path) -> Modality | None:
+    """The kind that a file's beginning promises; not of texts, which anything may be."""
+    try:
+        with path.open("rb") as file:
+            kind = sniff(file.read(PREFIX_BYTES))
+    except OSError:  # to be said when it is read
+        return None
+    return None if kind == "text" else kind
+
+
+def _check_there(
+    table: Table, column: str, names: Sequence[object], files: Sequence[_File | Skipped]
+) -> None:
+    if any(isinstance(one, _File) for one in files):
+        return
+    missing = [
+        str(name)
+        for name, one in zip(names, files, strict=True)
+        if isinstance(one, Skipped) and one.reason == _NOT_THERE
+    ]
+    if missing:
+        raise SourceError(
+            f"{table.origin}: of the files that its column {column!r} names, none is there; the "
+            f"first is {clean_text(missing[0])!r}. Paths are taken relative to the table's folder: "
+            "move the table, or correct the paths."
+        )
+
+
+def _sound_part(table: Table, one: _File, digests: dict[Path, FileDigest]) -> Outcome:
+    try:
+        start, end = table.part(one.number)
+    except ValueError as error:
+        return Skipped(name=one.name, reason=str(error))
+    digest = digests.setdefault(one.path, FileDigest(one.path))
+    whole = start is None and end is None
+    name = one.name if whole or not table.given.need_label else one.name + part_name(start, end)
+    return Found(
+        name=name,
+        order=(one.name, one.number),
+        digest=partial(digest.of_part, start, end),
+        read=Held(content=SoundFile(source=one.path, start_seconds=start, end_seconds=end)),
+        **table.known(one.number),  # type: ignore[arg-type]
+    )

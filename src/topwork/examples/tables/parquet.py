@@ -1,0 +1,296 @@
+"""Reads Parquet tables whose inputs are inside, or named by path, a batch of rows at a time.
+
+What it does not know: folders of classes, and how an input is decoded.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from topwork.core.digests import digest_bytes
+from topwork.errors import ColumnError, SourceError
+from topwork.examples.contents import array_digest, part_digest
+from topwork.examples.deduplicate import Found, clean_text
+from topwork.examples.example import Modality, Skipped, Split
+from topwork.examples.kinds import PREFIX_BYTES, sniff, with_article
+from topwork.examples.modality import as_meant, most, refuse_mixture
+from topwork.examples.tables.columns import ColumnNames, Stored
+from topwork.examples.tables.delimited import string_rows
+from topwork.examples.tables.named_files import file_rows
+from topwork.examples.tables.parquet_cells import (
+    numbers,
+    plain_cells,
+    read_bytes,
+    read_numbers,
+    read_sound,
+)
+from topwork.examples.tables.rows import Outcome, Table, TableRows, part_name
+
+_BATCH_ROWS = 64  # of images: some tens of MB at most
+
+OnRows = Callable[[int], None]
+
+
+def read_parquet(
+    path: Path,
+    given: ColumnNames,
+    *,
+    root: Path,
+    split: Split | None = None,
+    on_rows: OnRows | None = None,
+) -> TableRows:
+    """Return the rows of a Parquet table; what is inside is hashed in one pass, and not kept.
+
+    The input column may hold Hugging Face's `{bytes, path}` or plain binary (images, sounds),
+    paths relative to the table, texts, or lists of numbers (arrays), also lists of lists.
+    `on_rows` is called with the number of rows just hashed.
+
+    Raises:
+        SourceError: it is not Parquet, or ends early.
+        ColumnError: as `ColumnNames.choose`; also where the column holds none of these.
+        ModalityError: the inputs are of several kinds.
+    """
+    import pyarrow.parquet as pq
+
+    name = clean_text(path.relative_to(root).as_posix())
+    with _parquet_errors(name), pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        features = _features(schema)
+        stored = {field.name: _stored(field.type) for field in schema}
+        declared = [n for n, f in features.items() if f.get("_type") in ("Image", "Audio")]
+        origin = f"The table {name!r}"
+        columns = given.choose(schema.names, origin, stored=stored, declared=declared)
+        column = columns.input_for(given.meant)
+        held = stored[column]
+        if held == "other":
+            raise _not_inputs(origin, schema.field(column))
+        strings = [n for n in columns.inputs if stored[n] == "text"] if held == "text" else []
+        values = file.read(columns=[*columns.others, *strings]).to_pydict()
+        if columns.label:
+            label = features.get(columns.label)
+            values[columns.label] = _label_names(values[columns.label], label)
+        table = Table(
+            name=name,
+            folder=path.parent,
+            given=given,
+            columns=columns,
+            values=values,
+            num_rows=file.metadata.num_rows,
+            split=split,
+        )
+        if held == "text":
+            return string_rows(table)
+        cells = _Cells(file=file, path=path, column=column, table=table, on_rows=on_rows)
+        if held == "array":
+            return cells.arrays()
+        return cells.encoded(str(features.get(column, {}).get("_type")))
+
+
+class _Cells:
+    """The column of inputs of one table, read from start to end."""
+
+    def __init__(
+        self, *, file: Any, path: Path, column: str, table: Table, on_rows: OnRows | None
+    ) -> None:
+        self._file = file
+        self._path = path
+        self._column = column
+        self._table = table
+        self._on_rows = on_rows
+        sizes = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+        self._starts = [0, *accumulate(sizes)]
+
+    def arrays(self) -> TableRows:
+        """The rows of lists of numbers."""
+        outcomes: list[Outcome] = []
+        for number, cell in enumerate(self._cells()):
+            try:
+                digest = array_digest(numbers(cell))
+                outcomes.append(self._found(number, digest, read_numbers))
+            except ValueError as error:  # an ExampleError, too
+                outcomes.append(self._skipped(number, str(error)))
+        modality = as_meant("array", self._table.given.meant)
+        return TableRows(modality=modality, outcomes=outcomes)
+
+    def encoded(self, declared: str) -> TableRows:
+        """The rows of encoded images or sounds; or of files, where there is nothing but paths."""
+        outcomes: list[Outcome] = []
+        kinds: list[Modality | None] = []
+        for number, cell in enumerate(self._cells()):
+            data: bytes | None = cell.as_py()
+            kinds.append(None)
+            if not data:
+                # What kind it is, is known at the end only.
+                outcomes.append(self._skipped(number, _NOTHING if data is None else _NO_BYTES))
+                continue
+            kind = sniff(data[:PREFIX_BYTES])
+            kinds[-1] = kind if kind in ("image", "sound") else None
+            try:
+                outcomes.append(self._found(number, digest_bytes(data), read_bytes))
+            except ValueError as error:
+                outcomes.append(self._skipped(number, str(error)))
+        paths = (
+            self._paths() if {getattr(o, "reason", "") for o in outcomes} == {_NOTHING} else None
+        )
+        if paths is not None:
+            return file_rows(self._table, self._column, paths)
+        main = self._main_kind(kinds, declared)
+        for number, (one, kind) in enumerate(zip(outcomes, kinds, strict=True)):
+            if isinstance(one, Skipped):
+                if one.reason in (_NOTHING, _NO_BYTES):
+                    outcomes[number] = self._skipped(number, one.reason.format(kind=main))
+            elif kind not in (None, main):
+                outcomes[number] = self._skipped(number, f"it is not {with_article(main)}")
+            elif main == "sound":
+                outcomes[number] = self._sound(number, one)
+        return TableRows(modality=main, outcomes=outcomes)
+
+    def _main_kind(self, kinds: Sequence[Modality | None], declared: str) -> Modality:
+        counts = Counter(kind for kind in kinds if kind is not None)
+        first = {kind: self._table.row_name(kinds.index(kind)) for kind in counts}
+        refuse_mixture(counts, self._table.origin, first=first)
+        if counts:
+            return most(counts)
+        meant = self._table.given.meant
+        return "sound" if declared == "Audio" or meant == "sound" else "image"
+
+    def _sound(self, number: int, one: Found) -> Outcome:
+        try:
+            start, end = self._table.part(number)
+        except ValueError as error:
+            return self._skipped(number, str(error))
+        digest = part_digest(str(one.digest), start, end)
+        whole = start is None and end is None
+        name = one.name if whole else one.name + part_name(start, end)
+        if not self._table.given.need_label:
+            name = one.name
+        return self._found(number, digest, read_sound, start, end, name=name)
+
+    def _found(
+        self,
+        number: int,
+        digest: str,
+        read: Callable[..., object],
+        *more: object,
+        name: str | None = None,
+    ) -> Found:
+        row_group = bisect_right(self._starts, number) - 1
+        place = number - self._starts[row_group]
+        return Found(
+            name=name or self._table.row_name(number),
+            order=(self._table.name, number),
+            digest=digest,
+            read=partial(read, self._path, self._column, row_group, place, *more),
+            **self._table.known(number),  # type: ignore[arg-type]
+        )
+
+    def _skipped(self, number: int, reason: str) -> Skipped:
+        return Skipped(name=self._table.row_name(number), reason=reason)
+
+    def _cells(self) -> Iterator[Any]:
+        for batch in self._file.iter_batches(batch_size=_BATCH_ROWS, columns=[self._column]):
+            yield from plain_cells(batch.column(0))
+            if self._on_rows is not None:
+                self._on_rows(batch.num_rows)
+
+    def _paths(self) -> list[object] | None:
+        """The paths of a column that holds no bytes; None where it holds no paths either."""
+        import pyarrow as pa
+
+        kind = self._file.schema_arrow.field(self._column).type
+        if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
+            return None
+        cells = self._file.read(columns=[self._column]).column(0).to_pylist()
+        paths = [cell and cell["path"] for cell in cells]
+        return paths if any(paths) else None
+
+
+_NOTHING = "no {kind} in this row"
+_NO_BYTES = "the {kind} is empty (0 bytes)"
+
+
+def _stored(kind: Any) -> Stored:
+    """What a column of this type holds."""
+    import pyarrow as pa
+
+    types = pa.types
+    if types.is_struct(kind):
+        place = kind.get_field_index("bytes")
+        # A column of bytes that are all null has no type of its own.
+        inner = kind.field(place).type if place >= 0 else None
+        return "media" if inner and (_is_binary(inner) or types.is_null(inner)) else "other"
+    if _is_binary(kind):
+        return "bytes"
+    if types.is_string(kind) or types.is_large_string(kind):
+        return "text"
+    if types.is_dictionary(kind):
+        return "text" if _stored(kind.value_type) == "text" else "other"
+    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        inner = kind.value_type
+        number = types.is_integer(inner) or types.is_floating(inner) or types.is_boolean(inner)
+        return "array" if number or _stored(inner) == "array" else "other"
+    return "other"
+
+
+def _is_binary(kind: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _not_inputs(origin: str, field: Any) -> ColumnError:
+    return ColumnError(
+        f"{origin}: its column {field.name!r} holds {field.type}. Accepted: encoded images or "
+        "sounds (binary, or a struct with `bytes`), paths, texts, or lists of numbers. Give "
+        "another with --input-column (in Python: input_column)."
+    )
+
+
+def _features(schema: Any) -> dict[str, dict[str, Any]]:
+    """What Hugging Face's metadata declares of each column; empty where there is none."""
+    try:
+        text = (schema.metadata or {}).get(b"huggingface", b"{}")
+        features = json.loads(text)["info"]["features"]
+        return {name: one for name, one in features.items() if isinstance(one, dict)}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def _label_names(values: list[object], feature: dict[str, Any] | None) -> list[object]:
+    """Put names in place of numbers where the file declares them; -1 stands for no label."""
+    names = (feature or {}).get("names")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return values
+    return [
+        (names[value] if 0 <= value < len(names) else None) if isinstance(value, int) else value
+        for value in values
+    ]
+
+
+@contextmanager
+def _parquet_errors(name: str) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(
+            f"The table {name!r} cannot be read as Parquet: {error}. It is damaged or ends early; "
+            "fetch it again."
+        ) from error
+
+
+def count_rows(path: Path, root: Path) -> int:
+    """Return how many rows a table has, from its footer. Raises SourceError as `read_parquet`."""
+    import pyarrow.parquet as pq
+
+    with _parquet_errors(clean_text(path.relative_to(root).as_posix())):
+        return int(pq.read_metadata(path).num_rows)

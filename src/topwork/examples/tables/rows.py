@@ -1,0 +1,151 @@
+"""A table's rows: what is known of each input, and the texts that they hold.
+
+What it does not know: how the table is stored, and the files that rows name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from topwork.examples.contents import Held, check_text, text_digest
+from topwork.examples.deduplicate import Found, clean_text
+from topwork.examples.example import Modality, Skipped, Split
+from topwork.examples.tables.columns import (
+    ColumnNames,
+    Columns,
+    plain_seconds,
+    plain_text,
+    read_splits,
+)
+
+NO_LABEL = "no label"
+
+Outcome = Found | Skipped
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableRows:
+    """What became of each row of a table, in their order, and what kind of input they are."""
+
+    modality: Modality
+    outcomes: Sequence[Outcome]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """The columns of a table that tell of its inputs.
+
+    Attributes:
+        name: relative to what the user gave.
+        folder: what the paths in it are relative to.
+        given: which columns were asked for; without labels, inputs are named by their row.
+        columns: their names.
+        values: of the columns, by name.
+        num_rows: how many values each has.
+        split: the part that the whole table is, where its place says so.
+    """
+
+    name: str
+    folder: Path
+    given: ColumnNames
+    columns: Columns
+    values: Mapping[str, Sequence[object]]
+    num_rows: int
+    split: Split | None = None
+    _seen: dict[str, str | None] = field(default_factory=dict, repr=False)
+    _splits: list[Sequence[Split | None]] = field(default_factory=list, repr=False)
+
+    @property
+    def origin(self) -> str:
+        """To begin a sentence with."""
+        return f"The table {self.name!r}"
+
+    def row_name(self, number: int) -> str:
+        """How a person finds a row that names no file."""
+        return f"{self.name}[{number}]"
+
+    def file_name(self, number: int, value: str) -> str:
+        """How a person finds the file that a row names."""
+        if not self.given.need_label:
+            return self.row_name(number)
+        return self.name[: self.name.rfind("/") + 1] + clean_text(value)
+
+    def known(self, number: int) -> dict[str, str | None]:
+        """A row's label, group and split. Raises ValueError with the reason if it has no label."""
+        if not self._splits:
+            column = self.columns.split
+            splits = read_splits(self.values[column]) if column else None
+            self._splits.append(splits or [self.split] * self.num_rows)
+        label = self._text(self.columns.label, number)
+        if label is None and self.given.need_label:
+            raise ValueError(NO_LABEL)
+        group = self._text(self.columns.group, number)
+        return {"label": label, "group": group, "split": self._splits[0][number]}
+
+    def part(self, number: int) -> tuple[float | None, float | None]:
+        """Start and end of a row's sound in seconds. Raises ValueError with the reason."""
+        names = (self.columns.start, self.columns.end, self.columns.duration)
+        given = [self.values[name][number] if name else None for name in names]
+        try:
+            start, end, duration = (plain_seconds(value) for value in given)
+        except (ValueError, OverflowError) as error:
+            raise ValueError(_bad_part(given)) from error
+        if duration is not None:
+            end = (start or 0.0) + duration
+        if end is not None and end <= (start or 0.0):
+            raise ValueError(_bad_part(given))
+        return start, end
+
+    def _text(self, column: str | None, number: int) -> str | None:
+        """A label or group; one string is kept of all that are equal."""
+        value = self.values[column][number] if column else None
+        if not isinstance(value, str):
+            try:
+                return plain_text(value)
+            except TypeError as error:
+                raise ValueError(str(error)) from error
+        if value not in self._seen:
+            self._seen[value] = plain_text(value)
+        return self._seen[value]
+
+
+def part_name(start_seconds: float | None, end_seconds: float | None) -> str:
+    """What tells a part of a sound from others: `[1.5-3 s]`."""
+    end = "" if end_seconds is None else f"{end_seconds:.12g}"
+    return f"[{start_seconds or 0:.12g}-{end} s]"
+
+
+def text_rows(table: Table, column: str) -> list[Outcome]:
+    """Return the rows whose inputs are the texts that they hold."""
+    outcomes: list[Outcome] = []
+    for number, value in enumerate(table.values[column]):
+        name = table.row_name(number)
+        try:
+            known = table.known(number)
+            if value is not None and not isinstance(value, str):
+                raise ValueError(f"its text is {value!r}, not text")
+            text = check_text(value or "")
+        except ValueError as error:  # an ExampleError, too
+            outcomes.append(Skipped(name=name, reason=str(error)))
+            continue
+        outcomes.append(
+            Found(
+                name=name,
+                order=(table.name, number),
+                digest=text_digest(text),
+                read=Held(content=text),
+                **known,  # type: ignore[arg-type]
+            )
+        )
+    return outcomes
+
+
+def _bad_part(given: Sequence[object]) -> str:
+    start, end, duration = given
+    until = f"for {duration!r}" if duration is not None else f"to {end!r}"
+    return (
+        f"its part from {start!r} {until} is not one that can be: accepted are seconds, with "
+        "0 <= start < end"
+    )

@@ -1,0 +1,266 @@
+"""Writes the model card of a trained model: for people, and for the Hugging Face hub.
+
+The form is the hub's: a head of YAML with licence, task, base model and scores, then Markdown.
+What it does not know: how a model is saved, and what its report says.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from topwork.evaluation.intervals import Estimate
+    from topwork.evaluation.metrics import Evaluation
+    from topwork.model.model import Model
+
+TASKS = {
+    "image": ("image-classification", "Image classification"),
+    "sound": ("audio-classification", "Audio classification"),
+    "text": ("text-classification", "Text classification"),
+}
+"""Of the hub, by the kind of input: its identifier and its name. Arrays have none there."""
+
+LICENCES = {
+    "afl-3.0", "agpl-3.0", "apache-2.0", "bsd", "bsd-2-clause", "bsd-3-clause", "bsl-1.0", "cc",
+    "cc-by-2.0", "cc-by-3.0", "cc-by-4.0", "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0",
+    "cc-by-nc-nd-4.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "cc-by-sa-3.0",
+    "cc-by-sa-4.0", "cc0-1.0", "ecl-2.0", "epl-2.0", "gemma", "gpl-2.0", "gpl-3.0", "isc",
+    "lgpl-2.1", "lgpl-3.0", "llama2", "llama3", "mit", "mpl-2.0", "ms-pl", "odbl", "openrail",
+    "osl-3.0", "pddl", "unlicense", "wtfpl", "zlib",
+}  # fmt: skip
+"""The hub's identifiers of licences, as its documentation of model cards lists them."""
+
+FEW = 1_000
+"""Examples in training below which the card says that they are few."""
+
+WORTH = "## What transfer was worth"
+
+_WORTH_PART = re.compile(rf"^{WORTH}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+_MARKS = re.compile(r"([\\`*_\[\]<>|#~])")
+_HUB = re.compile(r"(?:^|hub, )([A-Za-z0-9][\w.-]*/[\w.-]*\w)")
+
+_EXAMPLES = {"image": '"photo.jpg"', "sound": '"recording.wav"', "text": '"a text"'}
+
+
+def model_card(model: Model) -> str:
+    """Return the card, all of it from what the model itself knows."""
+    head = "\n".join(f"{key}: {_yaml(value)}" for key, value in card_data(model).items())
+    kind = model.backbone.modality
+    name = _data_name(model)
+    parts = [
+        f"# {_plain(name)}: a classifier of {kind}s",
+        _what_it_does(model),
+        f"## Classes\n\n{_classes(model)}",
+        f"## Scores\n\n{_scores(model)}",
+        f"{WORTH}\n\n{_worth(model)}",
+        f"## How it was trained\n\n{_training(model)}",
+        f"## Limits\n\n{_limits(model)}",
+        f"## Licences\n\n{_licences(model)}",
+        f"## To use it\n\n{_usage(kind)}",
+    ]
+    return f"---\n{head}\n---\n\n" + "\n\n".join(parts) + "\n"
+
+
+def with_worth(card: str, model: Model, verdict: str) -> str:
+    """Return a card with what was found since of transfer's worth, and all else as it stands."""
+    gains = " ".join(_gains(model))
+    part = f"{WORTH}\n\n{_plain(verdict)}{' ' + gains if gains else ''}\n\n"
+    return _WORTH_PART.sub(lambda _: part, card, count=1)
+
+
+def card_data(model: Model) -> dict[str, Any]:
+    """Return what the head of the card holds, as plain data."""
+    card, kind = model.backbone.card, model.backbone.modality
+    task = TASKS.get(kind)
+    licence = card.licence.lower()
+    known = licence in LICENCES
+    data: dict[str, Any] = {"library_name": "topwork"}
+    data |= {"license": licence if known else "other"}
+    if not known:
+        data["license_name"] = card.licence
+    tags = ["topwork", "transfer-learning", f"{kind}-classification"]
+    data["tags"] = list(dict.fromkeys([*tags, *([task[0]] if task else [])]))
+    if task is not None:
+        data["pipeline_tag"] = task[0]
+    base = _HUB.search(card.source)
+    if base is not None:
+        data["base_model"] = base.group(1)
+    results = _results(model)
+    if results:
+        data["model-index"] = [{"name": _data_name(model), "results": results}]
+    return data
+
+
+def _results(model: Model) -> list[dict[str, Any]]:
+    kind = model.backbone.modality
+    task = TASKS.get(kind, (f"{kind}-classification", f"{kind.capitalize()} classification"))
+    name = _data_name(model)
+    found = []
+    for split, scores in (("train", model.evaluation), ("test", model.test)):
+        if scores is None:
+            continue
+        how = "cross-validated" if split == "train" else "test part"
+        metrics = [
+            {"type": "accuracy", "value": _rounded(scores.accuracy), "name": f"Accuracy, {how}"},
+            {"type": "f1", "value": _rounded(scores.macro_f1), "name": f"Macro F1, {how}"},
+        ]
+        found.append(
+            {
+                "task": {"type": task[0], "name": task[1]},
+                "dataset": {"name": name, "type": _slug(name), "split": split},
+                "metrics": metrics,
+            }
+        )
+    return found
+
+
+def _what_it_does(model: Model) -> str:
+    kind, data, backbone = model.backbone.modality, model.data, model.backbone
+    return (
+        f"It says which of {len(model.classes)} classes {_article(kind)} is of, with a "
+        f"probability for each. It was trained by transfer learning with "
+        f"Topwork from {data.num_train:,} labelled {kind}s, on the backbone "
+        f"{_plain(backbone.name)}, which learned from {_plain(backbone.card.pretrained_on)}."
+    )
+
+
+def _classes(model: Model) -> str:
+    rows = [f"| {_plain(name)} | {model.data.per_class.get(name, 0):,} |" for name in model.classes]
+    return "\n".join(["| class | examples trained on |", "|---|---:|", *rows])
+
+
+def _scores(model: Model) -> str:
+    columns = [one for one in (model.evaluation, model.test) if one is not None]
+    if not columns:
+        why = f" {_plain(model.notes[-1])}" if model.notes else ""
+        return f"None: there were too few examples to tell.{why}"
+    header = " | ".join(["", *(_plain(one.method) for one in columns)])
+    rows = [
+        _row("accuracy", columns, "accuracy"),
+        _row("balanced accuracy", columns, "balanced_accuracy"),
+        _row("macro F1", columns, "macro_f1"),
+        _row("log loss", columns, "log_loss"),
+        _row("calibration error", columns, "calibration_error"),
+        _row("baseline: always the commonest class", columns, "baseline"),
+    ]
+    line = "|---" + "|---:" * len(columns) + "|"
+    table = "\n".join([f"|{header} |", line, *rows])
+    return f"With 95% intervals.\n\n{table}"
+
+
+def _row(title: str, columns: list[Evaluation], name: str) -> str:
+    cells = [str(getattr(one, name)) for one in columns]
+    return " | ".join([f"| {title}", *cells]) + " |"
+
+
+def _worth(model: Model) -> str:
+    said = ["Against a network that learned from nothing, it was not measured when the model was "
+            "saved; `topwork report` measures it."]  # fmt: skip
+    if model.choice.way == "scratch":
+        said = ["Nothing was transferred: this is the network trained from random weights."]
+    return " ".join([*said, *_gains(model)])
+
+
+def _gains(model: Model) -> list[str]:
+    return [
+        f"Training `{one.way}` too gave {100 * one.gain:+.1f} ± {100 * one.gain_error:.1f} points "
+        "over the head alone (± one standard error)."
+        for one in model.choice.tried
+        if one.gain is not None and one.gain_error
+    ]
+
+
+def _training(model: Model) -> str:
+    head, choice = model.head, model.choice
+    made = choice.trained or (
+        f"The backbone was left as it is. On top of it: {head.form}, on {len(head.blocks)} of "
+        f"{len(model.blocks)} blocks ({head.blocks[0]} to {head.blocks[-1]}), pools "
+        f"{', '.join(head.pools)}, chosen by cross-validation inside the training data."
+    )
+    said = [_plain(made), *([_plain(choice.reason)] if choice.reason else [])]
+    said += [_plain(note) for note in model.notes]
+    said.append("The settings are in `recipe.toml`: `topwork train --recipe recipe.toml`.")
+    return "\n\n".join(said)
+
+
+def _limits(model: Model) -> str:
+    kind, data = model.backbone.modality, model.data
+    said = [
+        f"The scores are of {kind}s like those it was trained on. Of others (another camera, "
+        "place, speaker, writer) they may be lower: score it on some, with `topwork evaluate`."
+    ]
+    if data.num_train < FEW:
+        said.append(f"It learned from {data.num_train:,} examples, which is few.")
+    least = min(data.per_class.items(), key=lambda one: one[1], default=None)
+    if least is not None:
+        said.append(f"The class with the fewest, {_plain(least[0])}, has {least[1]:,}.")
+    said.append(
+        f"Its probabilities are shared out among its {len(model.classes)} classes: of "
+        f"{_article(kind)} that is of none of them, it still names one."
+    )
+    if model.detector is not None:
+        said.append(
+            "How foreign an input looks stands beside each answer (`foreign`); `topwork predict "
+            "--reject 0.05` then says `neither` of what is stranger than all but 5% of its own "
+            "examples."
+        )
+    if model.foreign is not None:
+        measured = model.foreign
+        said.append(
+            f"Measured with {_plain(measured.method)}: of these, {measured.false_accept} (95% "
+            f"interval) get a class all the same where {measured.rate:.0%} of its own are rejected."
+        )
+    return " ".join(said)
+
+
+def _licences(model: Model) -> str:
+    card = model.backbone.card
+    source = "a folder" if card.source.startswith("folder ") else card.source  # of one machine
+    return (
+        f"The backbone's weights: {_plain(card.licence)}, from {_plain(source)}. The data "
+        "that the model was trained on has a licence of its own, which Topwork does not know: "
+        "check both before you share the model."
+    )
+
+
+def _usage(kind: str) -> str:
+    given = _EXAMPLES.get(kind, '"input.npy"')
+    return (
+        "```console\n$ topwork predict FOLDER INPUTS\n```\n\n"
+        f'```python\nimport topwork\n\nmodel = topwork.load("FOLDER")\n'
+        f"print(model.predict({given}).label)\n```\n\nFOLDER is the folder that this card lies in."
+    )
+
+
+def _data_name(model: Model) -> str:
+    """What the data is called: its folder's or file's name."""
+    name = PurePath(model.recipe.data or "").name
+    return name or "inputs from memory"
+
+
+def _article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "data"
+
+
+def _rounded(estimate: Estimate) -> float:
+    return round(estimate.value, 4)
+
+
+def _plain(text: str) -> str:
+    """What a user wrote, on one line, as words that Markdown leaves alone."""
+    return _MARKS.sub(r"\\\1", " ".join(_UNSAFE.sub(" ", text).split()))
+
+
+def _yaml(value: Mapping[str, Any] | list[Any] | str | float) -> str:
+    """Return a value as JSON that YAML reads alike: what YAML does not print is escaped."""
+    text = json.dumps(value, ensure_ascii=False)
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)

@@ -1,0 +1,112 @@
+"""Examples in, a table of their features out: transfer without a head, for other tools.
+
+What it does not know: what the features will be used for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from topwork.backbones.base import Backbone
+from topwork.backbones.catalog import default_backbone
+from topwork.backbones.registry import get_backbone
+from topwork.core import files
+from topwork.errors import DataError, SettingError
+from topwork.examples.example import Skipped
+from topwork.examples.sources import read_examples
+from topwork.executors.base import POOLS
+from topwork.features.export import write_parquet
+from topwork.features.extract import default_pools, extract
+from topwork.model.model import Progress, check_modality, staged
+
+TABLE = "features.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What was written: a row an example, and how the numbers were come by."""
+
+    path: Path
+    num_rows: int
+    num_numbers: int
+    num_computed: int
+    num_found: int
+    skipped: tuple[Skipped, ...]
+
+
+def embed(
+    data: str | Path,
+    out: str | Path,
+    *,
+    backbone: str | Path | Backbone | None = None,
+    pools: Sequence[str] = ("mean", "prefix", "last"),
+    input_column: str | None = None,
+    label_column: str | None = None,
+    device: str = "auto",
+    strict: bool = False,
+    overwrite: bool = False,
+    on_progress: Progress | None = None,
+) -> Written:
+    """Write `features.parquet` into a folder. Memory does not grow with the number of examples.
+
+    What is computed is what `train` computes too, so that neither does it twice; `pools` says
+    which part of it is written. `all` stands for all of them.
+
+    Raises:
+        DataError: nothing in the data can be used.
+        SettingError: a table is there already, or a pool is not known.
+    """
+    path = Path(out) / TABLE
+    if path.exists() and not overwrite:
+        raise SettingError(
+            f"{str(path)!r} is there already. Give another folder, or say --overwrite."
+        )
+    everything = list(pools) == ["all"]
+    wanted = POOLS if everything else tuple(pools)
+    unknown = [pool for pool in wanted if pool not in POOLS]
+    if unknown:
+        raise SettingError(
+            f"--pools names {', '.join(unknown)}; accepted: all, {', '.join(POOLS)}."
+        )
+    chosen = None if backbone is None else get_backbone(backbone)
+    found = read_examples(
+        data,
+        modality=None if chosen is None else chosen.modality,
+        input_column=input_column,
+        label_column=label_column,
+        on_progress=staged(on_progress, "read"),
+    )
+    chosen = chosen or get_backbone(default_backbone(found.modality))
+    check_modality(found, chosen)
+    extraction = extract(
+        found.examples,
+        chosen,
+        pools=(*default_pools(len(found), found.modality), *(() if everything else wanted)),
+        device=device,
+        strict=strict,
+        on_progress=staged(on_progress, "features"),
+    )
+    if not extraction.examples:
+        first = extraction.skipped[0]
+        raise DataError(
+            f"None of the {len(found)} {found.modality}s of {found.origin!r} can be read. The "
+            f"first: {first.name}: {first.reason}."
+        )
+    with files.disk_errors(f"Writing {str(path)!r}"), files.replacing(path) as temporary:
+        num_numbers = write_parquet(
+            extraction.table,
+            extraction.examples,
+            temporary,
+            pools=wanted,
+            on_progress=staged(on_progress, "write"),
+        )
+    return Written(
+        path=path,
+        num_rows=len(extraction.examples),
+        num_numbers=num_numbers,
+        num_computed=extraction.num_computed,
+        num_found=extraction.num_found,
+        skipped=(*found.skipped, *extraction.skipped),
+    )

@@ -1,0 +1,313 @@
+"""Makes a backbone: trains a network from random weights on a task of the user's own.
+
+    examples -> decoded windows on disk -> epochs of training, a checkpoint after each -> backbone
+
+What it does not know: how a network is trained (training/), and how a backbone lies on disk.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.backbones.base import Backbone, Card
+from topwork.backbones.random import architecture as architecture_of
+from topwork.backbones.saved.folder import check_place, write_backbone
+from topwork.backbones.small import PREFIX
+from topwork.core.units import parse_seconds
+from topwork.errors import SettingError
+from topwork.evaluation.metrics import Evaluation, evaluate
+from topwork.examples.arrays.array import array_shape
+from topwork.examples.example import ExampleSet, Modality, Skipped
+from topwork.examples.sources import read_or_take
+from topwork.model.model import Progress, check_modality, staged
+from topwork.training.budget import AGREED, agree_epochs
+from topwork.training.finetune import tune
+from topwork.training.loop.task import Epoch
+from topwork.training.prepare import Prepared
+from topwork.training.settings import Training
+
+if TYPE_CHECKING:
+    import torch
+
+Rows = npt.NDArray[np.intp]
+OnEpoch = Callable[[Epoch, int], None]
+"""Called with an epoch, and how many there will be."""
+
+SENSELESS = ("layer_decay", "average", "lora", "num_views", "freeze")
+"""Settings of fine-tuning: there is nothing yet that would be worth keeping."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pretrained:
+    """What pre-training gave.
+
+    Attributes:
+        backbone: as it lies in its folder.
+        evaluation: on the examples held out; None where there were too few to hold any out.
+        history: of all epochs.
+        settings: what it was trained with.
+        classes: of task A.
+        num_train: examples it was trained on.
+        skipped: inputs that could not be used, with the reasons.
+        notes: what a person should know of this run, in sentences.
+    """
+
+    backbone: Backbone
+    evaluation: Evaluation | None
+    history: tuple[Epoch, ...]
+    settings: Training
+    classes: tuple[str, ...]
+    num_train: int
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """Of all epochs together."""
+        return sum(epoch.seconds for epoch in self.history)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for the card and for `--json`."""
+        score = self.evaluation
+        held_out: dict[str, Any] = {}
+        if score is not None:
+            near = {name: getattr(score.accuracy, name) for name in ("value", "low", "high")}
+            held_out = {
+                "score": {"name": "accuracy", **near},
+                "scored_on": score.method,
+                "baseline": score.baseline.value,
+            }
+        return {
+            "num_classes": len(self.classes),
+            "num_trained_on": self.num_train,
+            **held_out,
+            "epochs": len(self.history),
+            "seconds": round(self.seconds, 1),
+            "final_loss": self.history[-1].loss,
+            "settings": {
+                name: value
+                for name, value in self.settings.to_dict().items()
+                if name == "augment" or value not in ([], {})
+            },
+            **({"notes": list(self.notes)} if self.notes else {}),
+            "topwork": version("topwork"),
+        }
+
+
+def pretrain(
+    data: str | Path | Sequence[object],
+    labels: Sequence[object] | None = None,
+    *,
+    architecture: str,
+    out: str | Path,
+    groups: Sequence[object] | None = None,
+    columns: Mapping[str, str | None] | None = None,
+    size: int | None = None,
+    overwrite: bool = False,
+    settings: Training | None = None,
+    time_limit: float | str | None = None,
+    resume: bool = True,
+    device: str = "auto",
+    seed: int = 0,
+    on_progress: Progress | None = None,
+    on_epoch: OnEpoch | None = None,
+    log: str | Path | None = None,
+    **overrides: Any,
+) -> Pretrained:
+    """Train a network on labelled examples from random weights; write it as a backbone.
+
+    The data's own test part (or validation part) is held out for the score; where it has none, a
+    tenth of the examples. Killed, or stopped with Ctrl-C, it goes on from the last finished epoch
+    when it is called again in the same way: `OUT.checkpoint` lies beside `out` until the end.
+
+    Args:
+        data, labels, groups: as `train` takes them.
+        architecture: as `topwork.backbones.random.architecture` takes it.
+        out: the folder to write the backbone into.
+        columns: of a table: names for `input_column`, `label_column`, `group_column`.
+        size: pixels on each side, of images.
+        settings: None, or what is None in it: chosen by the data and the network.
+        time_limit: seconds, or `10m`, `1h30m`, for each call; without `epochs`, as many epochs as
+            go into it. Scoring and writing come after.
+        resume: False: begin anew, whatever there is.
+        seed: of the weights, of what is held out, and of the order of the examples.
+        on_epoch: called after each epoch, when its checkpoint is on the disk.
+        log: folder for TensorBoard.
+        overrides: fields of `Training`: epochs, lr, batch_size, augment, ...
+
+    Raises:
+        DataError: the data cannot be used, or is too little to learn from.
+        BackboneError: the folder is taken, or there is no such architecture.
+        SettingError: a setting has a value that is not accepted.
+        TrainingError: not even the first epoch went well.
+        StoreError: the disk is full, or cannot be written to.
+    """
+    stop_at = None if time_limit is None else time.monotonic() + parse_seconds(time_limit)
+    place = Path(out).absolute()
+    check_place(place, overwrite=overwrite)
+    given = _given(settings, overrides)
+    backbone = _network(architecture, size, seed)
+    source = (data, labels, groups, dict(columns or {}))
+    found = _read(*source, _meant(architecture, backbone), on_progress)
+    if backbone is None:
+        backbone = architecture_of(architecture, input_shape=_shape_of(found), seed=seed)
+    check_modality(found, backbone)
+    plan = Prepared.of(found, backbone, given, seed, device, staged(on_progress, "decode"))
+    fixed = time_limit is None or given.epochs is not None
+    made, state = _train(plan, place, fixed, stop_at, resume, on_epoch, log)
+    written = write_backbone(
+        place,
+        backbone,
+        state,
+        card=_card(data, architecture, made),
+        report=made.to_dict(),
+        overwrite=overwrite,
+    )
+    _clear(_checkpoints(place))
+    return replace(made, backbone=written)
+
+
+def _train(
+    plan: Prepared,
+    place: Path,
+    fixed: bool,
+    stop_at: float | None,
+    resume: bool,
+    on_epoch: OnEpoch | None,
+    log: str | Path | None,
+) -> tuple[Pretrained, dict[str, torch.Tensor]]:
+    """Return what training gave, and all tensors of the network."""
+    folder, job = _checkpoints(place), plan.job
+    if not resume:
+        _clear(folder)
+    if stop_at is not None and not fixed:
+        job = agree_epochs(job, plan.train, stop_at=stop_at, folder=folder)
+    planned = job.settings.epochs or 0
+    tuned = tune(
+        job,
+        plan.train,
+        checkpoint=folder,
+        on_epoch=None if on_epoch is None else lambda epoch: on_epoch(epoch, planned),
+        stop_at=stop_at,
+        log=None if log is None else Path(log),
+    )
+    evaluation = None
+    if len(plan.held):
+        (scores,) = tuned.scores(plan.held, [1.0])
+        evaluation = evaluate(
+            np.exp(scores),
+            job.labels.classes[plan.held],
+            plan.classes,
+            method=plan.method,
+            groups=[job.saved.examples[i].group for i in plan.held],
+        )
+    made = Pretrained(
+        backbone=job.cut.backbone,
+        evaluation=evaluation,
+        history=tuned.history,
+        settings=job.settings,
+        classes=plan.classes,
+        num_train=len(plan.train),
+        skipped=plan.skipped,
+        notes=(*plan.notes, *([tuned.stopped] if tuned.stopped else [])),
+    )
+    return made, job.cut.state(tuned.network()[0])
+
+
+def _given(settings: Training | None, overrides: Mapping[str, Any]) -> Training:
+    """Return what the call says of the training. Raises SettingError where it makes no sense."""
+    base = settings or Training()
+    known = {field.name for field in fields(Training)}
+    unknown = sorted(set(overrides) - known)
+    if unknown:
+        raise SettingError(
+            f"pretrain() got {', '.join(unknown)}; accepted beside its arguments: "
+            f"{', '.join(sorted(known))}."
+        )
+    given = base.changed(**overrides)
+    senseless = [name for name in SENSELESS if getattr(given, name) not in (None, ())]
+    if given.batch_norm == "frozen":
+        senseless.append("batch_norm = 'frozen'")
+    if senseless:
+        raise SettingError(
+            f"{', '.join(senseless)} is for networks that have learned something; this one begins "
+            "with random weights, and all of it is trained. Remove the setting."
+        )
+    return given
+
+
+def _network(name: str, size: int | None, seed: int) -> Backbone | None:
+    """Return the network; None where it depends on the arrays' shape, which is not known yet."""
+    if name.startswith(PREFIX) and size is None and "shape=" not in name and "size=" not in name:
+        return None
+    return architecture_of(name, size=size, seed=seed)
+
+
+def _meant(name: str, backbone: Backbone | None) -> Modality | None:
+    """Return what the network takes; None where it takes arrays and images."""
+    if backbone is not None:
+        return backbone.modality
+    return None if name.startswith(f"{PREFIX}conv2d") else "array"
+
+
+def _read(
+    data: str | Path | Sequence[object],
+    labels: Sequence[object] | None,
+    groups: Sequence[object] | None,
+    columns: dict[str, str | None],
+    modality: Modality | None,
+    on_progress: Progress | None,
+) -> ExampleSet:
+    return read_or_take(
+        data,
+        labels,
+        groups,
+        modality=modality,
+        columns=columns,
+        call="pretrain(inputs, labels, ...)",
+        naming="columns={...}",
+        on_progress=staged(on_progress, "read"),
+    )
+
+
+def _shape_of(found: ExampleSet) -> tuple[int, ...] | None:
+    """Return the shape of the first array; None of other inputs."""
+    if found.modality != "array":
+        return None
+    return array_shape(found.examples[0].read())
+
+
+def _card(data: object, architecture: str, made: Pretrained) -> Card:
+    named = Path(data).name if isinstance(data, str | Path) else ""
+    kind = made.backbone.modality
+    return Card(
+        licence="unknown",
+        pretrained_on=named or f"{kind}s of the user's own, {len(made.classes)} classes",
+        num_pretraining_examples=made.num_train,
+        source=f"pre-trained with Topwork from random weights: {architecture}",
+    )
+
+
+def _checkpoints(place: Path) -> Path:
+    """Beside the result, on its disk: a machine that is lent may lose its cache with a kill."""
+    return place.with_name(f"{place.name}.checkpoint")
+
+
+def _clear(folder: Path) -> None:
+    """Remove checkpoints, and the folder if nothing else lies in it."""
+    for path in [*folder.glob("epoch-*"), *folder.glob(".epoch-*")]:
+        shutil.rmtree(path, ignore_errors=True)
+    (folder / AGREED).unlink(missing_ok=True)
+    with suppress(OSError):  # there is none, or it holds something that is not ours
+        folder.rmdir()

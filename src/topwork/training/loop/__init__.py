@@ -1,0 +1,4 @@
+"""The generic trainer.
+
+It does not know what network it trains, nor where the examples come from.
+"""

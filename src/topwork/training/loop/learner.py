@@ -1,0 +1,301 @@
+"""One network at the optimiser: a step on a batch of any size, and its state as named tensors.
+
+What it does not know: epochs, schedules, and the disk.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, cast, final
+
+import numpy as np
+
+from topwork.errors import TrainingError
+from topwork.training.loop.batches import Part, Rows
+from topwork.training.loop.parameter_groups import make_optimiser, parameter_groups, put_in_training
+from topwork.training.loop.task import Plan, Task
+
+if TYPE_CHECKING:
+    import torch
+    from lightning_fabric import Fabric
+
+OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
+"""What the allocators say: CUDA's and Apple's the first, PyTorch's on the CPU the others."""
+
+logger = logging.getLogger(__name__)
+
+
+@final
+class Learner:
+    """A module on its device with its optimiser. Every process of a run has one."""
+
+    def __init__(self, fabric: Fabric, task: Task, plan: Plan) -> None:
+        """Freeze what is frozen, and put the module on the device. Raises SettingError."""
+        import torch
+
+        self.micro_batch = plan.micro_batch or plan.batch_size
+        self._fabric, self._task = fabric, task
+        self._clip = plan.settings.clip or float("inf")
+        groups = parameter_groups(
+            task.module, task.blocks, plan.settings, lr=plan.lr, head_prefix=task.head_prefix
+        )
+        # convolutions run faster with a pixel's channels side by side (EfficientNet-Lite0 on 2
+        # cores: 33 images/s against 23; tensor cores want it too)
+        self._channels_last = fabric.device.type != "mps" and any(
+            isinstance(part, torch.nn.Conv2d) for part in task.module.modules()
+        )
+        if self._channels_last:
+            task.module.to(memory_format=torch.channels_last)
+        self._module = fabric.setup_module(task.module)
+        self._plain = make_optimiser(groups, plan.settings)
+        self._optimiser: Any = fabric.setup_optimizers(self._plain)
+        self._base_rates = [group["lr"] for group in self._plain.param_groups]
+        self._trained = [p for group in self._plain.param_groups for p in group["params"]]
+
+    def train(self) -> None:
+        """Put the module in training mode, but for what keeps its statistics."""
+        put_in_training(self._task.module)
+        self._module.training = True  # Fabric's wrapper's own flag; its children are set above
+
+    def set_rates(self, factor: float) -> float:
+        """Set every group's learning rate to its own times `factor`; return the highest."""
+        for group, rate in zip(self._plain.param_groups, self._base_rates, strict=True):
+            group["lr"] = rate * factor
+        return float(max(self._base_rates) * factor)
+
+    def step(self, parts: Sequence[Part], batch: Rows) -> torch.Tensor:
+        """Take one step: on `batch`, of which `parts` are this process's own share.
+
+        The gradient is that of the whole batch's weighted mean loss, however it is cut up. Where
+        memory runs out, half as many examples run at a time, now and from here on.
+
+        Returns:
+            float64 [3], on the device: the loss, how many were right, the gradient's norm; of all
+            processes together.
+
+        Raises:
+            TrainingError: there is no memory for one example.
+        """
+        weights = self._task.weights
+        total = float(len(batch) if weights is None else weights[batch].sum(dtype=np.float64))
+        largest = max((len(part.rows) for part in parts), default=1)
+        self._optimiser.zero_grad()
+        sums = self._accumulate(parts, total)
+        while self._any_process(sums is None) or sums is None:
+            self._halve(largest)
+            self._optimiser.zero_grad()
+            sums = self._accumulate(parts, total)
+        loss, correct = self._shared(sums)
+        norm: Any = self._fabric.clip_gradients(
+            self._module, self._optimiser, max_norm=self._clip, error_if_nonfinite=False
+        )
+        self._move()
+        return _stacked(loss, correct, norm)
+
+    def _move(self) -> None:
+        """Let the optimiser take its step; at the first it makes numbers of its own."""
+        try:
+            self._optimiser.step()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            name = type(self._plain).__name__
+            raise TrainingError(
+                f"Memory runs out for what the optimiser keeps of each weight ({name}). Use "
+                "optimiser = 'sgd', which keeps half as much as Adam, freeze more of the network, "
+                "or use a machine with more memory."
+            ) from error
+
+    def _accumulate(self, parts: Sequence[Part], total: float) -> torch.Tensor | None:
+        """Add up the gradient in micro-batches; None where memory ran out."""
+        import torch
+
+        device = self._fabric.device
+        sums = torch.zeros(2, dtype=torch.float64 if device.type != "mps" else torch.float32)
+        sums = sums.to(device)
+        try:
+            for part in parts:
+                for start in range(0, len(part.rows), self.micro_batch):
+                    cut = slice(start, start + self.micro_batch)
+                    sums += self._run(part.inputs[cut], part.rows[cut], total)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
+        return sums
+
+    def _run(self, inputs: torch.Tensor, rows: Rows, total: float) -> torch.Tensor:
+        import torch
+
+        task, device = self._task, self._fabric.device
+        inputs = inputs.to(device, non_blocking=True)
+        # (pictures, as bytes, have them so already: they lie [N, H, W, C])
+        if self._channels_last and inputs.ndim == 4 and inputs.is_floating_point():
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        targets = torch.from_numpy(task.targets[rows]).to(device, non_blocking=True)
+        # gradients are summed over processes once a step (`_shared`), not at every backward pass
+        with self._fabric.no_backward_sync(self._module):
+            logits = self._module(inputs)
+            if logits.shape != (len(rows), task.num_classes):
+                raise TrainingError(
+                    f"The network gives {tuple(logits.shape)} for {len(rows)} examples; accepted: "
+                    f"{(len(rows), task.num_classes)}, a number for each class. Correct its head."
+                )
+            losses = torch.nn.functional.cross_entropy(
+                logits.float(), targets, reduction="none", label_smoothing=task.label_smoothing
+            )
+            if task.weights is not None:
+                losses = losses * torch.from_numpy(task.weights[rows]).to(device)
+            loss = losses.sum() / total
+            self._fabric.backward(loss)
+        return torch.stack([loss.detach(), (logits.detach().argmax(1) == targets).sum()])
+
+    def _halve(self, largest: int) -> None:
+        """Halve the micro-batch. BatchNorms that learn have seen the failed ones too: no harm."""
+        import torch
+
+        tried = min(self.micro_batch, largest)
+        if self._fabric.world_size > 1:
+            tried = int(
+                self._reduced(torch.tensor(float(tried), device=self._fabric.device), "max")
+            )
+        if tried == 1:
+            raise TrainingError(
+                f"Memory runs out with one example at a time ({self._fabric.device}). Use smaller "
+                "inputs (size= in the backbone's name), a smaller backbone, freeze more of it, or "
+                "a machine with more memory."
+            )
+        self.micro_batch = tried // 2
+        gc.collect()
+        if self._fabric.device.type == "cuda":
+            torch.cuda.empty_cache()
+        logger.warning(
+            "Memory ran out with %d examples at a time; going on with %d. The optimiser's batch "
+            "stays the same.",
+            tried,
+            self.micro_batch,
+        )
+
+    def _any_process(self, here: bool) -> bool:
+        """Whether it is so in any process: all must try again together."""
+        import torch
+
+        if self._fabric.world_size == 1:
+            return here
+        flag = torch.tensor(float(here), device=self._fabric.device)
+        return bool(self._reduced(flag, "sum") > 0)
+
+    def _shared(self, sums: torch.Tensor) -> torch.Tensor:
+        """Return the sums over all processes, and put those of the gradients in their place.
+
+        DistributedDataParallel's own reduction wants as many backward passes in each process, and
+        of equal weight; with examples of several shapes they have neither.
+        """
+        import torch
+
+        if self._fabric.world_size == 1:
+            return sums
+        for parameter in self._trained:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        gradients = [p.grad for p in self._trained if p.grad is not None]
+        flat = torch.cat([sums.float(), *(gradient.float().reshape(-1) for gradient in gradients)])
+        shared = self._reduced(flat, "sum")
+        start = len(sums)
+        for gradient in gradients:
+            gradient.copy_(shared[start : start + gradient.numel()].view(gradient.shape))
+            start += gradient.numel()
+        return shared[: len(sums)]
+
+    def share_buffers(self) -> None:
+        """Put the mean over all processes in place of what BatchNorm learned in each."""
+        import torch
+
+        if self._fabric.world_size == 1:
+            return
+        with torch.no_grad():
+            for buffer in self._task.module.buffers():
+                if buffer.is_floating_point():
+                    buffer.copy_(self._reduced(buffer, "mean"))
+
+    def _reduced(self, tensor: torch.Tensor, how: Literal["sum", "mean", "max"]) -> torch.Tensor:
+        reduced: Any = self._fabric.all_reduce(tensor, reduce_op=how)
+        return cast("torch.Tensor", reduced)
+
+    def tensors(self, *, optimiser: bool) -> dict[str, torch.Tensor]:
+        """Return copies on the CPU: trained weights, buffers and, if asked for, the optimiser's."""
+        found = {f"module/{name}": tensor for name, tensor in self._own_tensors()}
+        if optimiser:
+            for index, state in self._plain.state_dict()["state"].items():
+                for key, value in state.items():
+                    if value is not None:
+                        found[f"optimiser/{index}/{key}"] = value
+        return {name: _copy(tensor) for name, tensor in found.items()}
+
+    def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Undo `tensors`. The optimiser is left as it is where they say nothing of it."""
+        import torch
+
+        with torch.no_grad():
+            for name, tensor in self._own_tensors():
+                tensor.copy_(tensors[f"module/{name}"])
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for name, saved in tensors.items():
+            if name.startswith("optimiser/"):
+                _, index, key = name.split("/")
+                parameter = self._trained[int(index)]
+                if saved.shape == parameter.shape:  # laid out in memory as before, to the last bit
+                    saved = torch.empty_like(parameter, dtype=saved.dtype).copy_(saved)
+                state.setdefault(int(index), {})[key] = saved
+        if state:
+            groups = self._plain.state_dict()["param_groups"]
+            self._plain.load_state_dict({"state": state, "param_groups": groups})
+
+    def is_finite(self) -> bool:
+        """Whether all trained weights are numbers."""
+        import torch
+
+        return all(bool(torch.isfinite(parameter).all()) for parameter in self._trained)
+
+    def release(self) -> None:
+        """Bring the module back to the CPU, in eval mode, laid out in memory as usual."""
+        import torch
+
+        module = self._task.module.to("cpu")
+        if self._channels_last:
+            module.to(memory_format=torch.contiguous_format)
+        module.eval()
+
+    def _own_tensors(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Yield what training changes: weights that are trained, and buffers that are saved."""
+        module = self._task.module
+        for name, parameter in module.named_parameters():
+            if parameter.requires_grad:
+                yield name, parameter
+        kept = module.state_dict()
+        for name, buffer in module.named_buffers():
+            if name in kept:
+                yield name, buffer
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an allocator refused, on a GPU or on the CPU."""
+    import torch
+
+    if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
+        return True
+    return any(phrase in str(error) for phrase in OUT_OF_MEMORY)
+
+
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    return tensor.detach().to("cpu", copy=True).contiguous(memory_format=torch.contiguous_format)
+
+
+def _stacked(*values: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    return torch.stack([value.to(values[0].dtype) for value in values])

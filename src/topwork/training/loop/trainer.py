@@ -1,0 +1,68 @@
+"""The one trainer: fine-tuning, training from scratch and pre-training all come here.
+
+    task, plan -> epochs of steps, a checkpoint after each -> the module, trained, with its history
+
+What it does not know: which network it is, which part of it is trained (the task's settings say
+it), and what the examples are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from topwork.training.loop.epochs import Report
+from topwork.training.loop.fabric import make_fabric, sound_convolutions
+from topwork.training.loop.processes import Run, run_apart, run_here
+from topwork.training.loop.task import Epoch, Fitted, Plan, Task
+from topwork.training.loop.tensorboard import Scalars
+
+
+def fit(
+    task: Task,
+    plan: Plan,
+    *,
+    checkpoint: Path | None = None,
+    resume: bool = True,
+    on_epoch: Report | None = None,
+    stop_at: float | None = None,
+    log: Path | None = None,
+) -> Fitted:
+    """Train the task's module.
+
+    A run that is killed, or stopped with Ctrl-C, goes on from its last finished epoch when it is
+    called again with the same task, plan and checkpoint folder; on a CPU the weights at the end
+    are then the same to the last bit. A checkpoint of another run is passed over, and said so.
+
+    Where the numbers run out (a loss that is infinite or not a number), and at the deadline,
+    training stops with the weights of the last epoch that went well; `stopped` says why.
+
+    Args:
+        checkpoint: a folder of its own; None: nothing is written.
+        resume: go on from a checkpoint of this run, where there is one.
+        on_epoch: called after each epoch, when it is on the disk.
+        stop_at: deadline, of `time.monotonic`; an epoch that would not end before is not begun.
+        log: folder for TensorBoard.
+
+    Raises:
+        SettingError: a name, device or number of the plan does not fit.
+        TrainingError: not even the first epoch went well, or memory is too short for one example.
+        StoreError: a checkpoint cannot be written.
+    """
+    run = Run(task=task, plan=plan, checkpoint=checkpoint, resume=resume, stop_at=stop_at)
+    fabric = make_fabric(plan)
+    with Scalars(log) as scalars:
+
+        def report(epoch: Epoch) -> None:
+            scalars.write(epoch)
+            if on_epoch is not None:
+                on_epoch(epoch)
+
+        train = run_here if plan.settings.num_devices == 1 else run_apart
+        with sound_convolutions(task.module):
+            outcome = train(fabric, run, report)
+    return Fitted(
+        module=task.module,
+        history=outcome.history,
+        stopped=outcome.stopped,
+        micro_batch=outcome.micro_batch,
+    )

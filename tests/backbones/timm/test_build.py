@@ -1,0 +1,104 @@
+"""The blocks of timm networks are found, by family or by what timm says."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from topwork.backbones.base import Network
+from topwork.backbones.timm.build import build_embedded, build_timm, find_blocks
+from topwork.errors import BackboneError, SettingError, WeightsError
+from topwork.executors.block_shapes import listening
+
+
+def build(architecture: str, size: int = 64, fixed_size: int | None = None):  # type: ignore[no-untyped-def]
+    return build_timm(architecture, name=architecture, size=size, fixed_size=fixed_size)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "fixed", "count", "first", "last", "form", "prefix"),
+    [
+        ("mobilenetv3_small_050", None, 14, "bn1", "act2", "NCHW", 0),
+        ("resnet18", None, 9, "maxpool", "layer4.1", "NCHW", 0),
+        ("convnext_atto", None, 13, "stem", "stages.3.blocks.1", "NCHW", 0),
+        ("regnety_002", None, 14, "stem", "s4.b7", "NCHW", 0),
+        ("vit_tiny_patch16_224", 224, 14, "patch_embed", "norm", "NLC", 1),
+        ("swin_tiny_patch4_window7_224", 224, 14, "patch_embed", "norm", "NHWC", 0),
+        ("hgnetv2_b0", None, 4, "stages.0", "stages.3", "NCHW", 0),  # by feature_info
+    ],
+)
+def test_blocks_by_family(
+    architecture: str,
+    fixed: int | None,
+    count: int,
+    first: str,
+    last: str,
+    form: str,
+    prefix: int,
+) -> None:
+    network = build(architecture, fixed_size=fixed)
+    assert (len(network.blocks), network.blocks[0], network.blocks[-1]) == (count, first, last)
+    assert (network.form, network.num_prefix_tokens) == (form, prefix)
+    assert not network.module.training
+
+
+def test_tokens_of_an_unknown_family_are_seen() -> None:
+    assert build("mixer_s32_224", size=224).form == "NLC"
+
+
+def test_channels_last_of_an_unknown_family_are_seen() -> None:
+    class Last(torch.nn.Module):
+        feature_info = ({"module": "a", "num_chs": 8},)
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = torch.nn.Linear(3, 8)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.a(x.permute(0, 2, 3, 1))
+
+    assert find_blocks(Last(), "last", 16).form == "NHWC"
+
+
+def test_a_network_of_no_known_form_is_refused() -> None:
+    with pytest.raises(BackboneError, match=r"blocks of backbone 'x' \(Linear\) are not known"):
+        find_blocks(torch.nn.Linear(1, 1), "x", 16)
+
+
+def test_a_size_that_a_network_cannot_take_is_refused() -> None:
+    with pytest.raises(SettingError, match="cannot take pictures of 100 px"):
+        build("twins_pcpvt_small", size=100, fixed_size=224)
+
+
+def test_arguments_that_timm_refuses_are_named() -> None:
+    with pytest.raises(BackboneError, match=r"timm cannot build 'resnet18'.*'no_such': 1"):
+        build_timm("resnet18", name="a", size=64, fixed_size=None, arguments={"no_such": 1})
+
+
+def test_a_small_stem_is_for_resnets() -> None:
+    with pytest.raises(SettingError, match="is a VisionTransformer; accepted with stem=small: Res"):
+        build_timm("test_vit", name="a", size=64, fixed_size=None, stem="small")
+
+
+@pytest.mark.parametrize("architecture", ["resnet18", "test_resnet", "resnet10t"])
+def test_a_small_stem_throws_nothing_away(architecture: str) -> None:
+    def make(seed: int) -> Network:
+        return build_timm(architecture, name="a", size=32, fixed_size=None, seed=seed, stem="small")
+
+    network, again, other = make(1), make(1), make(2)
+    places = {}
+    with listening(network, lambda block, out: places.update({block: out.shape[2:]})):
+        network.module(torch.zeros(1, 3, 32, 32))
+    assert places["maxpool"] == (32, 32)
+    assert list(network.blocks) == list(build(architecture).blocks)
+    weights = [one.module.state_dict()["conv1.weight"] for one in (network, again, other)]
+    assert weights[0].shape[1:] == (3, 3, 3)
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_embedded_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors")
+    with pytest.raises(WeightsError, match="do not fit tf_efficientnet_lite0 of this timm"):
+        build_embedded("tf_efficientnet_lite0", tmp_path / "a.safetensors", name="a", size=64)

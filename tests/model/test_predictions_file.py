@@ -1,0 +1,63 @@
+"""Answers come back from their file as they went in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from topwork.errors import DataError, ModelError
+from topwork.examples.example import Example
+from topwork.model.predictions import Answers
+from topwork.model.predictions_file import read_answers, write_answers
+
+
+def answers() -> Answers:
+    examples = [
+        Example(name=f"große/{i}.jpg", digest=f"{i:064x}", read=lambda: b"", group=group)
+        for i, group in enumerate(["anna", None, "ben"])
+    ]
+    chances = np.random.default_rng(0).dirichlet([1, 1], (4, 3))
+    return Answers.of(examples, np.array([0, 1, 1]), chances)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    given = answers()
+    write_answers(tmp_path / "a", {"left_out": given, "tested": None})
+    found = read_answers(tmp_path / "a")
+    assert list(found) == ["left_out"]
+    read = found["left_out"]
+    assert (read.names, read.digests, read.groups) == (given.names, given.digests, given.groups)
+    np.testing.assert_array_equal(read.truth, given.truth)
+    np.testing.assert_allclose(read.probabilities, given.probabilities, atol=1e-7)
+
+
+def test_repeats_are_averaged() -> None:
+    given = answers()
+    assert given.probabilities.shape == (3, 2)
+    np.testing.assert_allclose(given.probabilities.sum(1), 1)
+
+
+def test_where_there_are_none_there_is_no_file(tmp_path: Path) -> None:
+    write_answers(tmp_path / "a", {"left_out": None})
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+    write_answers(tmp_path / "a", {"left_out": answers()})
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-9])
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_answers(tmp_path / "a")
+
+
+def test_numbers_must_fit() -> None:
+    given = answers()
+    with pytest.raises(DataError, match="3 examples"):
+        Answers(
+            names=given.names[:2],
+            digests=given.digests,
+            groups=given.groups,
+            truth=given.truth,
+            probabilities=given.probabilities,
+        )

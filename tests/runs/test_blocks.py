@@ -1,0 +1,279 @@
+"""Blocks trained too, from the data to the model: every way, from the outside."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import topwork
+from tests import small
+from topwork.backbones.base import Backbone
+from topwork.errors import BackboneError, SettingError, TrainingError
+from topwork.evaluation.fold_cache import folds_folder
+from topwork.heads.search import Labels
+from topwork.model.archive import load
+from topwork.model.model import Model
+from topwork.runs.train import train
+from topwork.training import candidates as strategy
+from topwork.training.candidates import Rival
+from topwork.training.selection import Choice
+from topwork.training.strategy import Way
+
+Tuned = Callable[..., Model]
+
+QUICK: dict[str, Any] = {"num_folds": 2, "epochs": 2, "num_views": 2, "augment": ["shift"]}
+
+
+@pytest.fixture
+def tuned(digits: Path, tiny_backbone: Backbone) -> Tuned:
+    """Trains the tiny network on the digits, two epochs, two folds."""
+
+    def run(**settings: Any) -> Model:
+        return train(digits, **{"backbone": tiny_backbone, **QUICK, **settings})
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        ("last:1", "The last block and a linear head were trained from the backbone's own weights"),
+        ("all", "All 2 blocks and a linear head were trained from the backbone's own weights: 2"),
+    ],
+)
+def test_a_way_gives_a_model(way: str, said: str, tuned: Tuned, digits: Path) -> None:
+    model = tuned(train=way)
+    assert model.choice == Choice(way=way, trained=model.choice.trained)
+    assert model.choice.trained.startswith(said)
+    assert "altered by shift" in model.choice.trained
+    assert model.evaluation is not None
+    assert model.evaluation.method == "2-fold cross-validation"
+    assert model.evaluation.num_examples == 30
+    assert model.backbone.name == f"tiny, {way} tuned"
+    assert model.recipe.train == way
+    assert model.recipe.backbone == "tiny"
+    assert model.recipe.training.epochs == 2
+    assert model.data.per_class == {"one": 10, "two": 10, "zero": 10}
+    shown = model.predict_proba([digits / "one" / "0.png", digits / "two" / "0.png"])
+    np.testing.assert_allclose(shown.sum(1), 1)
+
+
+def test_foreign_inputs_are_told_by_answers_alone(
+    tuned: Tuned, digits: Path, tmp_path: Path
+) -> None:
+    model = tuned(train="last:1", out=tmp_path / "model")
+    assert model.detector is not None
+    assert model.left_out is not None
+    assert model.detector.views == ()  # the features learned the examples by heart
+    assert len(model.detector.held_out) == 30
+    assert model.foreign is None  # nothing foreign is at hand
+    images = sorted(digits.rglob("*.png"))
+    shares, again = (
+        [p.foreign or 0.0 for p in one.predict(images)]  # type: ignore[union-attr]
+        for one in (model, load(tmp_path / "model"))
+    )
+    assert min(shares) >= 1 / 31
+    np.testing.assert_allclose(again, shares, atol=1.5 / 31)
+
+
+def test_it_learns(tuned: Tuned) -> None:
+    model = tuned(train="all", epochs=25, batch_size=8, lr=3e-3)
+    assert model.evaluation is not None
+    assert model.evaluation.accuracy.value > 0.8
+
+
+def test_hidden_layers_go_with_blocks(tuned: Tuned) -> None:
+    model = tuned(train="last:1", head="mlp:8")
+    assert "a head with hidden layers of 8 units" in model.choice.trained
+    assert model.head.form == "hidden layers of 8 units"
+
+
+def test_from_random_weights(digits: Path, tmp_path: Path) -> None:
+    for settings in ({"train": "scratch"}, {"train": "last:1", "fresh": True}):
+        model = train(digits, backbone=small.SMALL, out=tmp_path / "m", overwrite=True,
+                      **QUICK, **settings)  # fmt: skip
+        assert "were trained from random weights: 2 epochs" in model.choice.trained
+        loaded = topwork.load(tmp_path / "m")
+        assert loaded.choice == model.choice
+        one = [digits / "one" / "0.png"]
+        expected = model.predict_proba(one)
+        np.testing.assert_allclose(loaded.predict_proba(one), expected, atol=1e-6)
+    assert train(digits, backbone=small.SMALL, train="scratch", **QUICK).backbone.name.endswith(
+        ", from scratch"
+    )
+
+
+def test_a_time_limit_makes_fewer_epochs_the_same_each_time(tuned: Tuned) -> None:
+    first = tuned(train="last:1", epochs=500, time_limit="1s")
+    assert any("1 seconds were allowed" in note for note in first.notes)
+    assert any("where 500 would be usual" in note for note in first.notes)
+    again = tuned(train="last:1", epochs=500, time_limit="1s")
+    assert again.notes == first.notes
+    assert again.choice == first.choice
+    plenty = tuned(train="last:1", time_limit="10m")
+    assert plenty.notes == ("600 seconds were allowed: 2 epochs of each training.",)
+
+
+def test_a_test_part_is_scored(tiny_backbone: Backbone, tmp_path: Path) -> None:
+    small.write_folder(tmp_path / "train", small.digit_pictures(6))
+    small.write_folder(tmp_path / "test", small.digit_pictures(4, skip=6))
+    (tmp_path / "test" / "one" / "broken.png").write_bytes(b"text")
+    model = train(tmp_path, backbone=tiny_backbone, train="last:1", **QUICK)
+    assert model.test is not None
+    assert model.test.num_examples == 12
+    assert [one.name for one in model.data.skipped] == ["test/one/broken.png"]
+
+
+def test_too_few_to_be_judged(tiny_backbone: Backbone) -> None:
+    images, labels = small.colours(3, 1)
+    model = train(images, labels, backbone=tiny_backbone, train="last:1", epochs=1)
+    assert model.evaluation is None
+    assert any("There is no cross-validated score" in note for note in model.notes)
+
+
+class Stopped(Exception):
+    pass
+
+
+def test_what_was_stopped_goes_on_or_begins_anew(tuned: Tuned) -> None:
+    def told(until: int | None = None) -> tuple[list[int], Callable[[str, int, int], None]]:
+        seen: list[int] = []
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage == "train last:1":
+                assert total == 4 * 3  # epochs; two folds, and all examples
+                seen.append(done)
+                if done == until:
+                    raise Stopped
+
+        return seen, tell
+
+    # a seed of its own, so that no other test has kept a fold of it
+    settings: dict[str, Any] = {"train": "last:1", "epochs": 4, "seed": 77}
+    tunings = []
+    for until in (6, 10):  # in the second fold; in the last training
+        begun, tell = told(until)
+        with pytest.raises(Stopped):
+            tuned(**settings, resume=False, on_progress=tell)
+        assert begun[:3] == [0, 1, 2]
+        resumed, tell = told()
+        tunings.append(tuned(**settings, on_progress=tell))
+        assert next(done for done in resumed if done % 4) == {6: 7, 10: 11}[until]
+        for path in folds_folder().glob("*"):
+            path.unlink()
+    whole, tell = told()
+    tunings.append(tuned(**settings, resume=False, on_progress=tell))
+    assert sorted(set(whole)) == list(range(13))
+    assert len({model.backbone.digest for model in tunings}) == 1
+
+
+def test_a_log_for_tensorboard(tuned: Tuned, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    tuned(train="last:1", log=tmp_path, seed=78)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["all", "fold 1", "fold 2"]
+
+
+# --- auto
+
+
+def of_chance() -> tuple[list[small.Pixels], list[str]]:
+    """Return pictures with labels that nothing in them tells."""
+    images, _ = small.colours(3, 12)
+    return images, [f"c{i % 3}" for i in range(36)]
+
+
+@pytest.mark.trials
+def test_auto_tries_what_goes_deeper(tiny_backbone: Backbone) -> None:
+    images, labels = of_chance()
+    model = train(images, labels, backbone=tiny_backbone, num_repeats=1, **QUICK, time_limit="5m")
+    choice = model.choice
+    assert [row.way for row in choice.tried][:2] == ["head", "last:1"]
+    head, deeper = choice.tried[:2]
+    assert head.num_examples == 36
+    assert head.gain is None
+    assert deeper.gain is not None
+    assert choice.reason
+    assert choice.way in [row.way for row in choice.tried]
+    assert bool(choice.trained) == (choice.way != "head")
+    assert model.recipe.train == "auto"
+
+
+@pytest.mark.trials
+def test_auto_takes_what_pays(tuned: Tuned, monkeypatch: pytest.MonkeyPatch) -> None:
+    def always_wrong(chances: object, labels: Labels, seconds: float) -> Rival:
+        right = np.zeros(len(labels.classes))
+        return Rival(way=Way(kind="head"), right=right, seconds=seconds)
+
+    monkeypatch.setattr(Rival, "of_head", always_wrong)
+    model = tuned(epochs=25, lr=3e-3, batch_size=8, num_repeats=1)
+    assert model.choice.way == "last:1"
+    assert model.choice.reason.startswith("last:1: ")
+    assert [row.verdict for row in model.choice.tried] == ["", "taken"]
+    assert model.choice.trained.startswith("The last block and a linear head")
+    assert model.evaluation is not None
+    assert model.evaluation.accuracy.value == model.choice.tried[1].accuracy.value
+
+
+@pytest.mark.trials
+@pytest.mark.parametrize("error", [BackboneError, TrainingError])
+def test_auto_stays_with_the_head_where_nothing_deeper_can_be_trained(
+    error: type[Exception], tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: object, **settings: object) -> None:
+        raise error("It is made of glass.")
+
+    monkeypatch.setattr(strategy, "judge", fails)
+    images, labels = of_chance()
+    model = train(images, labels, backbone=tiny_backbone, num_repeats=1, **QUICK)
+    assert model.choice.reason == (
+        "The head alone: last:1 could not be trained. It is made of glass."
+    )
+    assert model.choice.tried[1].verdict == "not taken: it could not be trained"
+
+
+@pytest.mark.trials
+def test_auto_leaves_nearest_as_it_is(tiny_backbone: Backbone) -> None:
+    images, labels = of_chance()
+    model = train(images, labels, backbone=tiny_backbone, num_repeats=1, head="nearest")
+    assert model.choice.way == "head"
+    assert model.choice.reason.startswith("The head alone: `nearest` compares")
+
+
+def test_auto_without_weights_to_save_is_the_head(digits: Path, tmp_path: Path) -> None:
+    model = train(digits, backbone=small.SMALL, num_repeats=1, out=tmp_path / "m", weights=False)
+    assert model.recipe.train == "head"
+    assert model.choice == Choice(way="head")
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"train": "last:2"}, r"train is 'last:2', and the backbone 'tiny' has 2 blocks; accepted"),
+        ({"train": "last:99"}, "accepted: last:1 to last:1, or all of them: --train all"),
+        ({"train": "lastly"}, "train is 'lastly'; accepted: auto, head, last:K"),
+        ({"train": "scratch"}, "'tiny' is a module of your own, and cannot be built anew"),
+        ({"train": "last:1", "fresh": True}, "is a module of your own, and cannot be built anew"),
+        ({"train": "last:1", "head": "nearest"}, "head is 'nearest' with train = 'last:1'"),
+        ({"train": "last:1", "pools": ("mean",)}, r"pools is \['mean'\] with train = 'last:1'"),
+        ({"train": "all", "freeze": ["nothing"]}, "nothing"),
+        ({"train": "last:1", "epochs": 0}, "epochs is 0; accepted: a whole number, 1 or more"),
+        ({"train": "last:1", "training": 3}, r"training is 3; accepted: a \[training\] table"),
+    ],
+)
+def test_settings_that_are_refused(settings: dict[str, Any], message: str, tuned: Tuned) -> None:
+    with pytest.raises(SettingError, match=message):
+        tuned(**settings)
+
+
+def test_a_tuned_model_is_not_to_be_saved_without_weights(tuned: Tuned, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="to be saved without weights, with train = 'all'"):
+        tuned(train="all", out=tmp_path / "m", weights=False)
+    model = tuned(train="last:1")
+    with pytest.raises(SettingError, match=r"its weights are nowhere else. Save it with them"):
+        model.save(tmp_path / "m", weights=False)
+    assert not (tmp_path / "m").exists()

@@ -1,0 +1,118 @@
+"""The head on frozen features, before it is a model."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests import small
+from topwork.backbones.base import Backbone
+from topwork.errors import TooFewError
+from topwork.examples.example import Example
+from topwork.examples.sources import examples_from, read_examples
+from topwork.recipe import Recipe
+from topwork.runs.head import Frozen, answer_test, count, fit_frozen, labels_of, score_test
+from topwork.training.selection import Choice
+
+RECIPE = Recipe(num_repeats=1, seed=2)
+
+
+@pytest.fixture(scope="module")
+def frozen(digits: Path, tiny_backbone: Backbone) -> Frozen:
+    return fit_frozen(
+        read_examples(digits), RECIPE, backbone=tiny_backbone, device="cpu", on_progress=None
+    )
+
+
+def example(name: str, label: str, group: str | None = None) -> Example:
+    return Example(name=name, digest="0" * 64, read=lambda: b"", label=label, group=group)
+
+
+def test_rows_examples_and_labels_go_together(frozen: Frozen) -> None:
+    assert frozen.classes == ("one", "two", "zero")
+    assert len(frozen.examples) == len(frozen.train) == 30
+    assert [frozen.classes[k] for k in frozen.labels.classes] == [e.label for e in frozen.examples]
+    assert frozen.labels.seed == 2
+    assert frozen.crossed is not None
+    assert frozen.crossed.probabilities.shape == (1, 30, 3)
+    assert sorted(np.concatenate(frozen.crossed.folds).tolist()) == list(range(30))
+    assert frozen.seconds > 0
+    assert not frozen.skipped
+
+
+def test_the_model_has_the_head_and_its_score(frozen: Frozen) -> None:
+    model = frozen.model()
+    assert model.choice == Choice(way="head")
+    assert model.head is frozen.head
+    assert model.evaluation is not None
+    assert model.evaluation.num_examples == 30
+    assert model.test is None
+    reasoned = Choice(way="head", reason="Nothing else paid.")
+    assert frozen.model(reasoned).choice == reasoned
+
+
+def test_a_test_part_is_held_apart(tiny_backbone: Backbone, tmp_path: Path) -> None:
+    for part, skip in (("train", 0), ("test", 6)):
+        small.write_folder(tmp_path / "data" / part, small.digit_pictures(6, skip=skip))
+    frozen = fit_frozen(
+        read_examples(tmp_path / "data"), RECIPE, backbone=tiny_backbone, device="cpu",
+        on_progress=None,
+    )  # fmt: skip
+    assert len(frozen.train) == len(frozen.test) == 18
+    assert not set(frozen.train) & set(frozen.test)
+    test = frozen.model().test
+    assert test is not None
+    assert (test.num_examples, test.method) == (18, "test part, 18 examples")
+
+
+def test_too_few_to_be_scored_is_a_note(tiny_backbone: Backbone) -> None:
+    pictures = small.digit_pictures(1)
+    inputs = [image for images in pictures.values() for image in images]
+    found = examples_from(inputs, list(pictures), modality="image")
+    frozen = fit_frozen(found, RECIPE, backbone=tiny_backbone, device="cpu", on_progress=None)
+    assert frozen.crossed is None
+    assert frozen.model().evaluation is None
+    assert [note for note in frozen.notes if note.startswith("There is no cross-validated score")]
+
+
+def test_a_class_of_which_nothing_can_be_read(tiny_backbone: Backbone, tmp_path: Path) -> None:
+    folder = small.write_folder(tmp_path / "data", small.digit_pictures(4))
+    for path in (folder / "two").iterdir():
+        path.write_bytes(path.read_bytes()[:70])
+    with pytest.raises(TooFewError, match="No image can be read of 1 of the classes: two"):
+        fit_frozen(
+            read_examples(folder), RECIPE, backbone=tiny_backbone, device="cpu", on_progress=None
+        )
+
+
+def test_labels_groups_and_weights() -> None:
+    examples = [
+        example("a", "x", "g"),
+        example("b", "y"),
+        example("c", "x", "g"),
+        example("d", "x"),
+    ]
+    labels = labels_of(examples, ("x", "y"), Recipe(class_weight="balanced", seed=3))
+    assert labels.classes.tolist() == [0, 1, 0, 0]
+    assert labels.groups is not None
+    assert labels.groups[0] == labels.groups[2] == "g"
+    assert len(set(labels.groups)) == 3  # each that has none is alone
+    assert labels.weights is not None
+    np.testing.assert_allclose(labels.weights, [2 / 3, 2, 2 / 3, 2 / 3])
+    assert labels.weights.mean() == pytest.approx(1)
+    plain = labels_of([replace(e, group=None) for e in examples], ("x", "y"), Recipe())
+    assert plain.groups is None
+    assert plain.weights is None
+
+
+def test_counts(digits: Path) -> None:
+    found = read_examples(digits)
+    counted = count(found, [example("a", "x"), example("b", "y"), example("c", "x")], (), ())
+    assert counted.per_class == {"x": 2, "y": 1}
+    assert counted.num_test == 0
+
+
+def test_no_test_part_has_no_score() -> None:
+    assert answer_test(np.empty((0, 2)), (), ("x", "y")) is None
+    assert score_test(None, ("x", "y")) is None

@@ -1,0 +1,312 @@
+"""Judging by folds: kept and resumed, and chosen on other folds alone."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from threadpoolctl import threadpool_limits
+
+from tests.training import jobs
+from topwork.core import files
+from topwork.core.files import CACHE_VARIABLE
+from topwork.evaluation.crossval import draw_folds
+from topwork.heads.calibrate import fit_temperature
+from topwork.heads.search import Labels
+from topwork.heads.softmax import softmax
+from topwork.training import cross_validate as judging
+from topwork.training.cross_validate import (
+    SHARES,
+    Fold,
+    Judged,
+    checkpointed,
+    finish,
+    judge,
+    shares_of,
+)
+from topwork.training.finetune import Job, Tuned, tune
+from topwork.training.loop.task import Epoch
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own: what is kept must not be another test's."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def make(epochs: int = 2, **values: object) -> Job:
+    examples = jobs.colour_examples(6, noise=80.0)
+    return jobs.make_job(jobs.conv2d(), examples, "block1", epochs=epochs, **values)  # type: ignore[arg-type]
+
+
+def folds_of(job: Job, num_folds: int = 3) -> list[np.ndarray]:
+    drawn, _ = draw_folds(job.labels, num_folds=num_folds, num_repeats=1)
+    return drawn[0]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many examples each training had."""
+    seen: list[int] = []
+
+    def counted(job: Job, rows: np.ndarray, **more: object) -> Tuned:
+        seen.append(len(rows))
+        return tune(job, rows, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(judging, "tune", counted)
+    return seen
+
+
+def test_each_fold_is_told_by_those_that_did_not_see_it(cache: Path) -> None:
+    job = make()
+    folds = folds_of(job)
+    found = list(judge(job, folds))
+    assert [len(fold.rows) for fold in found] == [6, 6, 6]
+    for fold, rows in zip(found, folds, strict=True):
+        assert fold.logits.shape == (len(SHARES), 6, 3)
+        alone = tune(job, np.setdiff1d(np.arange(18), rows))
+        np.testing.assert_array_equal(fold.logits, np.stack(alone.scores(rows, SHARES)))
+        assert fold.seconds > 0
+
+
+def test_what_was_done_is_read_and_not_done_again(cache: Path, calls: list[int]) -> None:
+    job = make()
+    folds = folds_of(job)
+    first = [next(judge(job, folds)) for _ in range(2)]  # the first fold alone, twice
+    assert calls == [12]
+    assert first[1].seconds == 0.0
+    whole = list(judge(job, folds))
+    assert calls == [12, 12, 12]
+    again = list(judge(job, folds))
+    assert len(calls) == 3
+    for one, other in zip(whole, again, strict=True):
+        np.testing.assert_array_equal(one.logits, other.logits)
+    list(judge(job, folds, resume=False))
+    assert len(calls) == 6
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda job: replace(job, label_smoothing=0.1),
+        lambda job: replace(job, dropout=0.2),
+        lambda job: replace(job, units=(4,)),
+        lambda job: replace(job, settings=job.settings.changed(lr=2e-3)),
+        lambda job: replace(job, settings=job.settings.changed(average=0.5)),
+        lambda job: replace(job, labels=replace(job.labels, seed=9)),
+        lambda job: replace(job, labels=replace(job.labels, weights=np.linspace(0.5, 1.5, 18))),
+        lambda job: replace(
+            job, labels=replace(job.labels, groups=np.array([str(i // 2) for i in range(18)]))
+        ),
+        lambda job: replace(job, labels=replace(job.labels, classes=job.labels.classes[::-1])),
+    ],
+)
+def test_what_another_job_did_is_not_taken(change, cache: Path, calls: list[int]) -> None:  # type: ignore[no-untyped-def]
+    job = make(epochs=1)
+    folds = folds_of(job)
+    next(judge(job, folds))
+    next(judge(change(job), folds))
+    assert len(calls) == 2
+
+
+def test_interrupted_it_goes_on_from_its_last_epoch(cache: Path) -> None:
+    job, rows = make(epochs=5), np.arange(18)
+    undisturbed = tune(job, rows)
+    seen: list[int] = []
+
+    def interrupt(epoch: Epoch) -> None:
+        seen.append(epoch.number)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finish(job, None, on_epoch=interrupt)
+    assert list((cache / "training").glob("*/epoch-*"))
+    tuned, share, head = finish(job, None, on_epoch=lambda epoch: seen.append(epoch.number))
+    assert seen == [1, 2, 3, 4, 5]
+    assert share == 1.0
+    assert all(torch.equal(t, tuned.after[name]) for name, t in undisturbed.after.items())
+    np.testing.assert_array_equal(head.layers[0].weight, undisturbed.network()[1].layers[0].weight)
+    assert not list((cache / "training").iterdir())  # what ended well leaves nothing
+
+
+def test_without_resume_nothing_of_before_is_taken(cache: Path) -> None:
+    job = make(epochs=3)
+
+    def interrupt(epoch: Epoch) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finish(job, None, on_epoch=interrupt)
+    assert list((cache / "training").glob("*/epoch-*"))
+    seen: list[int] = []
+    finish(job, None, on_epoch=lambda epoch: seen.append(epoch.number), resume=False)
+    assert seen == [1, 2, 3]
+
+
+def test_other_seeds_and_labels_do_not_share_a_place(cache: Path) -> None:
+    job, rows = make(), np.arange(18)
+    places = set()
+    for other in (
+        job,
+        replace(job, labels=replace(job.labels, seed=4)),
+        replace(job, labels=replace(job.labels, classes=job.labels.classes[::-1].copy())),
+    ):
+        with checkpointed(other, rows) as place:
+            places.add(place)
+    assert len(places) == 3
+
+
+def _run(place: Path, folder: Path) -> None:
+    os.environ[CACHE_VARIABLE] = str(folder)
+    torch.set_num_threads(1)
+    with threadpool_limits(1, "blas"):
+        # slow enough to be killed in the midst of it
+        finish(make(epochs=40), None, on_epoch=lambda _epoch: time.sleep(0.05))
+    place.write_text("done")
+
+
+def _weights(cache: Path) -> Iterator[Path]:
+    return (cache / "training").glob("*/epoch-*/state.json")
+
+
+@pytest.mark.slow
+def test_killed_it_goes_on_and_ends_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv(CACHE_VARIABLE, str(cache))
+    torch.set_num_threads(1)
+    undisturbed, _, _ = finish(make(epochs=40), None)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_run, args=(tmp_path / "done", cache)
+    )
+    process.start()
+    until = time.monotonic() + 60
+    while not any("000005" in str(path) for path in _weights(cache)):
+        assert time.monotonic() < until
+        assert process.is_alive()
+        time.sleep(0.01)
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join()
+    assert not (tmp_path / "done").exists()
+    seen: list[int] = []
+    tuned, _, _ = finish(make(epochs=40), None, on_epoch=lambda epoch: seen.append(epoch.number))
+    assert seen[0] > 5
+    assert seen[-1] == 40
+    assert all(torch.equal(t, tuned.after[name]) for name, t in undisturbed.after.items())
+
+
+# What folds say together, of logits made up
+
+
+def made_up(num: int = 40, seed: int = 0) -> tuple[Job, np.ndarray]:
+    """A job of `num` examples of two classes, and their classes."""
+    rng = np.random.default_rng(seed)
+    classes = rng.integers(0, 2, num)
+    job = replace(make(epochs=1), labels=Labels(classes=classes, num_classes=2))
+    return job, classes
+
+
+def fold_of(rows: np.ndarray, classes: np.ndarray, right: dict[int, float], scale: float) -> Fold:
+    """Say the right class so often with each share, as sure as `scale`."""
+    logits = np.zeros((len(SHARES), len(rows), 2))
+    for share in range(len(SHARES)):
+        for place, row in enumerate(rows):
+            good = place < right.get(share, 0.0) * len(rows)
+            said = classes[row] if good else 1 - classes[row]
+            logits[share, place, said] = scale
+    return Fold(rows=rows, logits=logits, seconds=1.5)
+
+
+def test_share_and_sharpness_come_from_the_other_folds(cache: Path) -> None:
+    job, classes = made_up()
+    one, two = np.arange(0, 40, 2), np.arange(1, 40, 2)
+    # in the first fold the share 0 is the best, in the second the share 3
+    folds = [
+        fold_of(one, classes, {0: 0.9, 1: 0.3, 2: 0.3, 3: 0.6}, 4.0),
+        fold_of(two, classes, {0: 0.6, 1: 0.3, 2: 0.3, 3: 0.8}, 1.0),
+    ]
+    judged = Judged.of(job, folds)
+    assert judged.rows.tolist() == list(range(40))
+    right = judged.probabilities.argmax(1) == classes
+    assert right[one].mean() == pytest.approx(0.6)  # with the share that the second fold likes
+    assert right[two].mean() == pytest.approx(0.6)
+    labels = job.labels.take(two)
+    sharpness = fit_temperature(folds[1].logits[3], labels.targets, None)
+    wanted = softmax(sharpness * folds[0].logits[3])
+    np.testing.assert_allclose(judged.probabilities[one], wanted)
+    assert judged.share in (0.25, 1.0)
+    assert judged.seconds == 3.0
+
+
+def test_what_a_fold_says_of_itself_does_not_change_how_it_is_read(cache: Path) -> None:
+    job, classes = made_up()
+    rows = np.array_split(np.random.default_rng(1).permutation(40), 4)
+    rng = np.random.default_rng(2)
+    folds = [
+        Fold(rows=part, logits=rng.normal(0, 1, (4, len(part), 2)), seconds=0.0) for part in rows
+    ]
+    before = Judged.of(job, folds)
+    labels = job.labels
+    flipped = classes.copy()
+    flipped[rows[0]] = 1 - flipped[rows[0]]  # were the first fold's classes other ones
+    after = Judged.of(replace(job, labels=replace(labels, classes=flipped)), folds)
+    own = np.isin(before.rows, rows[0])
+    np.testing.assert_array_equal(before.probabilities[own], after.probabilities[own])
+    assert not np.array_equal(before.probabilities[~own], after.probabilities[~own])
+
+
+def test_one_fold_alone_is_read_by_halves(cache: Path) -> None:
+    job, classes = made_up()
+    rows = np.arange(40)
+    fold = fold_of(rows, classes, {0: 0.9, 1: 0.2, 2: 0.2, 3: 0.5}, 2.0)
+    judged = Judged.of(job, [fold])
+    assert judged.share == 0.25
+    assert (judged.probabilities.argmax(1) == classes).mean() == pytest.approx(0.9)
+    few = Fold(rows=rows[:3], logits=fold.logits[:, :3], seconds=0.0)
+    wanted = softmax(few.logits[-1])  # too few to choose: as trained
+    np.testing.assert_allclose(Judged.of(job, [few]).probabilities, wanted)
+
+
+def test_shares_that_are_compared(cache: Path) -> None:
+    job = make()
+    assert shares_of(job) == SHARES
+    half = replace(job, settings=job.settings.changed(average=0.5))
+    assert shares_of(half) == (0.5,)
+    assert shares_of(replace(job, head_first=False)) == (1.0,)
+    found = list(judge(half, folds_of(job)))
+    assert Judged.of(half, found).share == 0.5
+
+
+def test_the_end_takes_the_share_and_sharpness_that_were_judged(cache: Path) -> None:
+    job = make()
+    folds = list(judge(job, folds_of(job)))
+    judged = replace(Judged.of(job, folds), share=0.25, sharpness=3.0)
+    tuned, share, head = finish(job, judged)
+    assert share == 0.25
+    np.testing.assert_allclose(head.softmax.matrix, 3.0 * np.eye(3))
+    _, plain = tuned.network(0.25)
+    np.testing.assert_array_equal(head.layers[0].weight, plain.layers[0].weight)
+
+
+def test_a_log_has_a_part_for_each_training(cache: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    job = make(epochs=1)
+    list(judge(job, folds_of(job), log=tmp_path / "log"))
+    finish(job, None, log=tmp_path / "log")
+    assert {path.name for path in (tmp_path / "log").iterdir()} == {
+        "fold 1", "fold 2", "fold 3", "all",
+    }  # fmt: skip
+
+
+def test_the_folder_lies_in_the_cache(cache: Path) -> None:
+    with checkpointed(make(), np.arange(3)) as place:
+        assert place.is_relative_to(files.cache_folder())
