@@ -73,7 +73,7 @@ def load(source: Path) -> Data:
     from topwork.backbones.registry import get_backbone
     from topwork.examples.sources import read_examples
     from topwork.features.extract import default_pools, extract
-    from topwork.heads.search import Labels
+    from topwork.heads.labels import Labels
 
     found = read_examples(source)
     extraction = extract(

@@ -58,7 +58,8 @@ class Case:
         """Whether the intervals of both sides allow for the difference."""
         from topwork.evaluation.intervals import difference
 
-        _, low, high = difference(self.predicted, self.came_true)
+        found = difference(self.predicted, self.came_true)
+        low, high = found.low, found.high
         return low <= 0 <= high
 
     def __str__(self) -> str:

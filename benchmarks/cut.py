@@ -93,7 +93,7 @@ class Epochs:
         from topwork.examples.sources import read_examples
         from topwork.features.activations import save_activations
         from topwork.training.cut import NETWORK, Cut
-        from topwork.training.policy import tuning_settings, usual_depth
+        from topwork.training.policy import finetuning_settings, usual_depth
         from topwork.training.settings import Training
 
         found = read_examples(data / row.source)
@@ -110,28 +110,28 @@ class Epochs:
         self.saving = time.perf_counter() - started
         decoded = save_activations(self.examples, backbone, None)
         given = Training(epochs=EPOCHS, augment=())
-        settings = tuning_settings(len(self.examples), backbone.modality, network, given)
+        settings = finetuning_settings(len(self.examples), backbone.modality, network, given)
         short = Cut.of(backbone, block)
         after = short.after.module.named_parameters()
         trained = {short.whole_name(NETWORK + name) for name, own in after if own.requires_grad}
-        frozen = [n for n, _ in network.module.named_parameters() if n not in trained]
+        head_run = [n for n, _ in network.module.named_parameters() if n not in trained]
         self.cut = self._job(short, saved, settings)
         self.whole = self._job(
-            Cut.of(backbone, None), decoded, settings.changed(freeze=tuple(frozen))
+            Cut.of(backbone, None), decoded, settings.changed(freeze=tuple(head_run))
         )
 
     def _job(self, cut: Any, saved: Any, settings: Any) -> Any:
         import numpy as np
 
         from topwork.examples.example import sort_labels
-        from topwork.heads.search import Labels
-        from topwork.training.finetune import Job
+        from topwork.heads.labels import Labels
+        from topwork.training.finetune import TrainingJob
 
         classes = sort_labels({example.label for example in saved.examples})
         codes = np.array([classes.index(e.label) for e in saved.examples], np.intp)
         labels = Labels(classes=codes, num_classes=len(classes))
         # a head fitted beforehand would take a pass of its own, and change no epoch's time
-        return Job(cut=cut, saved=saved, labels=labels, settings=settings, head_first=False)
+        return TrainingJob(cut=cut, saved=saved, labels=labels, settings=settings, head_first=False)
 
     def figures(self, num_rounds: int) -> list[Figure]:
         """Measure in turns."""
@@ -157,9 +157,9 @@ class Epochs:
         """Return how long the last of the epochs takes."""
         import numpy as np
 
-        from topwork.training.finetune import tune
+        from topwork.training.finetune import finetune
 
-        return float(tune(job, np.arange(len(job.labels.classes))).history[-1].seconds)
+        return float(finetune(job, np.arange(len(job.labels.classes))).history[-1].seconds)
 
 
 def served(source: Path, backbone: str, num_tuned: int, num_served: int) -> list[Figure]:
@@ -172,15 +172,15 @@ def served(source: Path, backbone: str, num_tuned: int, num_served: int) -> list
 
     found = read_examples(source).examples
     some = spread(found, num_tuned + num_served)
-    tuned = spread(some, min(num_tuned, len(some) // 3))
-    names = {example.name for example in tuned}
+    fine_tuned = spread(some, min(num_tuned, len(some) // 3))
+    names = {example.name for example in fine_tuned}
     others = [source / example.name for example in some if example.name not in names]
-    say(f"served: last:{DEPTH} on {len(tuned)}, {len(others)} predicted ...")
+    say(f"served: last:{DEPTH} on {len(fine_tuned)}, {len(others)} predicted ...")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "model"
         topwork.train(
-            [source / example.name for example in tuned],
-            [example.label for example in tuned],
+            [source / example.name for example in fine_tuned],
+            [example.label for example in fine_tuned],
             backbone=backbone,
             out=place,
             train=f"last:{DEPTH}",

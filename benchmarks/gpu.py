@@ -193,7 +193,7 @@ class Training:
 
         from topwork.examples.example import sort_labels
         from topwork.features.activations import save_activations
-        from topwork.heads.search import Labels
+        from topwork.heads.labels import Labels
         from topwork.training.cut import Cut
 
         self.bench = bench
@@ -208,17 +208,17 @@ class Training:
         """Return images/s of each."""
         return {
             "bare loop": self.bare(),
-            "all": self.tune(self.plain),
-            "all, augmented": self.tune(self.usual),
+            "all": self.finetune(self.plain),
+            "all, augmented": self.finetune(self.usual),
         }
 
-    def tune(self, settings: Any) -> float:
+    def finetune(self, settings: Any) -> float:
         """Train through Topwork."""
         import numpy as np
 
-        from topwork.training.finetune import Job, tune
+        from topwork.training.finetune import TrainingJob, finetune
 
-        job = Job(
+        job = TrainingJob(
             cut=self.cut,
             saved=self.saved,
             labels=self.labels,
@@ -226,7 +226,7 @@ class Training:
             head_first=False,  # which would take a pass of its own, and change no epoch's time
             device=self.bench.device,
         )
-        epoch = tune(job, np.arange(len(self.labels.classes))).history[-1]
+        epoch = finetune(job, np.arange(len(self.labels.classes))).history[-1]
         return epoch.examples / epoch.seconds
 
     def bare(self) -> float:
@@ -262,11 +262,11 @@ class Training:
         return len(bench.pixels) / seconds
 
     def _settings(self, *, augment: tuple[str, ...] | None) -> Any:
-        from topwork.training.policy import tuning_settings
+        from topwork.training.policy import finetuning_settings
         from topwork.training.settings import Training as Settings
 
         given = Settings(epochs=self.EPOCHS, augment=augment, precision="bf16")
-        return tuning_settings(len(self.saved.examples), "image", self.cut.network, given)
+        return finetuning_settings(len(self.saved.examples), "image", self.cut.network, given)
 
 
 if __name__ == "__main__":

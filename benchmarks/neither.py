@@ -38,7 +38,7 @@ class Case:
     modality: Any
     train: Sequence[Any]
     own: Sequence[Any]
-    foreign: dict[str, Sequence[Any]]
+    ood: dict[str, Sequence[Any]]
     required: bool
 
 
@@ -72,27 +72,27 @@ def measure(case: Case) -> list[Figure]:
     from topwork.examples.example import ExampleSet
     from topwork.features.extract import extract
     from topwork.recipe import Recipe
-    from topwork.runs.head import fit_frozen
+    from topwork.runs.head import run_head
 
     modality = case.modality
     backbone = get_backbone(default_backbone(modality))
     found = ExampleSet(examples=case.train, modality=modality, origin=case.name)
     recipe = Recipe(num_repeats=1)
-    frozen = fit_frozen(found, recipe, backbone=backbone, device="cpu", on_progress=None)
-    if frozen.crossed is None:
+    head_run = run_head(found, recipe, backbone=backbone, device="cpu", on_progress=None)
+    if head_run.cross_val is None:
         raise RuntimeError(f"{case.name}: there are no examples left out")
-    seconds = seconds_of(lambda: frozen.detect(frozen.crossed))
-    told = frozen.detect(frozen.crossed)
+    seconds = seconds_of(lambda: head_run.detect(head_run.cross_val))
+    told = head_run.detect(head_run.cross_val)
     if told is None:
         raise RuntimeError(f"{case.name}: there is no detector")
     size = sum(tensor.nbytes for tensor in told.detector.tensors().values())
-    held = 1 - frozen.crossed.probabilities[0].max(1)
+    held = 1 - head_run.cross_val.probabilities[0].max(1)
     thresholds = {"largest": np.quantile(held, 0.95)}
 
     def scores(examples: Sequence[Any]) -> dict[str, Any]:
-        table = extract(examples, backbone, pools=frozen.pools, device="cpu").table
+        table = extract(examples, backbone, pools=head_run.pools, device="cpu").table
         rows = np.arange(table.num_rows)
-        chances = frozen.head.predict(table)
+        chances = head_run.head.predict(table)
         return {
             "topwork": told.detector.score(chances, table, rows),
             "largest": 1 - chances.max(1),
@@ -107,9 +107,9 @@ def measure(case: Case) -> list[Figure]:
     )
     own = scores(case.own)
     figures = []
-    for what, examples in case.foreign.items():
-        foreign = scores(examples)
-        figures += _lines(case, what, own, foreign, thresholds)
+    for what, examples in case.ood.items():
+        ood = scores(examples)
+        figures += _lines(case, what, own, ood, thresholds)
     return figures
 
 
@@ -117,14 +117,14 @@ def _lines(
     case: Case,
     what: str,
     own: dict[str, Any],
-    foreign: dict[str, Any],
+    ood: dict[str, Any],
     thresholds: dict[str, Any],
 ) -> list[Figure]:
     import numpy as np
 
     measured: dict[str, tuple[float, float, str]] = {}
     for name in SCORES:
-        ours, others = np.sort(own[name]), foreign[name]
+        ours, others = np.sort(own[name]), ood[name]
         below = np.searchsorted(ours, others, "left") + np.searchsorted(ours, others, "right")
         accepted = float((others <= np.quantile(ours, 0.95)).mean())
         # a share of held-out examples rejects what ties with the threshold; a probability does not
@@ -155,7 +155,7 @@ def signs(data: Path) -> Iterator[Case]:
     others = [e for e in examples if e.label in ("8", "9")]
     yield Case(
         name="signs 0 to 7", modality="image", train=train, own=own, required=True,
-        foreign={"signs 8 and 9": others, "clothes": _read(data / "clothing")},
+        ood={"signs 8 and 9": others, "clothes": _read(data / "clothing")},
     )  # fmt: skip
 
 
@@ -163,17 +163,17 @@ def intents(data: Path, per_class: int | None) -> Iterator[Case]:
     """Questions of bank customers."""
     examples = _read(data / "banking77" / "train.csv")
     tests = _read(data / "banking77" / "test.csv")
-    left_out = sorted({e.label for e in examples})[LEFT_OUT_INTENTS]
+    oof_predictions = sorted({e.label for e in examples})[LEFT_OUT_INTENTS]
     seen = {e.digest for e in examples}
-    train = [e for e in examples if e.label not in left_out]
+    train = [e for e in examples if e.label not in oof_predictions]
     if per_class is not None:
         train, _ = _some(train, per_class)
     yield Case(
         name=f"intents, {'all' if per_class is None else f'{per_class} a class'}",
         modality="text",
         train=train,
-        own=[e for e in tests if e.label not in left_out and e.digest not in seen],
-        foreign={"ten other intents": [e for e in tests if e.label in left_out]},
+        own=[e for e in tests if e.label not in oof_predictions and e.digest not in seen],
+        ood={"ten other intents": [e for e in tests if e.label in oof_predictions]},
         required=True,
     )
 
@@ -181,7 +181,7 @@ def intents(data: Path, per_class: int | None) -> Iterator[Case]:
 def sounds(data: Path) -> Iterator[Case]:
     """Spoken digits."""
     examples = _read(data / "spoken-digits" / "labels.csv", group_column="speaker")
-    foreign = {"wake words": _read(data / "wake-words")}
+    ood = {"wake words": _read(data / "wake-words")}
     alone = [replace(e, group=None, split=None) for e in examples]
     train, own = _some(alone, 100)
     yield Case(
@@ -189,7 +189,7 @@ def sounds(data: Path) -> Iterator[Case]:
         modality="sound",
         train=train,
         own=own,
-        foreign=foreign,
+        ood=ood,
         required=True,
     )
     speaker = min(e.group for e in examples)
@@ -201,7 +201,7 @@ def sounds(data: Path) -> Iterator[Case]:
         modality="sound",
         train=train,
         own=own,
-        foreign=foreign,
+        ood=ood,
         required=True,
     )
 
@@ -213,7 +213,7 @@ def clothes(data: Path) -> Iterator[Case]:
     train, own = _some([e for e in examples if e.label not in others], 60)
     yield Case(
         name="clothes", modality="image", train=train, own=own, required=False,
-        foreign={
+        ood={
             "three other classes": [e for e in examples if e.label in others],
             "hand signs": _read(data / "sign-digits")[::4],
         },
@@ -224,10 +224,8 @@ def xray(data: Path) -> Iterator[Case]:
     """Chest X-rays."""
     examples = [replace(e, group=None) for e in _read(data / "chest-xray" / "labels.csv")]
     train, own = _some(examples, 15)
-    foreign = {"clothes": _read(data / "clothing")[::4]}
-    yield Case(
-        name="X-rays", modality="image", train=train, own=own, foreign=foreign, required=False
-    )
+    ood = {"clothes": _read(data / "clothing")[::4]}
+    yield Case(name="X-rays", modality="image", train=train, own=own, ood=ood, required=False)
 
 
 def _read(path: Path, **columns: str) -> list[Any]:

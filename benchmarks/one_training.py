@@ -61,8 +61,8 @@ def run(
     drawn = draw(data, name, seed)
     network = get_backbone(backbone or default_backbone(drawn.whole.modality))
     num_blocks = len(network.build().blocks)  # whatever is trained, so that all begin alike
-    way = f"last:{usual_depth(num_blocks)}" if train == "last" else train
-    recipe = Recipe(train=way, seed=seed, time_limit=time_limit, backbone=network.name)
+    strategy = f"last:{usual_depth(num_blocks)}" if train == "last" else train
+    recipe = Recipe(train=strategy, seed=seed, time_limit=time_limit, backbone=network.name)
 
     def fit(examples: Any, unscored: tuple[str, ...]) -> Any:
         return train_examples(examples, recipe, backbone=network, scored=train not in unscored)
@@ -72,12 +72,12 @@ def run(
     seconds = time.perf_counter() - started
     right: list[bool] = []
     clusters: list[int] = []
-    settled = [whole.choice.way]
+    settled = [whole.selection.strategy]
     for split in drawn.splits:
         model = whole
         if split.train is not drawn.whole:
             model = fit(split.train, ("scratch", "head"))  # the head is the same without a score
-            settled.append(model.choice.way)
+            settled.append(model.selection.strategy)
         for example, said in zip(split.test, model.stream(split.test), strict=True):
             right.append(said.label == example.label)
             clusters.append(drawn.clusters[example.name])
@@ -90,7 +90,7 @@ def run(
         "train": train,
         "backbone": backbone,
         "time_limit": time_limit,
-        "way": whole.choice.way,
+        "way": whole.selection.strategy,
         "settled": settled,
         "accuracy": accuracy.value,
         "low": accuracy.low,
@@ -98,12 +98,12 @@ def run(
         "num_train": len(drawn.whole.examples),
         "num_test": len(right),
         "seconds": round(seconds, 2),
-        "reason": whole.choice.reason,
+        "reason": whole.selection.reason,
         "notes": list(whole.notes),
         "tried": [
-            {"way": one.way, "accuracy": one.accuracy.value, "seconds": round(one.seconds, 2),
+            {"way": one.strategy, "accuracy": one.accuracy.value, "seconds": round(one.seconds, 2),
              "verdict": one.verdict}
-            for one in whole.choice.tried
+            for one in whole.selection.candidates
         ],
         "right": "".join("1" if one else "0" for one in right),
         "clusters": clusters,

@@ -27,16 +27,16 @@ from sklearn.metrics import average_precision_score
 from common import Figure, make_parser, report, say
 from topwork.backbones.catalog import default_backbone
 from topwork.backbones.registry import get_backbone
-from topwork.evaluation.crossval import cross_predict
+from topwork.evaluation.crossval import cross_val_predict
 from topwork.evidence.data.label_errors import find_label_errors
 from topwork.evidence.data.problems import Problem, find_problems
 from topwork.examples.folds import stratified_sample
 from topwork.examples.sources import read_examples
 from topwork.examples.split import divide
 from topwork.features.extract import default_pools, extract
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 from topwork.recipe import Recipe
-from topwork.runs.head import fit_frozen, labels_of
+from topwork.runs.head import labels_of, run_head
 
 SETS = {"clothing": "clothing", "sign-digits": "sign-digits", "banking77": "banking77/train.csv"}
 EXCHANGED, TENTH = 0.05, 0.1
@@ -78,13 +78,13 @@ def exchanged(path: Path, name: str, seeds: Sequence[int]) -> list[Figure]:
     lines = []
     for seed in seeds:
         rng = np.random.default_rng(seed)
-        wrong = rng.choice(num, round(EXCHANGED * num), replace=False)
+        wrong = rng.selection(num, round(EXCHANGED * num), replace=False)
         given = labels.classes.copy()
         given[wrong] += rng.integers(1, len(classes), len(wrong))
         given %= len(classes)
         own = Labels(classes=given, num_classes=len(classes), groups=labels.groups)
-        crossed = cross_predict(table, own, rows=rows, num_repeats=1)
-        errors = find_label_errors(crossed.probabilities.mean(0), given)
+        cross_val = cross_val_predict(table, own, rows=rows, num_repeats=1)
+        errors = find_label_errors(cross_val.probabilities.mean(0), given)
         is_wrong = np.isin(np.arange(num), wrong)
         hit = is_wrong[errors.likely]
         lines.append(
@@ -121,19 +121,21 @@ def copied(path: Path, seed: int) -> list[Figure]:
         made = make_copies(root, np.random.default_rng(seed))
         found = read_examples(root)
         backbone = get_backbone(default_backbone("image"))
-        frozen = fit_frozen(found, Recipe(), backbone=backbone, device="auto", on_progress=None)
-        left_out = None if frozen.crossed is None else frozen.crossed.probabilities.mean(0)
-        chances = frozen.head.predict(frozen.table, frozen.test)
+        head_run = run_head(found, Recipe(), backbone=backbone, device="auto", on_progress=None)
+        oof_predictions = (
+            None if head_run.cross_val is None else head_run.cross_val.probabilities.mean(0)
+        )
+        chances = head_run.head.predict(head_run.table, head_run.test)
         started, started_cpu = time.perf_counter(), time.process_time()
         problems = find_problems(
-            examples=frozen.examples,
-            labels=frozen.labels,
-            classes=frozen.classes,
-            left_out=left_out,
-            table=frozen.table,
-            rows=frozen.train,
-            test_examples=frozen.test_examples,
-            test_rows=frozen.test,
+            examples=head_run.examples,
+            labels=head_run.labels,
+            classes=head_run.classes,
+            oof_predictions=oof_predictions,
+            table=head_run.table,
+            rows=head_run.train,
+            test_examples=head_run.test_examples,
+            test_rows=head_run.test,
             test_probabilities=chances,
         )
         seconds, cpu = time.perf_counter() - started, time.process_time() - started_cpu
@@ -173,7 +175,7 @@ def make_copies(root: Path, rng: np.random.Generator) -> dict[str, str]:
     """Write altered copies into the test part; return their names with their originals'."""
     files = sorted(path for path in (root / "train").rglob("*") if path.is_file())
     made = {}
-    for number, chosen in enumerate(rng.choice(len(files), NUM_COPIES, replace=False)):
+    for number, chosen in enumerate(rng.selection(len(files), NUM_COPIES, replace=False)):
         source = files[int(chosen)]
         with Image.open(source) as image:
             picture = image.convert("RGB")

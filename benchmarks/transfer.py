@@ -46,17 +46,17 @@ def main() -> None:
     add_lines_option(parser)
     arguments = parser.parse_args()
     own = None if arguments.backbone is None else str(arguments.backbone.resolve())
-    cells = [(size, way, arguments.network) for size in arguments.sizes for way in WAYS]
-    cells += [] if own is None else [(arguments.own_size, way, own) for way in OWN_WAYS]
+    cells = [(size, strategy, arguments.network) for size in arguments.sizes for strategy in WAYS]
+    cells += [] if own is None else [(arguments.own_size, strategy, own) for strategy in OWN_WAYS]
     wanted = [
         Wanted(
             set=f"sign-digits-{size}",
             seed=seed,
-            train=way,
+            train=strategy,
             backbone=backbone,
-            time_limit=arguments.time_limit if way == "scratch" else None,
+            time_limit=arguments.time_limit if strategy == "scratch" else None,
         )
-        for size, way, backbone in cells
+        for size, strategy, backbone in cells
         for seed in range(arguments.seeds)
     ]
     lines = run_all(arguments.data, wanted, arguments.lines)
@@ -76,12 +76,17 @@ def figures_of(title: str, lines: Sequence[Line], *, bound: float | None) -> lis
     figures = []
     for name in dict.fromkeys(line["set"] for line in lines):
         here = chosen(lines, set=name)
-        ways = {way: chosen(here, train=way) for way in dict.fromkeys(x["train"] for x in here)}
-        for way, own in ways.items():
+        strategies = {
+            strategy: chosen(here, train=strategy)
+            for strategy in dict.fromkeys(x["train"] for x in here)
+        }
+        for strategy, own in strategies.items():
             score = share(own)
             note = f"{score.low:.3f} to {score.high:.3f}; {seconds(own):.0f} s; {ways_said(own)}"
-            figures.append(Figure(name=f"{title}, {name}: {way}", measured=score.value, note=note))
-        apart = share(ways["auto"]).low - share(ways["scratch"]).high
+            figures.append(
+                Figure(name=f"{title}, {name}: {strategy}", measured=score.value, note=note)
+            )
+        apart = share(strategies["auto"]).low - share(strategies["scratch"]).high
         figures.append(
             Figure(
                 name=f"{title}, {name}: auto's interval above scratch's by, points",
@@ -95,16 +100,16 @@ def figures_of(title: str, lines: Sequence[Line], *, bound: float | None) -> lis
 
 def markdown(title: str, lines: Sequence[Line]) -> str:
     """Return the table for the docs: a row for each size, a column for each way."""
-    ways = list(dict.fromkeys(line["train"] for line in lines))
+    strategies = list(dict.fromkeys(line["train"] for line in lines))
     rows = [f"\n{title}: accuracy (95% interval), seconds of a training\n"]
-    rows.append(f"| examples | {' | '.join(ways)} |")
-    rows.append("|---" * (len(ways) + 1) + "|")
+    rows.append(f"| examples | {' | '.join(strategies)} |")
+    rows.append("|---" * (len(strategies) + 1) + "|")
     for name in dict.fromkeys(line["set"] for line in lines):
         here = chosen(lines, set=name)
         cells = [f"{here[0]['num_train']:,}"]
-        for way in ways:
-            own = chosen(here, train=way)
-            said = f" ({ways_said(own)})" if way in ("auto", "last") else ""
+        for strategy in strategies:
+            own = chosen(here, train=strategy)
+            said = f" ({ways_said(own)})" if strategy in ("auto", "last") else ""
             cells.append(f"{share(own)}, {seconds(own):.0f} s{said}")
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)

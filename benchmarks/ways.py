@@ -44,10 +44,10 @@ def main() -> None:
     arguments = parser.parse_args()
     single = ("head", "last", "all") if arguments.all else ("head", "last")
     wanted = [
-        Wanted(set=name, seed=seed, train=way, backbone=arguments.backbone)
+        Wanted(set=name, seed=seed, train=strategy, backbone=arguments.backbone)
         for name in arguments.sets
         for seed in range(arguments.seeds if is_drawn(name) else 1)
-        for way in (*single, "auto")
+        for strategy in (*single, "auto")
     ]
     lines = run_all(arguments.data, wanted, arguments.lines)
     figures = [
@@ -61,19 +61,19 @@ def of_set(lines: Sequence[Line], single: Sequence[str]) -> list[Figure]:
     if not lines:
         return []
     name = lines[0]["set"]
-    by_way = {way: chosen(lines, train=way) for way in (*single, "auto")}
+    by_way = {strategy: chosen(lines, train=strategy) for strategy in (*single, "auto")}
     figures = []
-    for way, own in by_way.items():
+    for strategy, own in by_way.items():
         score, taken = share(own), f"{seconds(own):.0f} s"
-        known = f"settled on {ways_said(own)}" if way == "auto" else own[0]["way"]
+        known = f"settled on {ways_said(own)}" if strategy == "auto" else own[0]["way"]
         figures.append(
             Figure(
-                name=f"{name}: {way}",
+                name=f"{name}: {strategy}",
                 measured=score.value,
                 note=f"{score.low:.3f} to {score.high:.3f}; {taken}; {known}; draws: {len(own)}",
             )
         )
-    best = max(single, key=lambda way: share(by_way[way]).value)
+    best = max(single, key=lambda strategy: share(by_way[strategy]).value)
     more, error = (100 * value for value in difference(by_way["auto"], by_way[best]))
     figures.append(
         Figure(
@@ -91,7 +91,11 @@ def of_set(lines: Sequence[Line], single: Sequence[str]) -> list[Figure]:
 def _time(name: str, by_way: dict[str, list[Line]], single: Sequence[str]) -> list[Figure]:
     ratios = []
     for auto in by_way["auto"]:
-        here = {one["way"]: one for way in single for one in chosen(by_way[way], seed=auto["seed"])}
+        here = {
+            one["way"]: one
+            for strategy in single
+            for one in chosen(by_way[strategy], seed=auto["seed"])
+        }
         if auto["way"] in here:
             ratios.append(
                 auto["seconds"] / (here[auto["way"]]["seconds"] + here["head"]["seconds"])

@@ -50,12 +50,12 @@ def write_table(path: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]
         csv.writer(file).writerows([header, *rows])
 
 
-def line(right: str, *, seed: int = 0, train: str = "head", way: str = "", **said: Any) -> Any:
+def line(right: str, *, seed: int = 0, train: str = "head", strategy: str = "", **said: Any) -> Any:
     """A line as one_training.py prints it."""
     known = {
-        "set": "signs-4", "seed": seed, "train": train, "way": way or train, "seconds": 10.0,
+        "set": "signs-4", "seed": seed, "train": train, "way": strategy or train, "seconds": 10.0,
         "accuracy": right.count("1") / len(right), "right": right, "num_train": 4,
-        "clusters": list(range(len(right))), "settled": [way or train],
+        "clusters": list(range(len(right))), "settled": [strategy or train],
         "backbone": None, "time_limit": None,
     }  # fmt: skip
     return {**known, **said}
@@ -95,9 +95,9 @@ def test_an_epoch_from_the_cut_beside_one_through_the_whole_network(
     assert figure.measured > 0
     assert "last:2 of 7 blocks" in figure.name
     own = set(bench.cut.cut.after.module.state_dict())
-    frozen = bench.whole.settings.freeze  # the same weights learn in both
-    assert frozen
-    assert not {f"inner.{name}" for name in frozen} & own
+    head_run = bench.whole.settings.freeze  # the same weights learn in both
+    assert head_run
+    assert not {f"inner.{name}" for name in head_run} & own
 
 
 def test_a_tuned_model_served_in_two_ways(scripts: None, data: Path) -> None:
@@ -152,13 +152,13 @@ def test_draws_hold_speakers_and_patients_out_whole(scripts: None, data: Path) -
     ],
 )
 def test_one_training(
-    scripts: None, data: Path, name: str, train: str, way: str, limit: str | None
+    scripts: None, data: Path, name: str, train: str, strategy: str, limit: str | None
 ) -> None:
     from one_training import run
 
     found = run(data, name, seed=0, train=train, backbone=small.SMALL, time_limit=limit)
-    assert found["way"] == way
-    assert set(found["settled"]) == {way}
+    assert found["way"] == strategy
+    assert set(found["settled"]) == {strategy}
     assert len(found["right"]) == len(found["clusters"]) == found["num_test"]
     assert found["accuracy"] == pytest.approx(found["right"].count("1") / found["num_test"])
     assert found["seconds"] > 0
@@ -212,12 +212,12 @@ def test_what_lines_say_together(scripts: None) -> None:
 
 
 def test_auto_is_compared_with_the_best_single_way(scripts: None) -> None:
-    from ways import of_set
+    from strategies import of_set
 
     lines = [
         line("1" * 80 + "0" * 20),
-        line("1" * 90 + "0" * 10, train="last", way="last:7", seconds=50.0),
-        line("1" * 86 + "0" * 14, train="auto", way="last:7", seconds=66.0),
+        line("1" * 90 + "0" * 10, train="last", strategy="last:7", seconds=50.0),
+        line("1" * 86 + "0" * 14, train="auto", strategy="last:7", seconds=66.0),
     ]
     *_, points, time = of_set(lines, ("head", "last"))
     assert "auto - best (last:7)" in points.name
@@ -233,7 +233,10 @@ def test_auto_is_compared_with_the_best_single_way(scripts: None) -> None:
 def test_the_table_of_transfer(scripts: None) -> None:
     from transfer import figures_of, markdown
 
-    lines = [line("1" * 97 + "000", train="auto", way="last:7"), line("01" * 50, train="scratch")]
+    lines = [
+        line("1" * 97 + "000", train="auto", strategy="last:7"),
+        line("01" * 50, train="scratch"),
+    ]
     figures = figures_of("net", lines, bound=0.0)
     assert figures[-1].met == "yes"
     assert figures[-1].measured > 25

@@ -173,9 +173,9 @@ def test_settings_are_used(tiny_backbone: Backbone) -> None:
 def test_blocks_may_be_trained_too(tiny_backbone: Backbone, data: tuple[Images, list[str]]) -> None:
     images, labels = data
     deep = TransferClassifier(tiny_backbone, train="last:1").fit(images, labels)
-    assert deep.model_.choice.way == "last:1"
+    assert deep.model_.choice.strategy == "last:1"
     assert deep.predict_proba(images[:2]).shape == (2, 3)
     auto = TransferClassifier(tiny_backbone, train="auto").fit(images, labels)
-    assert auto.model_.choice.way == "head"
+    assert auto.model_.choice.strategy == "head"
     with pytest.raises(SettingError, match="train is 'top'; accepted: auto, head"):
         TransferClassifier(tiny_backbone, train="top").fit(images, labels)

@@ -16,8 +16,8 @@ from topwork.examples.example import Example
 from topwork.features.activations import Activations, save_activations
 from topwork.runs import job as jobs
 from topwork.training import candidates as strategy
-from topwork.training.cross_validate import judge
-from topwork.training.finetune import Job
+from topwork.training.cross_validate import cross_validate
+from topwork.training.finetune import TrainingJob
 
 QUICK: dict[str, Any] = {"num_folds": 2, "num_repeats": 1, "epochs": 2, "seed": 1}
 VIEWS = {"image": {"num_views": 2}, "sound": {"num_views": 2}}
@@ -62,14 +62,16 @@ def inputs_of(modality: str, source: Path) -> list[Any]:
 @pytest.mark.parametrize("modality", ["image", "text", "sound", "array"])
 @pytest.mark.trials
 def test_trained_saved_loaded_and_used(
-    modality: str, way: str, data: dict[str, tuple[Path, str]], tmp_path: Path
+    modality: str, strategy: str, data: dict[str, tuple[Path, str]], tmp_path: Path
 ) -> None:
     source, backbone = data[modality]
     given = {**QUICK, **VIEWS.get(modality, {})}
-    model = topwork.train(source, backbone=backbone, train=way, out=tmp_path / "model", **given)
+    model = topwork.train(
+        source, backbone=backbone, train=strategy, out=tmp_path / "model", **given
+    )
     assert model.evaluation is not None
-    if way != "auto":
-        assert model.choice.way == way
+    if strategy != "auto":
+        assert model.choice.strategy == strategy
         assert model.evaluation.num_examples == sum(model.data.per_class.values())
     loaded = topwork.load(tmp_path / "model")
     assert loaded.choice == model.choice
@@ -134,11 +136,11 @@ def test_what_can_be_read_at_first_and_not_again_is_left_out_of_the_trial(
             path.write_bytes(path.read_bytes()[:60])
         return save_activations(examples, *given, **more)
 
-    found: list[tuple[Job, list[np.ndarray]]] = []
+    found: list[tuple[TrainingJob, list[np.ndarray]]] = []
 
-    def looking(job: Job, folds: Sequence[np.ndarray], **more: Any) -> Any:
+    def looking(job: TrainingJob, folds: Sequence[np.ndarray], **more: Any) -> Any:
         found.append((job, list(folds)))
-        return judge(job, folds, **more)
+        return cross_validate(job, folds, **more)
 
     monkeypatch.setattr(jobs, "save_activations", save)
     monkeypatch.setattr(strategy, "judge", looking)
@@ -149,6 +151,6 @@ def test_what_can_be_read_at_first_and_not_again_is_left_out_of_the_trial(
         "ab".index(example.label or "") for example in job.saved.examples
     ]
     assert sorted(np.concatenate(folds).tolist()) == list(range(17))
-    assert model.choice.tried[1].num_examples in (len(folds[0]), 17)
-    if model.choice.way != "head":
+    assert model.choice.candidates[1].num_examples in (len(folds[0]), 17)
+    if model.choice.strategy != "head":
         assert {Path(one.name).name for one in model.data.skipped} == {"0.png", "4.png", "9.png"}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         TooFewError,
         TooLargeError,
         TopworkError,
+        TrainingError,
         UnknownBackboneError,
         WeightsError,
     )
@@ -43,23 +44,22 @@ if TYPE_CHECKING:
     from topwork.examples.sounds.preprocessing import SoundInput
     from topwork.examples.sounds.sound import Sound, SoundFile
     from topwork.examples.texts.preprocessing import TextInput
-    from topwork.model.archive import load
-    from topwork.model.model import Model
+    from topwork.model.model import Model, load
     from topwork.model.predictions import Prediction
     from topwork.model.timeline import Moment
     from topwork.recipe import Recipe
+    from topwork.reports.assemble import report
     from topwork.runs.pretrain import Pretrained, pretrain
     from topwork.runs.train import train
 
 _HOMES = {
-    "topwork.model.archive": ("load",),
     "topwork.backbones.base": ("Backbone", "Card"),
     "topwork.backbones.registry": ("get_backbone",),
     "topwork.backbones.modules": ("from_module",),
     "topwork.errors": (
         *("BackboneError", "ColumnError", "DataError", "ExampleError", "ModalityError"),
         *("ModelError", "SettingError", "SourceError", "StoreError", "TooFewError"),
-        *("TooLargeError", "TopworkError", "UnknownBackboneError", "WeightsError"),
+        *("TooLargeError", "TopworkError", "TrainingError", "UnknownBackboneError", "WeightsError"),
     ),
     "topwork.estimator": ("TransferClassifier",),
     "topwork.evaluation.intervals": ("Estimate",),
@@ -70,11 +70,12 @@ _HOMES = {
     "topwork.examples.sounds.preprocessing": ("SoundInput",),
     "topwork.examples.sounds.sound": ("Sound", "SoundFile"),
     "topwork.examples.texts.preprocessing": ("TextInput",),
-    "topwork.model.model": ("Model",),
+    "topwork.model.model": ("Model", "load"),
     "topwork.model.predictions": ("Prediction",),
     "topwork.runs.train": ("train",),
     "topwork.runs.pretrain": ("Pretrained", "pretrain"),
     "topwork.recipe": ("Recipe",),
+    "topwork.reports.assemble": ("report",),
     "topwork.model.timeline": ("Moment",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -108,6 +109,7 @@ __all__ = [
     "TooFewError",
     "TooLargeError",
     "TopworkError",
+    "TrainingError",
     "TransferClassifier",
     "UnknownBackboneError",
     "WeightsError",
@@ -116,6 +118,7 @@ __all__ = [
     "get_backbone",
     "load",
     "pretrain",
+    "report",
     "train",
 ]
 

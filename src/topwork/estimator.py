@@ -14,12 +14,11 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from topwork.backbones.base import Backbone
-from topwork.backbones.catalog import default_backbone
-from topwork.backbones.registry import get_backbone
+from topwork.core.options import RunOptions
 from topwork.errors import SettingError, TooFewError
-from topwork.examples.sources import examples_from
 from topwork.model.model import Model
 from topwork.recipe import ClassWeight, Recipe
+from topwork.runs.source import examples_and_backbone
 from topwork.runs.train import train_examples
 
 
@@ -81,10 +80,9 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         classes, codes = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
             raise TooFewError(f"There is only one class, {classes.tolist()}; accepted: 2 or more.")
-        chosen = None if self.backbone is None else get_backbone(self.backbone)
-        modality = None if chosen is None else chosen.modality
-        found = examples_from(inputs, codes.tolist(), groups, modality=modality)
-        backbone = chosen or get_backbone(default_backbone(found.modality))
+        found, backbone = examples_and_backbone(
+            inputs, codes.tolist(), groups, backbone=self.backbone, call="fit(X, y)"
+        )
         recipe = Recipe(
             backbone=backbone.name,
             train=self.train,
@@ -92,13 +90,9 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             class_weight=self.class_weight,
             seed=self.seed,
         )
-        self.model_: Model = train_examples(
-            found,
-            recipe,
-            backbone=backbone,
-            device=self.device,
-            scored=False,
-        )
+        options = RunOptions(device=self.device)
+        parts = train_examples(found, recipe, backbone, options, scored=False)
+        self.model_ = Model(parts, device=self.device)
         self.classes_ = classes
         return self
 

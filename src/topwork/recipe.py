@@ -6,6 +6,7 @@ What it does not know: what the settings do.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,11 +15,15 @@ import tomli_w
 
 from topwork.core.units import parse_seconds
 from topwork.errors import SettingError
+from topwork.examples.tables.columns import ColumnNames
 from topwork.heads.settings import HeadSettings, parse_head
 from topwork.training.settings import Training
-from topwork.training.strategy import Way, parse_way
+from topwork.training.strategy import Strategy, parse_strategy
 
 ClassWeight = Literal["none", "balanced"]
+
+TRAINING_STRATEGIES = "auto, last:K, all, scratch"
+"""Those by which blocks are trained, or may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,9 +78,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         self.head_settings()  # these three raise where a word is not accepted
-        way = self.way()
+        strategy = self.strategy()
         self.limit_seconds()
-        self._check_training(way)
         if self.class_weight not in ("none", "balanced"):
             _refuse("class_weight", self.class_weight, "'none' or 'balanced'")
         if not _whole(self.num_folds) or self.num_folds < 2:
@@ -94,34 +98,77 @@ class Recipe:
                 _refuse(name, getattr(self, name), "true or false")
         if not isinstance(self.training, Training):
             _refuse("training", self.training, "a [training] table")
+        self._check_used(strategy)
 
-    def _check_training(self, way: Way) -> None:
-        """Refuse what makes no sense where blocks are trained, or where they are not."""
-        if self.fresh and way.kind != "last":
-            _refuse("fresh", self.fresh, f"true with train = 'last:K', and train is '{way}'")
-        if way.is_tuned and self.head == "nearest":
+    def _check_used(self, strategy: Strategy) -> None:
+        """Refuse what is set, and not used by the strategy."""
+        trains, said = strategy.trains_blocks, f"train = '{strategy}'"
+        if self.fresh and strategy.kind != "last":
+            _refuse("fresh", self.fresh, f"true with train = 'last:K', and train is '{strategy}'")
+        if trains and self.head == "nearest":
             raise SettingError(
-                f"head is 'nearest' with train = '{way}'; accepted where blocks are trained: "
-                "linear (which kernel means there, too), or mlp:256,128. Leave the head out, or "
-                "train it alone: --train head --head nearest."
+                f"head is 'nearest' with {said}; accepted where blocks are trained: linear (which "
+                "kernel means there, too), or mlp:256,128. Leave the head out, or train it alone: "
+                "--train head --head nearest."
             )
-        if way.is_tuned and self.pools is not None:
-            raise SettingError(
-                f"pools is {list(self.pools)} with train = '{way}'; accepted where blocks are "
-                "trained: none, for the head then has pools of its own. Leave them out."
-            )
+        for name in ("pools", "num_repeats"):
+            if trains and getattr(self, name) is not None:
+                _not_used(name, getattr(self, name), said, "head, auto")
+        if strategy.kind == "head":
+            by_steps = self.head.startswith("mlp")
+            for name in ("time_limit", *(() if by_steps else ("dropout", "label_smoothing"))):
+                if getattr(self, name) is not None:
+                    ways = f"{TRAINING_STRATEGIES}" + ("" if by_steps else "; or head = 'mlp:...'")
+                    _not_used(name, getattr(self, name), said, ways)
+            for name, value in self.training.to_dict(given_only=True).items():
+                _not_used(name, value, said, TRAINING_STRATEGIES)
+        if strategy.kind == "scratch":
+            self.training.check_from_scratch()
 
     def head_settings(self) -> HeadSettings:
         """Return what head is wanted."""
         return parse_head(self.head, dropout=self.dropout, label_smoothing=self.label_smoothing)
 
-    def way(self) -> Way:
+    def strategy(self) -> Strategy:
         """Return what is trained."""
-        return parse_way(self.train)
+        return parse_strategy(self.train)
 
     def limit_seconds(self) -> float | None:
         """Return the time limit, where one was given."""
         return None if self.time_limit is None else parse_seconds(self.time_limit)
+
+    @property
+    def columns(self) -> ColumnNames:
+        """The table's columns."""
+        return ColumnNames(
+            input_column=self.input_column,
+            label_column=self.label_column,
+            group_column=self.group_column,
+        )
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Recipe:
+        """Return one with settings put in place of its own: its fields, and those of `Training`.
+
+        Raises SettingError on a name or value that is not accepted.
+        """
+        known, deeper = Recipe.__dataclass_fields__.keys(), Training.__dataclass_fields__.keys()
+        unknown = sorted(settings.keys() - known - deeper)
+        if unknown:
+            raise SettingError(
+                f"train() got {', '.join(unknown)}; accepted beside its arguments: "
+                f"{', '.join(sorted(known))}; and of how blocks are trained: "
+                f"{', '.join(sorted(deeper))}."
+            )
+        own = {name: value for name, value in settings.items() if name in known}
+        given = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in settings.items()
+            if name in deeper
+        }
+        training = own.get("training") or self.training
+        if given and isinstance(training, Training):
+            own["training"] = training.changed(**given)
+        return self.changed(**own)
 
     def changed(self, **settings: Any) -> Recipe:
         """Return one with the settings that are given and not None put in place of its own."""
@@ -182,3 +229,10 @@ def _whole(value: object) -> bool:
 
 def _refuse(name: str, value: object, accepted: str) -> None:
     raise SettingError(f"{name} is {value!r}; accepted: {accepted}. Correct it in the recipe.")
+
+
+def _not_used(name: str, value: object, said: str, strategies: str) -> None:
+    raise SettingError(
+        f"{name} is {value!r} with {said}, which does not use it; accepted with train = "
+        f"{strategies}. Leave {name} out, or choose one of these."
+    )

@@ -9,7 +9,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from topwork.backbones.catalog import EFFICIENTNET_LITE0, EMBEDDED, SPEECH_EMBEDDING, Embedded
+from topwork.backbones.catalog import (
+    EFFICIENTNET_LITE0,
+    EMBEDDED,
+    SPEECH_EMBEDDING,
+    EmbeddedBackbone,
+)
 from topwork.backbones.repository import Repository
 from topwork.backbones.weights import find_embedded, find_weights, load_tensors, load_weights
 from topwork.core.digests import digest_file
@@ -19,7 +24,7 @@ FILE, SHA256 = next(iter(EFFICIENTNET_LITE0.sha256.items()))
 
 
 @pytest.mark.parametrize("entry", EMBEDDED.values(), ids=EMBEDDED)
-def test_the_embedded_weights_are_the_ones_expected(entry: Embedded) -> None:
+def test_the_embedded_weights_are_the_ones_expected(entry: EmbeddedBackbone) -> None:
     folder = find_embedded(entry)
     assert {file: digest_file(folder / file) for file in entry.sha256} == entry.sha256
 

@@ -7,15 +7,15 @@ from rich.console import Console
 
 from tests import small
 from topwork.backbones.base import Backbone
-from topwork.cli.account import describe_foreign, show_account
+from topwork.cli.account import describe_ood, show_account
 from topwork.evaluation.intervals import wilson
-from topwork.evaluation.ood_scores import ForeignScores
+from topwork.evaluation.ood_scores import OODScores
 from topwork.model.model import Model
 from topwork.runs.train import train
-from topwork.training.selection import Choice, Tried
+from topwork.training.selection import Candidate, Selection
 
-HEAD = Tried(
-    way="head",
+HEAD = Candidate(
+    strategy="head",
     accuracy=wilson(0.9, 60),
     num_examples=60,
     gain=None,
@@ -24,11 +24,11 @@ HEAD = Tried(
     verdict="",
 )
 DEEPER = replace(
-    HEAD, way="last:2", accuracy=wilson(0.95, 60), gain=0.05, gain_error=0.021, seconds=95.6,
+    HEAD, strategy="last:2", accuracy=wilson(0.95, 60), gain=0.05, gain_error=0.021, seconds=95.6,
     verdict="taken",
 )  # fmt: skip
 DEEPEST = replace(
-    HEAD, way="all", num_examples=0, seconds=0.0, verdict="not taken: it could not be trained"
+    HEAD, strategy="all", num_examples=0, seconds=0.0, verdict="not taken: it could not be trained"
 )
 
 
@@ -37,8 +37,8 @@ def model(tiny_backbone: Backbone) -> Model:
     return train(*small.colours(3, 3), backbone=tiny_backbone, num_repeats=1)
 
 
-def shown(model: Model, choice: Choice) -> str:
-    model.choice = choice
+def shown(model: Model, selection: Selection) -> str:
+    model.selection = selection
     console = Console(width=120, highlight=False, no_color=True)
     with console.capture() as captured:
         show_account(console, model)
@@ -46,7 +46,7 @@ def shown(model: Model, choice: Choice) -> str:
 
 
 def test_a_head_is_described(model: Model) -> None:
-    text = shown(model, Choice(way="head"))
+    text = shown(model, Selection(strategy="head"))
     assert text.startswith("Features: ")
     assert "Head: " in text
     assert "chosen by cross-validation inside the training data" in text
@@ -54,19 +54,19 @@ def test_a_head_is_described(model: Model) -> None:
 
 
 def test_one_row_is_no_table(model: Model) -> None:
-    text = shown(model, Choice(way="head", reason="The head alone: so.", tried=[HEAD]))
+    text = shown(model, Selection(strategy="head", reason="The head alone: so.", candidates=[HEAD]))
     assert "What was tried" not in text
     assert text.startswith("The head alone: so.")
 
 
 def test_what_was_tried_is_a_table(model: Model) -> None:
-    choice = Choice(
-        way="last:2",
+    selection = Selection(
+        strategy="last:2",
         reason="last:2: it [b]pays[/b].",
-        tried=[HEAD, DEEPER, DEEPEST],
+        candidates=[HEAD, DEEPER, DEEPEST],
         trained="The last 2 of 9 blocks [and a head] were trained.",
     )
-    text = shown(model, choice)
+    text = shown(model, selection)
     rows = {line.split()[1]: line for line in text.splitlines() if line.startswith("│")}
     assert list(rows) == ["head", "last:2", "all"]
     for part in ("60", "0.900", "3"):
@@ -83,7 +83,7 @@ def test_what_was_tried_is_a_table(model: Model) -> None:
 
 def test_the_head_is_taken_where_nothing_else_is(model: Model) -> None:
     declined = replace(DEEPER, verdict="not taken: no sign of a gain")
-    text = shown(model, Choice(way="head", reason="So.", tried=[HEAD, declined]))
+    text = shown(model, Selection(strategy="head", reason="So.", candidates=[HEAD, declined]))
     rows = [line for line in text.splitlines() if line.startswith("│")]
     assert "taken" in rows[0]
     assert "not taken: no sign of a gain" in rows[1]
@@ -91,20 +91,24 @@ def test_the_head_is_taken_where_nothing_else_is(model: Model) -> None:
 
 
 def test_what_would_be_let_through_is_said() -> None:
-    scores = ForeignScores(
-        auroc=0.8712, false_accept=wilson(0.25, 80), rate=0.05, num_own=300, num_foreign=80,
+    scores = OODScores(
+        auroc=0.8712, false_accept=wilson(0.25, 80), rate=0.05, num_own=300, num_ood=80,
         method="each of the 8 classes left out in turn",
     )  # fmt: skip
-    assert describe_foreign(scores) == (
+    assert describe_ood(scores) == (
         "Inputs of no class: where --reject 5% says `neither`, 25% (17% to 35%) of them would "
         "still be given a class (AUROC 0.871; measured: each of the 8 classes left out in turn)."
     )
 
 
 def test_it_is_said_where_it_was_measured(model: Model) -> None:
-    assert ("Inputs of no class" in shown(model, Choice(way="head"))) == (model.foreign is not None)
-    model.foreign = ForeignScores(
-        auroc=0.9, false_accept=wilson(0.1, 10), rate=0.05, num_own=30, num_foreign=10,
+    assert ("Inputs of no class" in shown(model, Selection(strategy="head"))) == (
+        model.ood is not None
+    )
+    model.ood = OODScores(
+        auroc=0.9, false_accept=wilson(0.1, 10), rate=0.05, num_own=30, num_ood=10,
         method="made up",
     )  # fmt: skip
-    assert "(AUROC 0.900; measured: made up)" in " ".join(shown(model, Choice(way="head")).split())
+    assert "(AUROC 0.900; measured: made up)" in " ".join(
+        shown(model, Selection(strategy="head")).split()
+    )

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from topwork.cli.app import app
 from topwork.model.archive import REPORT, load
-from topwork.report import gather
+from topwork.reports import gather
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from topwork.evaluation.fold_cache import folds_folder
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.folds import kfold
 from topwork.heads.fit import fit_head
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 from topwork.heads.settings import HeadKind, HeadSettings
 
 NAMES = ("a", "b", "c")

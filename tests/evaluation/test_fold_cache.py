@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from topwork.evaluation import fold_cache as kept
-from topwork.evaluation.fold_cache import KeptFolds, folds_folder
+from topwork.evaluation.fold_cache import FoldCache, folds_folder
 from topwork.executors.base import Segment
 from topwork.features.table import ArrayTable
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 from topwork.heads.settings import HeadSettings
 
 FOLD = np.array([1, 4, 7])
@@ -24,52 +24,52 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def get(folds: KeptFolds, seed: int = 0, fold: np.ndarray = FOLD) -> np.ndarray | None:
+def get(folds: FoldCache, seed: int = 0, fold: np.ndarray = FOLD) -> np.ndarray | None:
     return folds.get(seed, fold, (3, 2))
 
 
 def test_what_is_put_comes_back() -> None:
     classes = np.arange(9) % 2
-    KeptFolds("features", classes, None).put(0, FOLD, VALUES)
-    found = get(KeptFolds("features", classes, None))
+    FoldCache("features", classes, None).put(0, FOLD, VALUES)
+    found = get(FoldCache("features", classes, None))
     assert found is not None
     np.testing.assert_array_equal(found, VALUES)
 
 
 def test_everything_counts() -> None:
     classes = np.arange(9) % 2
-    folds = KeptFolds("features", classes, None)
+    folds = FoldCache("features", classes, None)
     folds.put(0, FOLD, VALUES)
     assert get(folds, seed=1) is None
     assert get(folds, fold=np.array([1, 4, 8])) is None
     for other in (
-        KeptFolds("others", classes, None),
-        KeptFolds("features", np.roll(classes, 1), None),
-        KeptFolds("features", classes.astype(np.int8), None),
-        KeptFolds("features", classes, np.array(["a"] * 9)),
-        KeptFolds("features", None, classes),
-        KeptFolds("features", classes.reshape(3, 3), None),
-        KeptFolds("features", classes, None, settings=HeadSettings(kind="linear")),
-        KeptFolds("features", classes, None, settings=HeadSettings(dropout=0.1)),
+        FoldCache("others", classes, None),
+        FoldCache("features", np.roll(classes, 1), None),
+        FoldCache("features", classes.astype(np.int8), None),
+        FoldCache("features", classes, np.array(["a"] * 9)),
+        FoldCache("features", None, classes),
+        FoldCache("features", classes.reshape(3, 3), None),
+        FoldCache("features", classes, None, settings=HeadSettings(kind="linear")),
+        FoldCache("features", classes, None, settings=HeadSettings(dropout=0.1)),
     ):
         assert get(other) is None
 
 
 def test_other_code_computes_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    KeptFolds("features").put(0, FOLD, VALUES)
+    FoldCache("features").put(0, FOLD, VALUES)
     monkeypatch.setattr(kept, "procedure_digest", lambda: "other")
-    assert get(KeptFolds("features")) is None
+    assert get(FoldCache("features")) is None
 
 
 def test_without_a_digest_nothing_is_kept() -> None:
-    folds = KeptFolds(None, np.arange(9))
+    folds = FoldCache(None, np.arange(9))
     folds.put(0, FOLD, VALUES)
     assert get(folds) is None
     assert not folds_folder().exists()
 
 
 def test_another_shape_is_not_taken() -> None:
-    folds = KeptFolds("features")
+    folds = FoldCache("features")
     folds.put(0, FOLD, VALUES[:, :1])
     assert get(folds) is None
     folds.put(0, FOLD, VALUES.astype(np.float32))
@@ -83,7 +83,7 @@ def test_a_disk_that_refuses_stops_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "save", full)
-    folds = KeptFolds("features")
+    folds = FoldCache("features")
     folds.put(0, FOLD, VALUES)
     assert "Keeping a fold failed: No space left on device" in caplog.text
     assert get(folds) is None
@@ -98,21 +98,21 @@ def test_a_search_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
     table, rows = ArrayTable(matrix, segments), np.arange(40)
     labels = Labels(classes=classes, num_classes=2)
     searched = kept.choose_space(table, rows, labels, "kernel")
-    found = KeptFolds("a table", classes).choose(table, rows, labels)
+    found = FoldCache("a table", classes).choose(table, rows, labels)
     assert found == searched
     (path,) = folds_folder().iterdir()
     with monkeypatch.context() as patch:
         patch.setattr(kept, "choose_space", lambda *_a: pytest.fail("searched again"))
-        again = KeptFolds("a table", classes).choose(table, rows, labels)
+        again = FoldCache("a table", classes).choose(table, rows, labels)
         assert (again, again.loss) == (found, found.loss)
     path.write_text("{damaged")
-    assert KeptFolds("a table", classes).choose(table, rows, labels) == found
+    assert FoldCache("a table", classes).choose(table, rows, labels) == found
     with monkeypatch.context() as patch:
         calls: list[int] = []
         patch.setattr(kept, "choose_space", lambda *_a: calls.append(1) or found)
-        KeptFolds("a table", classes).choose(table, rows, replace(labels, seed=1))
-        KeptFolds("another table", classes).choose(table, rows, labels)
-        KeptFolds(None, classes).choose(table, rows, labels)
-        KeptFolds("a table", classes).choose(table, rows, labels, "linear")
-        KeptFolds("a table", classes).choose(table, rows, labels, "linear")
+        FoldCache("a table", classes).choose(table, rows, replace(labels, seed=1))
+        FoldCache("another table", classes).choose(table, rows, labels)
+        FoldCache(None, classes).choose(table, rows, labels)
+        FoldCache("a table", classes).choose(table, rows, labels, "linear")
+        FoldCache("a table", classes).choose(table, rows, labels, "linear")
     assert len(calls) == 4

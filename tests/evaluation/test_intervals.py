@@ -72,14 +72,17 @@ def test_an_interval_is_widened_to_hold_its_value() -> None:
 @given(shares, shares, st.integers(1, 10_000))
 def test_a_difference_turns_round(first: float, second: float, count: int) -> None:
     a, b = wilson(first, count), wilson(second, count)
-    value, low, high = difference(a, b)
+    found = difference(a, b)
+    value, low, high = found.value, found.low, found.high
     assert low <= value <= high
-    assert difference(b, a) == pytest.approx((-value, -high, -low))
+    other = difference(b, a)
+    assert (other.value, other.low, other.high) == pytest.approx((-value, -high, -low))
 
 
 def test_a_difference_is_newcombes() -> None:
     # Newcombe 1998, table II, (a): 56/70 - 48/80, method 10 without continuity correction
-    value, low, high = difference(wilson(56 / 70, 70), wilson(48 / 80, 80))
+    found = difference(wilson(56 / 70, 70), wilson(48 / 80, 80))
+    value, low, high = found.value, found.low, found.high
     assert (value, low, high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
 
 

@@ -7,16 +7,16 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tests.heads.data import labels_of, make
-from topwork.evaluation import ood as foreign
-from topwork.evaluation.crossval import cross_predict
-from topwork.evaluation.ood import Foreign, Held, detect_by_answers, detect_by_features
-from topwork.evaluation.ood_scores import RATE, ForeignScores
+from topwork.evaluation import ood as ood
+from topwork.evaluation.crossval import cross_val_predict
+from topwork.evaluation.ood import OODDetection, OODSample, detect_by_answers, detect_by_features
+from topwork.evaluation.ood_scores import RATE, OODScores
 from topwork.features.table import ArrayTable
 from topwork.heads.base import Head
 from topwork.heads.distances import View, kernels_of
 from topwork.heads.fit import fit_head
 from topwork.heads.ood import shares_of, terms_of
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 
 
 def names_of(labels: Labels, *, neither: bool) -> tuple[str, ...]:
@@ -24,11 +24,11 @@ def names_of(labels: Labels, *, neither: bool) -> tuple[str, ...]:
     return (*names[:-1], "Neither") if neither else tuple(names)
 
 
-def crossed(
+def cross_val(
     table: ArrayTable, labels: Labels, rows: np.ndarray, *, neither: bool = False
-) -> tuple[Held, Head]:
-    found = cross_predict(table, labels, rows=rows, num_repeats=1)
-    held = Held(
+) -> tuple[OODSample, Head]:
+    found = cross_val_predict(table, labels, rows=rows, num_repeats=1)
+    held = OODSample(
         rows=rows,
         labels=labels,
         classes=names_of(labels, neither=neither),
@@ -45,16 +45,16 @@ def four() -> tuple[ArrayTable, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def detected(four: tuple[ArrayTable, np.ndarray]) -> tuple[Held, Head, Foreign]:
+def detected(four: tuple[ArrayTable, np.ndarray]) -> tuple[OODSample, Head, OODDetection]:
     table, classes = four
-    held, head = crossed(table, labels_of(classes[:160]), np.arange(160))
+    held, head = cross_val(table, labels_of(classes[:160]), np.arange(160))
     found = detect_by_features(table, held, head)
     assert found is not None
     return held, head, found
 
 
 def test_held_out_scores_are_of_views_that_had_not_seen_the_example(
-    four: tuple[ArrayTable, np.ndarray], detected: tuple[Held, Head, Foreign]
+    four: tuple[ArrayTable, np.ndarray], detected: tuple[OODSample, Head, OODDetection]
 ) -> None:
     table, classes = four
     held, head, found = detected
@@ -73,7 +73,7 @@ def test_held_out_scores_are_of_views_that_had_not_seen_the_example(
 
 
 def test_own_examples_are_rejected_as_often_as_was_said_and_foreign_ones_more(
-    four: tuple[ArrayTable, np.ndarray], detected: tuple[Held, Head, Foreign]
+    four: tuple[ArrayTable, np.ndarray], detected: tuple[OODSample, Head, OODDetection]
 ) -> None:
     table, _ = four
     _, head, found = detected
@@ -88,13 +88,13 @@ def test_own_examples_are_rejected_as_often_as_was_said_and_foreign_ones_more(
 
 
 def test_each_class_is_left_out_in_turn(
-    four: tuple[ArrayTable, np.ndarray], detected: tuple[Held, Head, Foreign]
+    four: tuple[ArrayTable, np.ndarray], detected: tuple[OODSample, Head, OODDetection]
 ) -> None:
     _, _, found = detected
     scores = found.scores
     assert scores is not None
     assert scores.method == "each of the 4 classes left out in turn"
-    assert scores.num_foreign == 160
+    assert scores.num_ood == 160
     assert scores.num_own == pytest.approx(4 * 24, abs=6)  # three classes of a fold, four times
     assert scores.auroc > 0.6
     assert scores.false_accept.low <= scores.false_accept.value <= scores.false_accept.high
@@ -104,14 +104,14 @@ def test_a_left_out_class_is_seen_by_neither_the_head_nor_the_views(
     four: tuple[ArrayTable, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table, classes = four
-    held, head = crossed(table, labels_of(classes[:160]), np.arange(160))
+    held, head = cross_val(table, labels_of(classes[:160]), np.arange(160))
     seen: list[tuple[np.ndarray, int]] = []
 
     def fit(table: ArrayTable, rows: np.ndarray, labels: Labels, **settings: object) -> Head:
         seen.append((rows, labels.num_classes))
         return fit_head(table, rows, labels, **settings)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(foreign, "fit_head", fit)
+    monkeypatch.setattr(ood, "fit_head", fit)
     detect_by_features(table, held, head)
     left_out = []
     for rows, num_classes in seen:
@@ -122,10 +122,10 @@ def test_a_left_out_class_is_seen_by_neither_the_head_nor_the_views(
 
 
 def test_many_classes_are_left_out_in_groups_of_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foreign, "MEASURED", (10, 150))
-    monkeypatch.setattr(foreign, "MAX_EXAMPLES", 180)
+    monkeypatch.setattr(ood, "MEASURED", (10, 150))
+    monkeypatch.setattr(ood, "MAX_EXAMPLES", 180)
     table, classes = make(240, 12)
-    held, head = crossed(table, labels_of(classes), np.arange(240))
+    held, head = cross_val(table, labels_of(classes), np.arange(240))
     found = detect_by_features(table, held, head)
     assert found is not None
     assert found.scores is not None
@@ -137,9 +137,9 @@ def test_the_same_again_is_read_from_the_disk(
     four: tuple[ArrayTable, np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table, classes = four
-    held, head = crossed(table, labels_of(classes[:160], seed=3), np.arange(160))
+    held, head = cross_val(table, labels_of(classes[:160], seed=3), np.arange(160))
     first = detect_by_features(table, held, head, features="some digest")
-    monkeypatch.setattr(foreign, "fit_head", None)  # nothing is fitted anew
+    monkeypatch.setattr(ood, "fit_head", None)  # nothing is fitted anew
     again = detect_by_features(table, held, head, features="some digest")
     assert first is not None
     assert again is not None
@@ -149,14 +149,14 @@ def test_the_same_again_is_read_from_the_disk(
 
 def test_a_class_neither_is_what_is_foreign() -> None:
     table, classes = make(200, 4, noise=1.5)
-    held, head = crossed(table, labels_of(classes), np.arange(200), neither=True)
+    held, head = cross_val(table, labels_of(classes), np.arange(200), neither=True)
     found = detect_by_features(table, held, head)
     assert found is not None
     assert found.scores is not None
     assert found.detector.neither == 3
     assert len(found.detector.held_out) == 150
     assert all(len(view.means) == 3 for view in found.detector.views)
-    assert found.scores.num_foreign == 50
+    assert found.scores.num_ood == 50
     assert found.scores.method == "50 examples of 'Neither', by 5-fold cross-validation"
     named = held.probabilities.argmax(1) == 3
     assert np.isinf(found.detector.held_out).sum() == named[classes < 3].sum()
@@ -165,7 +165,7 @@ def test_a_class_neither_is_what_is_foreign() -> None:
 
 def test_a_trained_networks_answers_alone() -> None:
     table, classes = make(150, 3, noise=2)
-    held, _ = crossed(table, labels_of(classes), np.arange(150))
+    held, _ = cross_val(table, labels_of(classes), np.arange(150))
     found = detect_by_answers(held)
     assert found is not None
     assert found.scores is None
@@ -177,12 +177,12 @@ def test_a_trained_networks_answers_alone() -> None:
     with_one = detect_by_answers(renamed)
     assert with_one is not None
     assert with_one.scores is not None
-    assert with_one.scores.num_foreign == 50
+    assert with_one.scores.num_ood == 50
 
 
 def test_too_few_examples_and_classes() -> None:
     table, classes = make(16, 2)
-    held, head = crossed(table, labels_of(classes), np.arange(16))
+    held, head = cross_val(table, labels_of(classes), np.arange(16))
     found = detect_by_features(table, held, head)
     assert found is not None
     assert found.scores is None  # of two classes none can be left out
@@ -201,7 +201,7 @@ def test_groups_stay_together() -> None:
     table, classes = make(120, 3)
     groups = np.array([f"g{i // 4}" for i in range(120)])
     labels = replace(labels_of(classes), groups=groups)
-    held, head = crossed(table, labels, np.arange(120))
+    held, head = cross_val(table, labels, np.arange(120))
     for fold in held.folds:
         assert not set(groups[fold]) & set(np.delete(groups, fold))
     assert detect_by_features(table, held, head) is not None
@@ -210,12 +210,12 @@ def test_groups_stay_together() -> None:
 def test_the_scores_are_those_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     own, other = rng.normal(size=300).round(1), rng.normal(1.5, size=80).round(1)
-    found = ForeignScores.of(own, other, None, "made up")
+    found = OODScores.of(own, other, None, "made up")
     truth = np.repeat([0, 1], [300, 80])
     assert found.auroc == pytest.approx(roc_auc_score(truth, np.concatenate([own, other])))
     accepted = (shares_of(np.sort(own), other) > RATE).mean()
     assert found.false_accept.value == pytest.approx(accepted)
-    assert ForeignScores.from_dict(found.to_dict()) == found
+    assert OODScores.from_dict(found.to_dict()) == found
 
 
 def test_foreign_examples_of_few_groups_tell_less() -> None:
@@ -223,7 +223,7 @@ def test_foreign_examples_of_few_groups_tell_less() -> None:
     own = rng.normal(size=300)
     groups = np.repeat(["a", "b", "c", "d"], 20)
     other = rng.normal(size=80) + np.repeat([0, 0, 5, 5], 20)
-    alone, grouped = (ForeignScores.of(own, other, g, "made up") for g in (None, groups))
+    alone, grouped = (OODScores.of(own, other, g, "made up") for g in (None, groups))
     assert alone.false_accept.value == grouped.false_accept.value
     widths = [one.false_accept.high - one.false_accept.low for one in (alone, grouped)]
     assert widths[1] > 1.5 * widths[0]

@@ -1,7 +1,7 @@
 import json
 
 from topwork.evaluation.fold_cache import folds_folder
-from topwork.evidence.kept import remembered
+from topwork.evidence.kept import memo
 
 
 def test_what_was_made_once_is_read_again() -> None:
@@ -12,7 +12,7 @@ def test_what_was_made_once_is_read_again() -> None:
         return 41 + len(calls)
 
     def ask(*parts: object) -> int:
-        return remembered(
+        return memo(
             ["test", *parts], make, read=lambda data: int(data["n"]), write=lambda n: {"n": n}
         )
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests import small
 from topwork.backbones.base import Backbone
-from topwork.features.cut import DECODED, Cut, to_half
+from topwork.features.cut import DECODED, ActivationCut, to_half
 
 
 def test_numbers_are_clipped_and_laid_in_order() -> None:
@@ -27,7 +27,7 @@ def test_what_is_no_number_is_seen(bad: float) -> None:
 def test_decoded_windows_have_the_type_that_is_said(backbone: Backbone) -> None:
     from topwork.features.probe import probe_windows
 
-    cut = Cut(backbone, None, "cpu")
+    cut = ActivationCut(backbone, None, "cpu")
     windows = probe_windows(backbone.input)
     for window, same in zip(windows, cut.run(windows), strict=True):
         assert same is window
@@ -36,6 +36,6 @@ def test_decoded_windows_have_the_type_that_is_said(backbone: Backbone) -> None:
 
 def test_no_network_is_opened_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("topwork.features.cut.open_executor", None)
-    cut = Cut(small.tiny_backbone(), "1", "cpu")
+    cut = ActivationCut(small.tiny_backbone(), "1", "cpu")
     assert list(cut.run([])) == []
     assert (cut.name, cut.dtype) == ("tiny until 1", "float16")

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from topwork.executors.base import Segment
 from topwork.features.table import ArrayTable
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 
 SEGMENTS = (
     Segment(block="early", pool="mean", size=6),

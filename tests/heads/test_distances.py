@@ -63,8 +63,8 @@ def test_what_is_far_from_all_classes_is_farther() -> None:
     table, classes = make(200, 4)
     away = ArrayTable(table.matrix[:, ::-1].copy(), SEGMENTS)
     view = View.fit(table, np.arange(150), classes[:150], WIDE, seed=0)
-    own, foreign = (view.distances(t, np.arange(150, 200)) for t in (table, away))
-    assert roc_auc_score(np.repeat([0, 1], 50), np.concatenate([own, foreign])) > 0.8
+    own, ood = (view.distances(t, np.arange(150, 200)) for t in (table, away))
+    assert roc_auc_score(np.repeat([0, 1], 50), np.concatenate([own, ood])) > 0.8
 
 
 def test_wide_views_keep_fewer_axes() -> None:

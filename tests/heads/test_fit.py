@@ -10,7 +10,8 @@ from topwork.heads import fit as module
 from topwork.heads.fit import fit_head
 from topwork.heads.kernel import Kernel
 from topwork.heads.kernel_head import KernelHead
-from topwork.heads.search import FULL, Choice, Labels
+from topwork.heads.labels import Labels
+from topwork.heads.search import FULL, KernelChoice
 from topwork.heads.settings import HeadKind, HeadSettings
 from topwork.heads.softmax import log_loss
 
@@ -21,7 +22,7 @@ LINEAR = Kernel(blocks=("middle", "late"), pools=("mean", "grid2"))
 
 
 def choose(monkeypatch: pytest.MonkeyPatch, kernel: Kernel, penalty: float = 1e-2) -> None:
-    monkeypatch.setattr(module, "search", lambda *_: Choice(kernel=kernel, penalty=penalty))
+    monkeypatch.setattr(module, "search", lambda *_: KernelChoice(kernel=kernel, penalty=penalty))
 
 
 def test_it_learns() -> None:
@@ -43,7 +44,7 @@ def test_landmarks_that_are_all_examples_change_nothing(
     table, classes = make(80, 3, noise=2)
     rows, labels = np.arange(80), labels_of(classes)
     exact = fit_head(table, rows, labels)
-    task = module._Task(
+    task = module._FitTask(
         table=table, rows=rows, labels=labels, choice=module.search(table, rows, labels),
         transform=exact.transform, units=exact.transform(table, rows),
     )  # fmt: skip
@@ -73,7 +74,7 @@ def test_few_landmarks_are_enough_for_data_of_low_rank(
 
 
 def test_the_fit_sees_what_prediction_sees() -> None:
-    choice = Choice(kernel=RBF, penalty=1e-5)
+    choice = KernelChoice(kernel=RBF, penalty=1e-5)
     table, classes = make(40, 2)
     head = fit_head(table, np.arange(40), labels_of(classes), choice=choice)
     assert head.kernel == RBF
@@ -89,7 +90,9 @@ def test_landmarks_are_bounded_by_count_and_by_bytes(width: int, expected: int) 
 def test_fewer_landmarks_where_an_example_is_wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MODEL_BYTES", 2 * 25 * 122)
     table, classes = make(90, 3)  # "middle" and "late" hold 90 numbers
-    head = fit_head(table, np.arange(90), labels_of(classes), choice=Choice(kernel=RBF, penalty=1))
+    head = fit_head(
+        table, np.arange(90), labels_of(classes), choice=KernelChoice(kernel=RBF, penalty=1)
+    )
     assert head.landmarks is not None
     assert head.landmarks.shape == (2 * 25 * 122 // (2 * 90), 90)
 
@@ -98,12 +101,12 @@ def test_a_wider_rbf_is_tried_where_landmarks_stand_for_the_rest_unless_one_was_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     choose(monkeypatch, RBF)
-    monkeypatch.setattr(module, "_best", lambda tried, labels: tried[-1])
+    monkeypatch.setattr(module, "_best", lambda candidates, labels: candidates[-1])
     table, classes = make(90, 3)
     rows, labels = np.arange(90), labels_of(classes)
     assert fit_head(table, rows, labels, max_landmarks=30).kernel.gamma == pytest.approx(0.09)
     assert fit_head(table, rows, labels).kernel == RBF
-    given = Choice(kernel=RBF, penalty=1e-2)
+    given = KernelChoice(kernel=RBF, penalty=1e-2)
     assert fit_head(table, rows, labels, max_landmarks=30, choice=given).kernel == RBF
 
 
@@ -247,11 +250,11 @@ def test_what_remembers_a_search_is_asked(kind: HeadKind) -> None:
     table, classes = make(30, 3)
     asked = []
 
-    def remembered(*arguments: object) -> Choice:
+    def memo(*arguments: object) -> KernelChoice:
         asked.append(arguments[3])
-        return Choice(kernel=Kernel(blocks=("late",), pools=("mean",)), penalty=0.1)
+        return KernelChoice(kernel=Kernel(blocks=("late",), pools=("mean",)), penalty=0.1)
 
     settings = HeadSettings(kind=kind, units=(4,) if kind == "mlp" else ())
-    head = fit_head(table, np.arange(30), labels_of(classes), settings=settings, choose=remembered)
+    head = fit_head(table, np.arange(30), labels_of(classes), settings=settings, choose=memo)
     assert asked == [kind]
     assert (head.blocks, head.pools) == (("late",), ("mean",))

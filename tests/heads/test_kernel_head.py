@@ -18,7 +18,7 @@ from topwork.heads.fit import fit_head
 from topwork.heads.kernel import Kernel
 from topwork.heads.kernel_head import KernelHead
 from topwork.heads.ridge import solve
-from topwork.heads.search import Choice
+from topwork.heads.search import KernelChoice
 from topwork.heads.softmax import link
 
 from .data import SEGMENTS, labels_of, make
@@ -26,7 +26,7 @@ from .data import SEGMENTS, labels_of, make
 
 def fitted(monkeypatch: pytest.MonkeyPatch, gamma: float | None) -> tuple[KernelHead, ArrayTable]:
     kernel = Kernel(blocks=("middle", "late"), pools=("mean", "grid2"), gamma=gamma)
-    monkeypatch.setattr(fit_module, "search", lambda *_: Choice(kernel=kernel, penalty=1e-2))
+    monkeypatch.setattr(fit_module, "search", lambda *_: KernelChoice(kernel=kernel, penalty=1e-2))
     table, classes = make(60, 3, noise=2)
     return fit_head(table, np.arange(40), labels_of(classes[:40])), table
 

@@ -15,14 +15,17 @@ from topwork.heads.base import Head
 from topwork.heads.dense import DenseHead
 from topwork.heads.fit import fit_head
 from topwork.heads.kernel import Kernel
-from topwork.heads.search import Choice, Labels
+from topwork.heads.labels import Labels
+from topwork.heads.search import KernelChoice
 from topwork.heads.settings import HeadSettings
 from topwork.heads.softmax import log_loss
 
 from .data import labels_of, make
 
 MLP = HeadSettings(kind="mlp", units=(16, 8))
-CHOICE = Choice(kernel=Kernel(blocks=("middle", "late"), pools=("mean", "grid2")), penalty=1e-2)
+CHOICE = KernelChoice(
+    kernel=Kernel(blocks=("middle", "late"), pools=("mean", "grid2")), penalty=1e-2
+)
 
 
 @pytest.fixture(autouse=True)

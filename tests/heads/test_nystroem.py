@@ -5,7 +5,7 @@ import pytest
 
 from topwork.heads import nystroem
 from topwork.heads.kernel import Kernel, Transform
-from topwork.heads.nystroem import Coordinates, Moments
+from topwork.heads.nystroem import Coordinates, RidgeSums
 
 from .data import make
 
@@ -34,7 +34,7 @@ def test_moments_solve_a_weighted_ridge_with_an_intercept() -> None:
     rng = np.random.default_rng(0)
     z, y = rng.normal(size=(50, 6)).astype(np.float32) + 1, rng.normal(size=(50, 2))
     w = rng.uniform(0.5, 1.5, 50)
-    moments = Moments(6, 2)
+    moments = RidgeSums(6, 2)
     moments.add(z[:20], y[:20], w[:20])
     moments.add(z[20:], y[20:], w[20:])
     mean = np.average(z, axis=0, weights=w)
@@ -52,7 +52,7 @@ def test_moments_solve_a_weighted_ridge_with_an_intercept() -> None:
 def test_moments_add_and_subtract() -> None:
     rng = np.random.default_rng(0)
     z, y, w = rng.normal(size=(30, 4)).astype(np.float32), rng.normal(size=(30, 2)), np.ones(30)
-    parts = [Moments(4, 2) for _ in range(2)]
+    parts = [RidgeSums(4, 2) for _ in range(2)]
     parts[0].add(z[:10], y[:10], w[:10])
     parts[1].add(z[10:], y[10:], w[10:])
     left = (parts[0] + parts[1] - parts[0]).solve(0.1)
@@ -61,7 +61,7 @@ def test_moments_add_and_subtract() -> None:
 
 
 def test_a_penalty_below_the_rounding_is_raised() -> None:
-    moments = Moments(3, 1)
+    moments = RidgeSums(3, 1)
     moments.add(np.ones((9, 3), np.float32), np.ones((9, 1)), np.ones(9))
     moments.zz -= 1e-9 * np.eye(3)
     coefficients, constants = moments.solve(1e-12)

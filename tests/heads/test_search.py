@@ -8,11 +8,11 @@ from topwork.features.table import ArrayTable
 from topwork.heads import search as module
 from topwork.heads.grams import Grams
 from topwork.heads.kernel import Kernel
+from topwork.heads.labels import Labels
 from topwork.heads.search import (
     GAMMAS,
     PENALTIES,
-    Labels,
-    Trial,
+    KernelTrial,
     around,
     default_choice,
     pool_sets,
@@ -59,7 +59,7 @@ def test_search_is_near_the_best_of_the_whole_grid() -> None:
     table, classes = make(120, 4, noise=2.5)
     labels = labels_of(classes)
     found = search(table, np.arange(120), labels)
-    trial = Trial(Grams(table, np.arange(120)), labels)
+    trial = KernelTrial(Grams(table, np.arange(120)), labels)
     best = min(
         trial.best(Kernel(blocks=run, pools=pools, gamma=gamma), PENALTIES).loss
         for run in windows(table.blocks)
@@ -83,7 +83,7 @@ def test_the_last_round_sees_more_examples(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(module, "FULL", 100)
     sizes = []
 
-    class Spied(Trial):
+    class Spied(KernelTrial):
         def __init__(self, grams: Grams, labels: Labels) -> None:
             sizes.append(len(labels.classes))
             super().__init__(grams, labels)

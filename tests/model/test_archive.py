@@ -121,13 +121,13 @@ def test_a_loaded_model_scores(saved: Path, tmp_path: Path) -> None:
 
 
 def test_the_answers_come_back(tiny_model: Model, tmp_path: Path) -> None:
-    read = load(tiny_model.save(tmp_path / "model")).left_out
+    read = load(tiny_model.save(tmp_path / "model")).oof_predictions
     assert read is not None
-    assert tiny_model.left_out is not None
-    assert read.names == tiny_model.left_out.names
-    np.testing.assert_array_equal(read.truth, tiny_model.left_out.truth)
+    assert tiny_model.oof_predictions is not None
+    assert read.names == tiny_model.oof_predictions.names
+    np.testing.assert_array_equal(read.truth, tiny_model.oof_predictions.truth)
     np.testing.assert_allclose(
-        read.probabilities, tiny_model.left_out.probabilities, atol=1e-7
+        read.probabilities, tiny_model.oof_predictions.probabilities, atol=1e-7
     )  # float32
     assert read.probabilities.argmax(1).tolist().count(0) > 0
 
@@ -136,7 +136,7 @@ def test_what_tells_foreign_inputs_comes_back(
     tiny_model: Model, digits: Path, tmp_path: Path
 ) -> None:
     read = load(tiny_model.save(tmp_path / "model"))
-    assert read.foreign == tiny_model.foreign
+    assert read.ood == tiny_model.ood
     images = sorted(digits.rglob("*.png"))
     assert read.predict(images, reject=0.2) == tiny_model.predict(images, reject=0.2)
     assert (tmp_path / "model" / "foreign.safetensors").stat().st_size < 100_000
@@ -150,9 +150,9 @@ def test_a_model_of_before_foreign_inputs_were_told(copy: Path, digits: Path) ->
     edit(copy, older, sign=True)
     old = load(copy)
     assert old.detector is None
-    assert old.foreign is None
+    assert old.ood is None
     image = digits / "one" / "0.png"
-    assert old.predict(image).foreign is None  # type: ignore[union-attr]
+    assert old.predict(image).ood is None  # type: ignore[union-attr]
     with pytest.raises(SettingError, match="or by an earlier version"):
         old.predict(image, reject=0.2)
 

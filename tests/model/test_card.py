@@ -11,7 +11,7 @@ from topwork.model.archive import CARD, load
 from topwork.model.card import card_data, model_card, with_worth
 from topwork.model.model import Model
 from topwork.model.predictions import DataCounts
-from topwork.training.selection import Choice
+from topwork.training.selection import Selection
 
 
 def with_card(model: Model, **changes: object) -> Model:
@@ -107,7 +107,7 @@ def test_the_body_says_what_it_is(tiny_model: Model) -> None:
     assert "| zero | 10 |" in text
     assert "It learned from 30 examples, which is few." in text
     assert "it was not measured" in text
-    scratch = rebuilt(tiny_model, choice=Choice(way="scratch"), evaluation=None)
+    scratch = rebuilt(tiny_model, selection=Selection(strategy="scratch"), evaluation=None)
     assert "Nothing was transferred" in model_card(scratch)
     assert "None: there were too few examples" in model_card(scratch)
     assert "model-index" not in card_data(scratch)

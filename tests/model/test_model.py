@@ -237,29 +237,29 @@ def noise(num: int) -> list[np.ndarray]:
 
 
 def test_what_belongs_to_no_class_is_labelled_neither(tiny_model: Model, digits: Path) -> None:
-    own, foreign = predict(tiny_model, digits), predict(tiny_model, noise(8))
-    for p in own + foreign:
+    own, ood = predict(tiny_model, digits), predict(tiny_model, noise(8))
+    for p in own + ood:
         assert p.label in tiny_model.classes  # without a rate nothing is rejected
-        assert p.foreign is not None
-        assert 1 / 31 <= p.foreign <= 1  # 30 digits were left out
+        assert p.ood is not None
+        assert 1 / 31 <= p.ood <= 1  # 30 digits were left out
     again = tiny_model.predict([*sorted(digits.rglob("*.png")), *noise(8)], reject=0.1)
     assert isinstance(again, list)
-    for before, after in zip(own + foreign, again, strict=True):
+    for before, after in zip(own + ood, again, strict=True):
         assert after.probabilities == pytest.approx(before.probabilities, abs=1e-6)
-        assert after.foreign is not None
-        rejected = after.foreign <= 0.1
+        assert after.ood is not None
+        rejected = after.ood <= 0.1
         assert after.label == ("neither" if rejected else before.label)
-        expected = 1 - after.foreign if rejected else before.probability
+        expected = 1 - after.ood if rejected else before.probability
         assert after.probability == pytest.approx(expected, abs=1e-6)
     assert sum(p.label == "neither" for p in again[30:]) >= 5  # random weights see little
     assert sum(p.label == "neither" for p in again[:30]) <= 3
 
 
 def test_a_model_says_how_much_it_would_let_through(tiny_model: Model) -> None:
-    scores = tiny_model.foreign
+    scores = tiny_model.ood
     assert scores is not None
     assert scores.method == "each of the 3 classes left out in turn"
-    assert scores.num_foreign == 30
+    assert scores.num_ood == 30
     assert scores.false_accept.low < scores.false_accept.high
 
 
@@ -280,10 +280,10 @@ def test_rates_that_are_refused(rate: float, message: str, tiny_model: Model) ->
 def test_a_model_of_too_few_examples_rejects_nothing(tiny_backbone: Backbone) -> None:
     few = train(*small.colours(2, 2), backbone=tiny_backbone, num_repeats=1)
     assert few.detector is None
-    assert few.foreign is None
+    assert few.ood is None
     prediction = few.predict(noise(1)[0])
     assert isinstance(prediction, Prediction)
-    assert prediction.foreign is None
+    assert prediction.ood is None
     with pytest.raises(SettingError, match="on fewer than 10 examples that could be left out"):
         few.predict(noise(1)[0], reject=0.2)
 
@@ -296,11 +296,11 @@ def test_a_class_neither_is_what_is_rejected(digits: Path, tiny_backbone: Backbo
     assert model.detector is not None
     assert model.detector.neither == model.classes.index("Neither")
     assert len(model.detector.held_out) == 20
-    assert model.foreign is not None
-    assert model.foreign.method == "12 examples of 'Neither', by 5-fold cross-validation"
+    assert model.ood is not None
+    assert model.ood.method == "12 examples of 'Neither', by 5-fold cross-validation"
     found = model.predict([*noise(14)[12:], *small.colours(4, 1)[0]], reject=0.1)
     assert isinstance(found, list)
     for p in found:
         assert p.label == "Neither"
-        assert p.foreign is not None
+        assert p.ood is not None
         assert p.probability >= p.probabilities["Neither"]

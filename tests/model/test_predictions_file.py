@@ -9,23 +9,23 @@ import pytest
 
 from topwork.errors import DataError, ModelError
 from topwork.examples.example import Example
-from topwork.model.predictions import Answers
-from topwork.model.predictions_file import read_answers, write_answers
+from topwork.model.predictions import Predictions
+from topwork.model.predictions_file import read_predictions, write_predictions
 
 
-def answers() -> Answers:
+def answers() -> Predictions:
     examples = [
         Example(name=f"große/{i}.jpg", digest=f"{i:064x}", read=lambda: b"", group=group)
         for i, group in enumerate(["anna", None, "ben"])
     ]
     chances = np.random.default_rng(0).dirichlet([1, 1], (4, 3))
-    return Answers.of(examples, np.array([0, 1, 1]), chances)
+    return Predictions.of(examples, np.array([0, 1, 1]), chances)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     given = answers()
-    write_answers(tmp_path / "a", {"left_out": given, "tested": None})
-    found = read_answers(tmp_path / "a")
+    write_predictions(tmp_path / "a", {"left_out": given, "tested": None})
+    found = read_predictions(tmp_path / "a")
     assert list(found) == ["left_out"]
     read = found["left_out"]
     assert (read.names, read.digests, read.groups) == (given.names, given.digests, given.groups)
@@ -40,21 +40,21 @@ def test_repeats_are_averaged() -> None:
 
 
 def test_where_there_are_none_there_is_no_file(tmp_path: Path) -> None:
-    write_answers(tmp_path / "a", {"left_out": None})
+    write_predictions(tmp_path / "a", {"left_out": None})
     assert not (tmp_path / "a").exists()
 
 
 def test_a_damaged_file_is_told(tmp_path: Path) -> None:
-    write_answers(tmp_path / "a", {"left_out": answers()})
+    write_predictions(tmp_path / "a", {"left_out": answers()})
     (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes()[:-9])
     with pytest.raises(ModelError, match="cannot be read"):
-        read_answers(tmp_path / "a")
+        read_predictions(tmp_path / "a")
 
 
 def test_numbers_must_fit() -> None:
     given = answers()
     with pytest.raises(DataError, match="3 examples"):
-        Answers(
+        Predictions(
             names=given.names[:2],
             digests=given.digests,
             groups=given.groups,

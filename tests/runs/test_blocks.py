@@ -12,22 +12,22 @@ from tests import small
 from topwork.backbones.base import Backbone
 from topwork.errors import BackboneError, SettingError, TrainingError
 from topwork.evaluation.fold_cache import folds_folder
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 from topwork.model.archive import load
 from topwork.model.model import Model
 from topwork.runs.train import train
 from topwork.training import candidates as strategy
-from topwork.training.candidates import Rival
-from topwork.training.selection import Choice
-from topwork.training.strategy import Way
+from topwork.training.candidates import Incumbent
+from topwork.training.selection import Selection
+from topwork.training.strategy import Strategy
 
-Tuned = Callable[..., Model]
+FineTuned = Callable[..., Model]
 
 QUICK: dict[str, Any] = {"num_folds": 2, "epochs": 2, "num_views": 2, "augment": ["shift"]}
 
 
 @pytest.fixture
-def tuned(digits: Path, tiny_backbone: Backbone) -> Tuned:
+def fine_tuned(digits: Path, tiny_backbone: Backbone) -> FineTuned:
     """Trains the tiny network on the digits, two epochs, two folds."""
 
     def run(**settings: Any) -> Model:
@@ -43,16 +43,16 @@ def tuned(digits: Path, tiny_backbone: Backbone) -> Tuned:
         ("all", "All 2 blocks and a linear head were trained from the backbone's own weights: 2"),
     ],
 )
-def test_a_way_gives_a_model(way: str, said: str, tuned: Tuned, digits: Path) -> None:
-    model = tuned(train=way)
-    assert model.choice == Choice(way=way, trained=model.choice.trained)
-    assert model.choice.trained.startswith(said)
-    assert "altered by shift" in model.choice.trained
+def test_a_way_gives_a_model(strategy: str, said: str, fine_tuned: FineTuned, digits: Path) -> None:
+    model = fine_tuned(train=strategy)
+    assert model.selection == Selection(strategy=strategy, trained=model.selection.trained)
+    assert model.selection.trained.startswith(said)
+    assert "altered by shift" in model.selection.trained
     assert model.evaluation is not None
     assert model.evaluation.method == "2-fold cross-validation"
     assert model.evaluation.num_examples == 30
-    assert model.backbone.name == f"tiny, {way} tuned"
-    assert model.recipe.train == way
+    assert model.backbone.name == f"tiny, {strategy} tuned"
+    assert model.recipe.train == strategy
     assert model.recipe.backbone == "tiny"
     assert model.recipe.training.epochs == 2
     assert model.data.per_class == {"one": 10, "two": 10, "zero": 10}
@@ -61,32 +61,32 @@ def test_a_way_gives_a_model(way: str, said: str, tuned: Tuned, digits: Path) ->
 
 
 def test_foreign_inputs_are_told_by_answers_alone(
-    tuned: Tuned, digits: Path, tmp_path: Path
+    fine_tuned: FineTuned, digits: Path, tmp_path: Path
 ) -> None:
-    model = tuned(train="last:1", out=tmp_path / "model")
+    model = fine_tuned(train="last:1", out=tmp_path / "model")
     assert model.detector is not None
-    assert model.left_out is not None
+    assert model.oof_predictions is not None
     assert model.detector.views == ()  # the features learned the examples by heart
     assert len(model.detector.held_out) == 30
-    assert model.foreign is None  # nothing foreign is at hand
+    assert model.ood is None  # nothing foreign is at hand
     images = sorted(digits.rglob("*.png"))
     shares, again = (
-        [p.foreign or 0.0 for p in one.predict(images)]  # type: ignore[union-attr]
+        [p.ood or 0.0 for p in one.predict(images)]  # type: ignore[union-attr]
         for one in (model, load(tmp_path / "model"))
     )
     assert min(shares) >= 1 / 31
     np.testing.assert_allclose(again, shares, atol=1.5 / 31)
 
 
-def test_it_learns(tuned: Tuned) -> None:
-    model = tuned(train="all", epochs=25, batch_size=8, lr=3e-3)
+def test_it_learns(fine_tuned: FineTuned) -> None:
+    model = fine_tuned(train="all", epochs=25, batch_size=8, lr=3e-3)
     assert model.evaluation is not None
     assert model.evaluation.accuracy.value > 0.8
 
 
-def test_hidden_layers_go_with_blocks(tuned: Tuned) -> None:
-    model = tuned(train="last:1", head="mlp:8")
-    assert "a head with hidden layers of 8 units" in model.choice.trained
+def test_hidden_layers_go_with_blocks(fine_tuned: FineTuned) -> None:
+    model = fine_tuned(train="last:1", head="mlp:8")
+    assert "a head with hidden layers of 8 units" in model.selection.trained
     assert model.head.form == "hidden layers of 8 units"
 
 
@@ -94,9 +94,9 @@ def test_from_random_weights(digits: Path, tmp_path: Path) -> None:
     for settings in ({"train": "scratch"}, {"train": "last:1", "fresh": True}):
         model = train(digits, backbone=small.SMALL, out=tmp_path / "m", overwrite=True,
                       **QUICK, **settings)  # fmt: skip
-        assert "were trained from random weights: 2 epochs" in model.choice.trained
+        assert "were trained from random weights: 2 epochs" in model.selection.trained
         loaded = topwork.load(tmp_path / "m")
-        assert loaded.choice == model.choice
+        assert loaded.selection == model.selection
         one = [digits / "one" / "0.png"]
         expected = model.predict_proba(one)
         np.testing.assert_allclose(loaded.predict_proba(one), expected, atol=1e-6)
@@ -105,14 +105,14 @@ def test_from_random_weights(digits: Path, tmp_path: Path) -> None:
     )
 
 
-def test_a_time_limit_makes_fewer_epochs_the_same_each_time(tuned: Tuned) -> None:
-    first = tuned(train="last:1", epochs=500, time_limit="1s")
+def test_a_time_limit_makes_fewer_epochs_the_same_each_time(fine_tuned: FineTuned) -> None:
+    first = fine_tuned(train="last:1", epochs=500, time_limit="1s")
     assert any("1 seconds were allowed" in note for note in first.notes)
     assert any("where 500 would be usual" in note for note in first.notes)
-    again = tuned(train="last:1", epochs=500, time_limit="1s")
+    again = fine_tuned(train="last:1", epochs=500, time_limit="1s")
     assert again.notes == first.notes
-    assert again.choice == first.choice
-    plenty = tuned(train="last:1", time_limit="10m")
+    assert again.selection == first.selection
+    plenty = fine_tuned(train="last:1", time_limit="10m")
     assert plenty.notes == ("600 seconds were allowed: 2 epochs of each training.",)
 
 
@@ -137,7 +137,7 @@ class Stopped(Exception):
     pass
 
 
-def test_what_was_stopped_goes_on_or_begins_anew(tuned: Tuned) -> None:
+def test_what_was_stopped_goes_on_or_begins_anew(fine_tuned: FineTuned) -> None:
     def told(until: int | None = None) -> tuple[list[int], Callable[[str, int, int], None]]:
         seen: list[int] = []
 
@@ -156,22 +156,22 @@ def test_what_was_stopped_goes_on_or_begins_anew(tuned: Tuned) -> None:
     for until in (6, 10):  # in the second fold; in the last training
         begun, tell = told(until)
         with pytest.raises(Stopped):
-            tuned(**settings, resume=False, on_progress=tell)
+            fine_tuned(**settings, resume=False, on_progress=tell)
         assert begun[:3] == [0, 1, 2]
         resumed, tell = told()
-        tunings.append(tuned(**settings, on_progress=tell))
+        tunings.append(fine_tuned(**settings, on_progress=tell))
         assert next(done for done in resumed if done % 4) == {6: 7, 10: 11}[until]
         for path in folds_folder().glob("*"):
             path.unlink()
     whole, tell = told()
-    tunings.append(tuned(**settings, resume=False, on_progress=tell))
+    tunings.append(fine_tuned(**settings, resume=False, on_progress=tell))
     assert sorted(set(whole)) == list(range(13))
     assert len({model.backbone.digest for model in tunings}) == 1
 
 
-def test_a_log_for_tensorboard(tuned: Tuned, tmp_path: Path) -> None:
+def test_a_log_for_tensorboard(fine_tuned: FineTuned, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
-    tuned(train="last:1", log=tmp_path, seed=78)
+    fine_tuned(train="last:1", log=tmp_path, seed=78)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all", "fold 1", "fold 2"]
 
 
@@ -188,32 +188,32 @@ def of_chance() -> tuple[list[small.Pixels], list[str]]:
 def test_auto_tries_what_goes_deeper(tiny_backbone: Backbone) -> None:
     images, labels = of_chance()
     model = train(images, labels, backbone=tiny_backbone, num_repeats=1, **QUICK, time_limit="5m")
-    choice = model.choice
-    assert [row.way for row in choice.tried][:2] == ["head", "last:1"]
-    head, deeper = choice.tried[:2]
+    selection = model.selection
+    assert [row.strategy for row in selection.candidates][:2] == ["head", "last:1"]
+    head, deeper = selection.candidates[:2]
     assert head.num_examples == 36
     assert head.gain is None
     assert deeper.gain is not None
-    assert choice.reason
-    assert choice.way in [row.way for row in choice.tried]
-    assert bool(choice.trained) == (choice.way != "head")
+    assert selection.reason
+    assert selection.strategy in [row.strategy for row in selection.candidates]
+    assert bool(selection.trained) == (selection.strategy != "head")
     assert model.recipe.train == "auto"
 
 
 @pytest.mark.trials
-def test_auto_takes_what_pays(tuned: Tuned, monkeypatch: pytest.MonkeyPatch) -> None:
-    def always_wrong(chances: object, labels: Labels, seconds: float) -> Rival:
+def test_auto_takes_what_pays(fine_tuned: FineTuned, monkeypatch: pytest.MonkeyPatch) -> None:
+    def always_wrong(chances: object, labels: Labels, seconds: float) -> Incumbent:
         right = np.zeros(len(labels.classes))
-        return Rival(way=Way(kind="head"), right=right, seconds=seconds)
+        return Incumbent(strategy=Strategy(kind="head"), right=right, seconds=seconds)
 
-    monkeypatch.setattr(Rival, "of_head", always_wrong)
-    model = tuned(epochs=25, lr=3e-3, batch_size=8, num_repeats=1)
-    assert model.choice.way == "last:1"
-    assert model.choice.reason.startswith("last:1: ")
-    assert [row.verdict for row in model.choice.tried] == ["", "taken"]
-    assert model.choice.trained.startswith("The last block and a linear head")
+    monkeypatch.setattr(Incumbent, "of_head", always_wrong)
+    model = fine_tuned(epochs=25, lr=3e-3, batch_size=8, num_repeats=1)
+    assert model.selection.strategy == "last:1"
+    assert model.selection.reason.startswith("last:1: ")
+    assert [row.verdict for row in model.selection.candidates] == ["", "taken"]
+    assert model.selection.trained.startswith("The last block and a linear head")
     assert model.evaluation is not None
-    assert model.evaluation.accuracy.value == model.choice.tried[1].accuracy.value
+    assert model.evaluation.accuracy.value == model.selection.candidates[1].accuracy.value
 
 
 @pytest.mark.trials
@@ -227,24 +227,24 @@ def test_auto_stays_with_the_head_where_nothing_deeper_can_be_trained(
     monkeypatch.setattr(strategy, "judge", fails)
     images, labels = of_chance()
     model = train(images, labels, backbone=tiny_backbone, num_repeats=1, **QUICK)
-    assert model.choice.reason == (
+    assert model.selection.reason == (
         "The head alone: last:1 could not be trained. It is made of glass."
     )
-    assert model.choice.tried[1].verdict == "not taken: it could not be trained"
+    assert model.selection.candidates[1].verdict == "not taken: it could not be trained"
 
 
 @pytest.mark.trials
 def test_auto_leaves_nearest_as_it_is(tiny_backbone: Backbone) -> None:
     images, labels = of_chance()
     model = train(images, labels, backbone=tiny_backbone, num_repeats=1, head="nearest")
-    assert model.choice.way == "head"
-    assert model.choice.reason.startswith("The head alone: `nearest` compares")
+    assert model.selection.strategy == "head"
+    assert model.selection.reason.startswith("The head alone: `nearest` compares")
 
 
 def test_auto_without_weights_to_save_is_the_head(digits: Path, tmp_path: Path) -> None:
     model = train(digits, backbone=small.SMALL, num_repeats=1, out=tmp_path / "m", weights=False)
     assert model.recipe.train == "head"
-    assert model.choice == Choice(way="head")
+    assert model.selection == Selection(strategy="head")
 
 
 # --- what is refused
@@ -265,15 +265,19 @@ def test_auto_without_weights_to_save_is_the_head(digits: Path, tmp_path: Path) 
         ({"train": "last:1", "training": 3}, r"training is 3; accepted: a \[training\] table"),
     ],
 )
-def test_settings_that_are_refused(settings: dict[str, Any], message: str, tuned: Tuned) -> None:
+def test_settings_that_are_refused(
+    settings: dict[str, Any], message: str, fine_tuned: FineTuned
+) -> None:
     with pytest.raises(SettingError, match=message):
-        tuned(**settings)
+        fine_tuned(**settings)
 
 
-def test_a_tuned_model_is_not_to_be_saved_without_weights(tuned: Tuned, tmp_path: Path) -> None:
+def test_a_tuned_model_is_not_to_be_saved_without_weights(
+    fine_tuned: FineTuned, tmp_path: Path
+) -> None:
     with pytest.raises(SettingError, match="to be saved without weights, with train = 'all'"):
-        tuned(train="all", out=tmp_path / "m", weights=False)
-    model = tuned(train="last:1")
+        fine_tuned(train="all", out=tmp_path / "m", weights=False)
+    model = fine_tuned(train="last:1")
     with pytest.raises(SettingError, match=r"its weights are nowhere else. Save it with them"):
         model.save(tmp_path / "m", weights=False)
     assert not (tmp_path / "m").exists()

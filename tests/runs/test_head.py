@@ -12,15 +12,15 @@ from topwork.errors import TooFewError
 from topwork.examples.example import Example
 from topwork.examples.sources import examples_from, read_examples
 from topwork.recipe import Recipe
-from topwork.runs.head import Frozen, answer_test, count, fit_frozen, labels_of, score_test
-from topwork.training.selection import Choice
+from topwork.runs.head import HeadRun, count, labels_of, predict_test, run_head, score_test
+from topwork.training.selection import Selection
 
 RECIPE = Recipe(num_repeats=1, seed=2)
 
 
 @pytest.fixture(scope="module")
-def frozen(digits: Path, tiny_backbone: Backbone) -> Frozen:
-    return fit_frozen(
+def head_run(digits: Path, tiny_backbone: Backbone) -> HeadRun:
+    return run_head(
         read_examples(digits), RECIPE, backbone=tiny_backbone, device="cpu", on_progress=None
     )
 
@@ -29,39 +29,39 @@ def example(name: str, label: str, group: str | None = None) -> Example:
     return Example(name=name, digest="0" * 64, read=lambda: b"", label=label, group=group)
 
 
-def test_rows_examples_and_labels_go_together(frozen: Frozen) -> None:
-    assert frozen.classes == ("one", "two", "zero")
-    assert len(frozen.examples) == len(frozen.train) == 30
-    assert [frozen.classes[k] for k in frozen.labels.classes] == [e.label for e in frozen.examples]
-    assert frozen.labels.seed == 2
-    assert frozen.crossed is not None
-    assert frozen.crossed.probabilities.shape == (1, 30, 3)
-    assert sorted(np.concatenate(frozen.crossed.folds).tolist()) == list(range(30))
-    assert frozen.seconds > 0
-    assert not frozen.skipped
+def test_rows_examples_and_labels_go_together(head_run: HeadRun) -> None:
+    assert head_run.classes == ("one", "two", "zero")
+    assert len(head_run.examples) == len(head_run.train) == 30
+    assert [head_run.classes[k] for k in head_run.labels.classes] == [e.label for e in head_run.examples]
+    assert head_run.labels.seed == 2
+    assert head_run.cross_val is not None
+    assert head_run.cross_val.probabilities.shape == (1, 30, 3)
+    assert sorted(np.concatenate(head_run.cross_val.folds).tolist()) == list(range(30))
+    assert head_run.seconds > 0
+    assert not head_run.skipped
 
 
-def test_the_model_has_the_head_and_its_score(frozen: Frozen) -> None:
-    model = frozen.model()
-    assert model.choice == Choice(way="head")
-    assert model.head is frozen.head
+def test_the_model_has_the_head_and_its_score(head_run: HeadRun) -> None:
+    model = head_run.model()
+    assert model.selection == Selection(strategy="head")
+    assert model.head is head_run.head
     assert model.evaluation is not None
     assert model.evaluation.num_examples == 30
     assert model.test is None
-    reasoned = Choice(way="head", reason="Nothing else paid.")
-    assert frozen.model(reasoned).choice == reasoned
+    reasoned = Selection(strategy="head", reason="Nothing else paid.")
+    assert head_run.model(reasoned).selection == reasoned
 
 
 def test_a_test_part_is_held_apart(tiny_backbone: Backbone, tmp_path: Path) -> None:
     for part, skip in (("train", 0), ("test", 6)):
         small.write_folder(tmp_path / "data" / part, small.digit_pictures(6, skip=skip))
-    frozen = fit_frozen(
+    head_run = run_head(
         read_examples(tmp_path / "data"), RECIPE, backbone=tiny_backbone, device="cpu",
         on_progress=None,
     )  # fmt: skip
-    assert len(frozen.train) == len(frozen.test) == 18
-    assert not set(frozen.train) & set(frozen.test)
-    test = frozen.model().test
+    assert len(head_run.train) == len(head_run.test) == 18
+    assert not set(head_run.train) & set(head_run.test)
+    test = head_run.model().test
     assert test is not None
     assert (test.num_examples, test.method) == (18, "test part, 18 examples")
 
@@ -70,10 +70,10 @@ def test_too_few_to_be_scored_is_a_note(tiny_backbone: Backbone) -> None:
     pictures = small.digit_pictures(1)
     inputs = [image for images in pictures.values() for image in images]
     found = examples_from(inputs, list(pictures), modality="image")
-    frozen = fit_frozen(found, RECIPE, backbone=tiny_backbone, device="cpu", on_progress=None)
-    assert frozen.crossed is None
-    assert frozen.model().evaluation is None
-    assert [note for note in frozen.notes if note.startswith("There is no cross-validated score")]
+    head_run = run_head(found, RECIPE, backbone=tiny_backbone, device="cpu", on_progress=None)
+    assert head_run.cross_val is None
+    assert head_run.model().evaluation is None
+    assert [note for note in head_run.notes if note.startswith("There is no cross-validated score")]
 
 
 def test_a_class_of_which_nothing_can_be_read(tiny_backbone: Backbone, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_class_of_which_nothing_can_be_read(tiny_backbone: Backbone, tmp_path:
     for path in (folder / "two").iterdir():
         path.write_bytes(path.read_bytes()[:70])
     with pytest.raises(TooFewError, match="No image can be read of 1 of the classes: two"):
-        fit_frozen(
+        run_head(
             read_examples(folder), RECIPE, backbone=tiny_backbone, device="cpu", on_progress=None
         )
 
@@ -114,5 +114,5 @@ def test_counts(digits: Path) -> None:
 
 
 def test_no_test_part_has_no_score() -> None:
-    assert answer_test(np.empty((0, 2)), (), ("x", "y")) is None
+    assert predict_test(np.empty((0, 2)), (), ("x", "y")) is None
     assert score_test(None, ("x", "y")) is None

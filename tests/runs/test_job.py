@@ -14,16 +14,18 @@ from topwork.examples.sources import read_examples
 from topwork.recipe import Recipe
 from topwork.runs.job import JobMaker, count_epochs, describe, training_device, within
 from topwork.training import budget
-from topwork.training.finetune import Job
+from topwork.training.finetune import TrainingJob
 from topwork.training.settings import Training
-from topwork.training.strategy import parse_way
+from topwork.training.strategy import parse_strategy
 
 VIEWS = Training(augment=("shift",), num_views=2)
 
 
-def make(way: str, digits: Path, backbone: Backbone | str = small.SMALL, **settings: Any) -> Job:
+def make(
+    strategy: str, digits: Path, backbone: Backbone | str = small.SMALL, **settings: Any
+) -> TrainingJob:
     found = backbone if isinstance(backbone, Backbone) else get_backbone(backbone)
-    recipe = Recipe(**{"train": way, "training": VIEWS, **settings})
+    recipe = Recipe(**{"train": strategy, "training": VIEWS, **settings})
     maker = JobMaker(
         recipe=recipe,
         backbone=found,
@@ -32,7 +34,7 @@ def make(way: str, digits: Path, backbone: Backbone | str = small.SMALL, **setti
         on_progress=None,
     )
     assert maker.classes == small.NAMES
-    return maker.make(parse_way(way))
+    return maker.make(parse_strategy(strategy))
 
 
 def test_the_last_blocks_are_trained_on_saved_views(digits: Path) -> None:
@@ -98,13 +100,13 @@ def test_a_limit_is_kept_for_the_next_run(
 def test_a_job_in_words(digits: Path, tiny_backbone: Backbone) -> None:
     training = Training(epochs=1, lr=0.5, optimiser="sgd", batch_size=4, augment=(), lora=2)
     job = make("last:1", digits, tiny_backbone, training=training)
-    assert describe(job, parse_way("last:1"), 0.25) == (
+    assert describe(job, parse_strategy("last:1"), 0.25) == (
         "The last block and a linear head were trained from the backbone's own weights: 1 epoch "
         "of sgd, learning rate 0.5, batches of 4; by low-rank updates of rank 2; 25% of the "
         "weights as trained, the rest as before it (WiSE-FT)."
     )
     job = make("last:2", digits, head="mlp:3,4", training=Training(epochs=2, augment=("shift",)))
-    said = describe(job, parse_way("last:2"), 1.0)
+    said = describe(job, parse_strategy("last:2"), 1.0)
     blocks = len(job.cut.network.blocks)
     assert said.startswith(f"The last 2 of {blocks} blocks and a head with hidden layers of 3, 4 u")
     assert said.endswith("; views altered by shift.")

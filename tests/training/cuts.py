@@ -12,7 +12,7 @@ from tests import small
 from tests.backbones import folders
 from topwork.backbones.base import Backbone, Network
 from topwork.backbones.modules import from_module
-from topwork.backbones.random import architecture
+from topwork.backbones.named_architecture import architecture
 from topwork.backbones.registry import get_backbone
 from topwork.executors.block_shapes import blank_window, listening
 from topwork.training.tail import INNER

@@ -9,7 +9,7 @@ import numpy as np
 from tests import small
 from tests.backbones import folders
 from topwork.backbones.base import Backbone
-from topwork.backbones.random import architecture
+from topwork.backbones.named_architecture import architecture
 from topwork.backbones.registry import get_backbone
 from topwork.examples.example import Example, sort_labels
 from topwork.examples.sources import examples_from, read_examples
@@ -17,7 +17,7 @@ from topwork.features.activations import save_activations
 from topwork.recipe import Recipe
 from topwork.runs.head import labels_of
 from topwork.training.cut import Cut
-from topwork.training.finetune import Job
+from topwork.training.finetune import TrainingJob
 from topwork.training.settings import Training
 
 SETTINGS: dict[str, Any] = {
@@ -84,7 +84,7 @@ def make_job(
     label_smoothing: float = 0.0,
     head_first: bool = True,
     **settings: Any,
-) -> Job:
+) -> TrainingJob:
     """Save what comes out at the cut, and return the job."""
     training = Training(**{**SETTINGS, **settings})
     saved = save_activations(
@@ -97,7 +97,7 @@ def make_job(
     )
     classes = sort_labels({example.label or "" for example in examples})
     recipe = Recipe(seed=seed, class_weight=class_weight)
-    return Job(
+    return TrainingJob(
         cut=Cut.of(backbone, block, fresh=fresh),
         saved=saved,
         labels=labels_of(saved.examples, classes, recipe),
@@ -109,6 +109,6 @@ def make_job(
     )
 
 
-def rows_of(job: Job) -> Any:
+def rows_of(job: TrainingJob) -> Any:
     """All rows."""
     return np.arange(len(job.labels.classes))

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests import small
-from topwork.backbones.random import architecture
+from topwork.backbones.named_architecture import architecture
 from topwork.examples.sources import examples_from
 from topwork.training import budget
 from topwork.training.budget import AGREED, agree_epochs, seconds_of_epoch
-from topwork.training.finetune import tune
+from topwork.training.finetune import finetune
 from topwork.training.prepare import Prepared
 from topwork.training.settings import Training
 
@@ -26,7 +26,7 @@ def ready() -> Prepared:
 def test_tries_out_what_an_epoch_takes(ready: Prepared) -> None:
     guessed = seconds_of_epoch(ready.job, ready.train)
     job = replace(ready.job, settings=ready.job.settings.changed(epochs=2))
-    measured = tune(job, ready.train).history[-1].seconds
+    measured = finetune(job, ready.train).history[-1].seconds
     assert measured / 8 < guessed < measured * 8  # a busy machine may be that uneven
 
 

@@ -11,15 +11,15 @@ import pytest
 
 from topwork.errors import BackboneError, TrainingError
 from topwork.evaluation.intervals import wilson
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 from topwork.training import candidates as strategy
-from topwork.training.candidates import LARGE, Decision, Rival, choose
-from topwork.training.cross_validate import Fold
+from topwork.training.candidates import LARGE, Decision, Incumbent, select
+from topwork.training.cross_validate import FoldResult
 from topwork.training.settings import Training
-from topwork.training.strategy import Way
+from topwork.training.strategy import Strategy
 
 MIN_ERRORS = 5
-LAST, ALL = Way(kind="last", last_blocks=2), Way(kind="all")
+LAST, ALL = Strategy(kind="last", last_blocks=2), Strategy(kind="all")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +44,11 @@ class Say:
 
 
 @pytest.fixture(autouse=True)
-def judged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[int]]]:
+def cv_result(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[int]]]:
     """Puts made-up folds in place of trainings; notes which were done."""
     done: list[tuple[int, list[int]]] = []
 
-    def judge(job: Say, folds: Sequence[np.ndarray], **more: Any) -> Iterator[Fold]:
+    def cross_validate(job: Say, folds: Sequence[np.ndarray], **more: Any) -> Iterator[FoldResult]:
         for number, rows in enumerate(folds):
             if job.error is not None and job.error[0] == number:
                 raise job.error[1]
@@ -57,26 +57,26 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[int]]]:
             said = np.where(job.right[rows], classes, 1 - classes)
             logits = np.repeat(5.0 * np.eye(2)[said][None], 4, axis=0)
             done.append((number, rows.tolist()))
-            yield Fold(rows=rows, logits=logits, seconds=job.seconds)
+            yield FoldResult(rows=rows, logits=logits, seconds=job.seconds)
 
-    monkeypatch.setattr(strategy, "judge", judge)
+    monkeypatch.setattr(strategy, "judge", cross_validate)
     monkeypatch.setattr(strategy, "MIN_ERRORS", MIN_ERRORS)  # other tests try nothing
     return done
 
 
 def setting(
     num: int = 100, head_wrong: int = 30, num_folds: int = 5, groups: np.ndarray | None = None
-) -> tuple[Labels, Rival, list[np.ndarray]]:
+) -> tuple[Labels, Incumbent, list[np.ndarray]]:
     """Labels of two classes, a head that is wrong so often (in every fold alike), and folds."""
     classes = np.arange(num) % 2
     labels = Labels(classes=classes, num_classes=2, groups=groups)
     right = np.ones(num)
     right[np.linspace(0, num - 1, head_wrong).astype(int)] = 0
     folds = [np.arange(num)[k::num_folds] for k in range(num_folds)]
-    return labels, Rival(way=Way(kind="head"), right=right, seconds=2.0), folds
+    return labels, Incumbent(strategy=Strategy(kind="head"), right=right, seconds=2.0), folds
 
 
-def better(head: Rival, gained: int, lost: int = 0, seed: int = 0) -> np.ndarray:
+def better(head: Incumbent, gained: int, lost: int = 0, seed: int = 0) -> np.ndarray:
     """Right where the head is, but for so many more, and so many fewer, spread evenly."""
     right = head.right.astype(bool).copy()
     wrong, good = np.flatnonzero(~right), np.flatnonzero(right)
@@ -88,9 +88,19 @@ def better(head: Rival, gained: int, lost: int = 0, seed: int = 0) -> np.ndarray
 
 
 def run(
-    ways: Sequence[tuple[Way, Any]], head: Rival, folds: Any, labels: Labels, **more: Any
+    strategies: Sequence[tuple[Strategy, Any]],
+    head: Incumbent,
+    folds: Any,
+    labels: Labels,
+    **more: Any,
 ) -> Decision:
-    return choose([(way, lambda job=job: job) for way, job in ways], head, folds, labels, **more)
+    return select(
+        [(strategy, lambda job=job: job) for strategy, job in strategies],
+        head,
+        folds,
+        labels,
+        **more,
+    )
 
 
 def test_a_gain_beyond_its_standard_error_is_taken() -> None:
@@ -98,20 +108,20 @@ def test_a_gain_beyond_its_standard_error_is_taken() -> None:
     job = Say(right=better(head, gained=25), labels=labels)
     decision = run([(LAST, job)], head, folds, labels)
     assert decision.job is job
-    assert decision.judged is not None
-    assert decision.judged.rows.tolist() == list(range(100))
-    choice = decision.choice
-    assert choice.way == "last:2"
+    assert decision.cv_result is not None
+    assert decision.cv_result.rows.tolist() == list(range(100))
+    selection = decision.selection
+    assert selection.strategy == "last:2"
     # in closed form: 25 times 1, 75 times 0
     error = np.sqrt((25 * 0.75**2 + 75 * 0.25**2) / 99 / 100)
-    assert choice.reason == (
+    assert selection.reason == (
         "last:2: 0.950 against 0.700 for head on the same 100 examples left out, +25.0 points "
         f"(standard error {100 * error:.1f}), more than chance would give."
     )
-    first, second = choice.tried
-    assert (first.way, first.gain, first.verdict, first.seconds) == ("head", None, "", 2.0)
+    first, second = selection.candidates
+    assert (first.strategy, first.gain, first.verdict, first.seconds) == ("head", None, "", 2.0)
     assert first.accuracy == wilson(0.7, 100)
-    assert (second.way, second.num_examples, second.verdict) == ("last:2", 100, "taken")
+    assert (second.strategy, second.num_examples, second.verdict) == ("last:2", 100, "taken")
     assert second.gain == pytest.approx(0.25)
     assert second.gain_error == pytest.approx(error)
     assert second.accuracy.value == pytest.approx(0.95)
@@ -129,34 +139,34 @@ def test_a_gain_is_held_against_its_uncertainty(gained: int, lost: int, taken: b
     assert (more / 100 > error) == taken
     job = Say(right=better(head, gained, lost), labels=labels)
     decision = run([(LAST, job)], head, folds, labels)
-    assert (decision.choice.way == "last:2") == taken
-    tried = decision.choice.tried[-1]
+    assert (decision.selection.strategy == "last:2") == taken
+    candidates = decision.selection.candidates[-1]
     if not taken:
         assert decision.job is None
-        assert decision.judged is None
-        assert decision.choice.reason.startswith("The head alone: last:2 gave ")
-        assert tried.verdict.startswith("not taken")
-    if tried.num_examples == 100:
-        assert tried.gain == pytest.approx(more / 100)
-        assert tried.gain_error == pytest.approx(error)
+        assert decision.cv_result is None
+        assert decision.selection.reason.startswith("The head alone: last:2 gave ")
+        assert candidates.verdict.startswith("not taken")
+    if candidates.num_examples == 100:
+        assert candidates.gain == pytest.approx(more / 100)
+        assert candidates.gain_error == pytest.approx(error)
 
 
-def test_the_first_fold_without_a_gain_ends_it(judged: list[Any]) -> None:
+def test_the_first_fold_without_a_gain_ends_it(cv_result: list[Any]) -> None:
     labels, head, folds = setting()
     job = Say(right=head.right.astype(bool), labels=labels)
     decision = run(
         [(LAST, job), (ALL, Say(right=np.ones(100, bool), labels=labels))], head, folds, labels
     )
-    assert len(judged) == 1
-    assert decision.choice.way == "head"
-    (tried,) = decision.choice.tried[1:]
-    assert tried.verdict == "not taken: no sign of a gain after 1 of 5 folds"
-    assert tried.num_examples == 20
-    assert "no more than chance would give" in decision.choice.reason
+    assert len(cv_result) == 1
+    assert decision.selection.strategy == "head"
+    (candidates,) = decision.selection.candidates[1:]
+    assert candidates.verdict == "not taken: no sign of a gain after 1 of 5 folds"
+    assert candidates.num_examples == 20
+    assert "no more than chance would give" in decision.selection.reason
 
 
 @pytest.mark.parametrize("errors", [0, 1, MIN_ERRORS - 1, MIN_ERRORS])
-def test_with_hardly_any_errors_nothing_is_tried(errors: int, judged: list[Any]) -> None:
+def test_with_hardly_any_errors_nothing_is_tried(errors: int, cv_result: list[Any]) -> None:
     labels, head, folds = setting(head_wrong=errors)
     made: list[Say] = []
 
@@ -164,15 +174,15 @@ def test_with_hardly_any_errors_nothing_is_tried(errors: int, judged: list[Any])
         made.append(Say(right=np.ones(100, bool), labels=labels))
         return made[-1]
 
-    decision = choose([(LAST, make)], head, folds, labels)  # type: ignore[list-item]
-    assert bool(made) == bool(judged) == (errors >= MIN_ERRORS)
+    decision = select([(LAST, make)], head, folds, labels)  # type: ignore[list-item]
+    assert bool(made) == bool(cv_result) == (errors >= MIN_ERRORS)
     if not made:
-        assert decision.choice.way == "head"
-        assert decision.choice.reason == (
+        assert decision.selection.strategy == "head"
+        assert decision.selection.reason == (
             f"The head alone: of 100 examples left out it gets {errors} wrong, too few for any "
             "gain to be told from chance."
         )
-        assert len(decision.choice.tried) == 1
+        assert len(decision.selection.candidates) == 1
 
 
 def test_the_next_is_compared_with_the_best_so_far() -> None:
@@ -181,15 +191,15 @@ def test_the_next_is_compared_with_the_best_so_far() -> None:
     second = Say(right=better(head, 20), labels=labels)  # better than the head, not than the first
     decision = run([(LAST, first), (ALL, second)], head, folds, labels)
     assert decision.job is first
-    assert [one.verdict.partition(":")[0] for one in decision.choice.tried] == [
+    assert [one.verdict.partition(":")[0] for one in decision.selection.candidates] == [
         "", "taken", "not taken",
     ]  # fmt: skip
-    assert decision.choice.reason.startswith("last:2: 0.900 against 0.700 for head")
+    assert decision.selection.reason.startswith("last:2: 0.900 against 0.700 for head")
     whole = Say(right=np.ones(100, bool), labels=labels)
     deeper = run([(LAST, first), (ALL, whole)], head, folds, labels)
-    assert deeper.choice.way == "all"
-    assert "1.000 against 0.900 for last:2" in deeper.choice.reason
-    assert deeper.choice.tried[-1].gain == pytest.approx(0.1)
+    assert deeper.selection.strategy == "all"
+    assert "1.000 against 0.900 for last:2" in deeper.selection.reason
+    assert deeper.selection.candidates[-1].gain == pytest.approx(0.1)
 
 
 def test_after_one_that_does_not_pay_no_deeper_one_is_tried() -> None:
@@ -197,10 +207,10 @@ def test_after_one_that_does_not_pay_no_deeper_one_is_tried() -> None:
     poor = Say(right=better(head, 0, 5), labels=labels)
     good = Say(right=np.ones(100, bool), labels=labels)
     decision = run([(LAST, poor), (ALL, good)], head, folds, labels)
-    assert [one.way for one in decision.choice.tried] == ["head", "last:2"]
+    assert [one.strategy for one in decision.selection.candidates] == ["head", "last:2"]
 
 
-def test_the_time_limit_ends_trials_between_folds(judged: list[Any]) -> None:
+def test_the_time_limit_ends_trials_between_folds(cv_result: list[Any]) -> None:
     labels, head, folds = setting(num_folds=10)
     slow = Say(right=better(head, 25), labels=labels, seconds=0.1)
     started = time.monotonic()
@@ -210,17 +220,17 @@ def test_the_time_limit_ends_trials_between_folds(judged: list[Any]) -> None:
     )  # fmt: skip
     # so that the training on all, as long as a fold or longer, goes into the limit too
     assert time.monotonic() - started < 0.5
-    assert 1 <= len(judged) <= 4
-    tried = decision.choice.tried[-1]
-    assert tried.way == "last:2"  # an unfinished trial is the last one
-    assert tried.verdict == f"taken: the time limit after {len(judged)} of 10 folds"
-    assert decision.judged is not None
-    assert len(decision.judged.rows) == 10 * len(judged)
-    assert tried.seconds >= 0.1 * len(judged)
+    assert 1 <= len(cv_result) <= 4
+    candidates = decision.selection.candidates[-1]
+    assert candidates.strategy == "last:2"  # an unfinished trial is the last one
+    assert candidates.verdict == f"taken: the time limit after {len(cv_result)} of 10 folds"
+    assert decision.cv_result is not None
+    assert len(decision.cv_result.rows) == 10 * len(cv_result)
+    assert candidates.seconds >= 0.1 * len(cv_result)
 
 
 def test_of_many_examples_the_time_is_asked_before(
-    judged: list[Any], monkeypatch: pytest.MonkeyPatch
+    cv_result: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     labels, head, folds = setting(num=LARGE, head_wrong=300)
     asked: list[int] = []
@@ -233,15 +243,17 @@ def test_of_many_examples_the_time_is_asked_before(
     job = Say(right=np.ones(LARGE, bool), labels=labels)
     decision = run([(LAST, job)], head, folds, labels, limit_seconds=200.0)
     assert asked == [LARGE]
-    assert not judged
-    assert decision.choice.reason == (
+    assert not cv_result
+    assert decision.selection.reason == (
         "The head alone: last:2 was not tried, since it would take 4 minutes or more; see "
         "--time-limit."
     )
-    tried = decision.choice.tried[-1]
-    assert (tried.num_examples, tried.gain) == (0, None)
-    assert tried.verdict == "not taken: it would take 4 minutes or more; see --time-limit"
-    assert run([(LAST, job)], head, folds, labels, limit_seconds=300.0).choice.way == "last:2"
+    candidates = decision.selection.candidates[-1]
+    assert (candidates.num_examples, candidates.gain) == (0, None)
+    assert candidates.verdict == "not taken: it would take 4 minutes or more; see --time-limit"
+    assert (
+        run([(LAST, job)], head, folds, labels, limit_seconds=300.0).selection.strategy == "last:2"
+    )
 
 
 def test_examples_of_one_group_are_one_piece_of_evidence() -> None:
@@ -252,14 +264,14 @@ def test_examples_of_one_group_are_one_piece_of_evidence() -> None:
     right[np.flatnonzero(head.right[50:75])[0] + 50] = False
     alone = replace(labels, groups=None)
     plain = run([(LAST, Say(right=right, labels=alone))], head, folds, alone)
-    assert plain.choice.way == "last:2"
+    assert plain.selection.strategy == "last:2"
     grouped = run([(LAST, Say(right=right, labels=labels))], head, folds, labels)
-    assert grouped.choice.way == "head"
-    tried = grouped.choice.tried[-1]
+    assert grouped.selection.strategy == "head"
+    candidates = grouped.selection.candidates[-1]
     gained = right.astype(float) - head.right
     away = np.bincount(np.arange(100) // 25, gained - gained.mean())
-    assert tried.gain_error == pytest.approx(np.sqrt((away**2).sum() * 4 / 3) / 100)
-    assert plain.choice.tried[-1].accuracy.low > tried.accuracy.low
+    assert candidates.gain_error == pytest.approx(np.sqrt((away**2).sum() * 4 / 3) / 100)
+    assert plain.selection.candidates[-1].accuracy.low > candidates.accuracy.low
 
 
 @pytest.mark.parametrize(
@@ -270,13 +282,15 @@ def test_what_cannot_be_trained_is_passed_over(error: Exception) -> None:
     bad = Say(right=head.right, labels=labels, error=(0, error))
     good = Say(right=np.ones(100, bool), labels=labels)
     decision = run([(LAST, bad), (ALL, good)], head, folds, labels)
-    assert decision.choice.way == "all"
-    assert decision.choice.tried[1].verdict == "not taken: it could not be trained"
+    assert decision.selection.strategy == "all"
+    assert decision.selection.candidates[1].verdict == "not taken: it could not be trained"
     alone = run([(LAST, bad)], head, folds, labels)
-    assert alone.choice.reason == f"The head alone: last:2 could not be trained. {error}"
+    assert alone.selection.reason == f"The head alone: last:2 could not be trained. {error}"
 
 
-def test_examples_that_a_job_could_not_read_are_left_out_on_both_sides(judged: list[Any]) -> None:
+def test_examples_that_a_job_could_not_read_are_left_out_on_both_sides(
+    cv_result: list[Any],
+) -> None:
     labels, head, folds = setting()
     examples = [object() for _ in range(100)]
     lost = {3, 10, 57}
@@ -288,16 +302,16 @@ def test_examples_that_a_job_could_not_read_are_left_out_on_both_sides(judged: l
         examples=[examples[row] for row in kept],
     )
     decision = run([(LAST, job)], head, folds, labels, examples=examples)
-    assert decision.choice.way == "last:2"
-    tried = decision.choice.tried[-1]
-    assert tried.num_examples == 97
-    assert tried.gain == pytest.approx((right[kept] - head.right[kept]).mean())
-    assert tried.accuracy.value == pytest.approx(right[kept].mean())
-    for number, rows in judged:
+    assert decision.selection.strategy == "last:2"
+    candidates = decision.selection.candidates[-1]
+    assert candidates.num_examples == 97
+    assert candidates.gain == pytest.approx((right[kept] - head.right[kept]).mean())
+    assert candidates.accuracy.value == pytest.approx(right[kept].mean())
+    for number, rows in cv_result:
         assert set(kept[rows]) == set(folds[number]) - lost
 
 
-def test_a_fold_of_which_nothing_is_left(judged: list[Any]) -> None:
+def test_a_fold_of_which_nothing_is_left(cv_result: list[Any]) -> None:
     labels, head, folds = setting()
     examples = [object() for _ in range(100)]
     kept = np.array([row for row in range(100) if row % 5 != 2])  # not one of the third fold
@@ -307,16 +321,16 @@ def test_a_fold_of_which_nothing_is_left(judged: list[Any]) -> None:
         examples=[examples[row] for row in kept],
     )
     decision = run([(LAST, job)], head, folds, labels, examples=examples)
-    assert len(judged) == 4
-    assert decision.choice.tried[-1].verdict == "taken"
+    assert len(cv_result) == 4
+    assert decision.selection.candidates[-1].verdict == "taken"
 
 
 def test_the_heads_answers_count_as_often_as_they_were_asked() -> None:
     labels = Labels(classes=np.array([0, 1, 1]), num_classes=2)
     chances = np.array([[[0.9, 0.1], [0.8, 0.2], [0.1, 0.9]], [[0.6, 0.4], [0.2, 0.8], [0.7, 0.3]]])
-    head = Rival.of_head(chances, labels, 3.0)
+    head = Incumbent.of_head(chances, labels, 3.0)
     assert head.right.tolist() == [1.0, 0.5, 0.5]
-    assert (str(head.way), head.seconds) == ("head", 3.0)
+    assert (str(head.strategy), head.seconds) == ("head", 3.0)
 
 
 def test_it_is_told_how_far_it_is() -> None:
@@ -324,7 +338,7 @@ def test_it_is_told_how_far_it_is() -> None:
     told: list[tuple[str, int, int]] = []
     run(
         [(LAST, Say(right=better(head, 25), labels=labels))], head, folds, labels,
-        on_trial=lambda way, done, total: told.append((str(way), done, total)),
+        on_trial=lambda strategy, done, total: told.append((str(strategy), done, total)),
     )  # fmt: skip
     assert told == [("last:2", done, 5) for done in range(6)]
 
@@ -332,4 +346,4 @@ def test_it_is_told_how_far_it_is() -> None:
 def test_nothing_to_be_tried() -> None:
     labels, head, folds = setting()
     decision = run([], head, folds, labels)
-    assert decision.choice.reason == "The head alone: nothing else was to be tried."
+    assert decision.selection.reason == "The head alone: nothing else was to be tried."

@@ -18,19 +18,19 @@ from topwork.core import files
 from topwork.core.files import CACHE_VARIABLE
 from topwork.evaluation.crossval import draw_folds
 from topwork.heads.calibrate import fit_temperature
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 from topwork.heads.softmax import softmax
-from topwork.training import cross_validate as judging
+from topwork.training import cross_validate as cross_validate_module
 from topwork.training.cross_validate import (
-    SHARES,
-    Fold,
-    Judged,
+    ALPHAS,
+    CVResult,
+    FoldResult,
+    alphas_of,
     checkpointed,
-    finish,
-    judge,
-    shares_of,
+    cross_validate,
+    refit,
 )
-from topwork.training.finetune import Job, Tuned, tune
+from topwork.training.finetune import FineTuned, TrainingJob, finetune
 from topwork.training.loop.task import Epoch
 
 
@@ -41,12 +41,12 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def make(epochs: int = 2, **values: object) -> Job:
+def make(epochs: int = 2, **values: object) -> TrainingJob:
     examples = jobs.colour_examples(6, noise=80.0)
     return jobs.make_job(jobs.conv2d(), examples, "block1", epochs=epochs, **values)  # type: ignore[arg-type]
 
 
-def folds_of(job: Job, num_folds: int = 3) -> list[np.ndarray]:
+def folds_of(job: TrainingJob, num_folds: int = 3) -> list[np.ndarray]:
     drawn, _ = draw_folds(job.labels, num_folds=num_folds, num_repeats=1)
     return drawn[0]
 
@@ -56,39 +56,39 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many examples each training had."""
     seen: list[int] = []
 
-    def counted(job: Job, rows: np.ndarray, **more: object) -> Tuned:
+    def counted(job: TrainingJob, rows: np.ndarray, **more: object) -> FineTuned:
         seen.append(len(rows))
-        return tune(job, rows, **more)  # type: ignore[arg-type]
+        return finetune(job, rows, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(judging, "tune", counted)
+    monkeypatch.setattr(cross_validate_module, "tune", counted)
     return seen
 
 
 def test_each_fold_is_told_by_those_that_did_not_see_it(cache: Path) -> None:
     job = make()
     folds = folds_of(job)
-    found = list(judge(job, folds))
+    found = list(cross_validate(job, folds))
     assert [len(fold.rows) for fold in found] == [6, 6, 6]
     for fold, rows in zip(found, folds, strict=True):
-        assert fold.logits.shape == (len(SHARES), 6, 3)
-        alone = tune(job, np.setdiff1d(np.arange(18), rows))
-        np.testing.assert_array_equal(fold.logits, np.stack(alone.scores(rows, SHARES)))
+        assert fold.logits.shape == (len(ALPHAS), 6, 3)
+        alone = finetune(job, np.setdiff1d(np.arange(18), rows))
+        np.testing.assert_array_equal(fold.logits, np.stack(alone.scores(rows, ALPHAS)))
         assert fold.seconds > 0
 
 
 def test_what_was_done_is_read_and_not_done_again(cache: Path, calls: list[int]) -> None:
     job = make()
     folds = folds_of(job)
-    first = [next(judge(job, folds)) for _ in range(2)]  # the first fold alone, twice
+    first = [next(cross_validate(job, folds)) for _ in range(2)]  # the first fold alone, twice
     assert calls == [12]
     assert first[1].seconds == 0.0
-    whole = list(judge(job, folds))
+    whole = list(cross_validate(job, folds))
     assert calls == [12, 12, 12]
-    again = list(judge(job, folds))
+    again = list(cross_validate(job, folds))
     assert len(calls) == 3
     for one, other in zip(whole, again, strict=True):
         np.testing.assert_array_equal(one.logits, other.logits)
-    list(judge(job, folds, resume=False))
+    list(cross_validate(job, folds, resume=False))
     assert len(calls) == 6
 
 
@@ -111,14 +111,14 @@ def test_what_was_done_is_read_and_not_done_again(cache: Path, calls: list[int])
 def test_what_another_job_did_is_not_taken(change, cache: Path, calls: list[int]) -> None:  # type: ignore[no-untyped-def]
     job = make(epochs=1)
     folds = folds_of(job)
-    next(judge(job, folds))
-    next(judge(change(job), folds))
+    next(cross_validate(job, folds))
+    next(cross_validate(change(job), folds))
     assert len(calls) == 2
 
 
 def test_interrupted_it_goes_on_from_its_last_epoch(cache: Path) -> None:
     job, rows = make(epochs=5), np.arange(18)
-    undisturbed = tune(job, rows)
+    undisturbed = finetune(job, rows)
     seen: list[int] = []
 
     def interrupt(epoch: Epoch) -> None:
@@ -127,12 +127,12 @@ def test_interrupted_it_goes_on_from_its_last_epoch(cache: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        finish(job, None, on_epoch=interrupt)
+        refit(job, None, on_epoch=interrupt)
     assert list((cache / "training").glob("*/epoch-*"))
-    tuned, share, head = finish(job, None, on_epoch=lambda epoch: seen.append(epoch.number))
+    fine_tuned, alpha, head = refit(job, None, on_epoch=lambda epoch: seen.append(epoch.number))
     assert seen == [1, 2, 3, 4, 5]
-    assert share == 1.0
-    assert all(torch.equal(t, tuned.after[name]) for name, t in undisturbed.after.items())
+    assert alpha == 1.0
+    assert all(torch.equal(t, fine_tuned.after[name]) for name, t in undisturbed.after.items())
     np.testing.assert_array_equal(head.layers[0].weight, undisturbed.network()[1].layers[0].weight)
     assert not list((cache / "training").iterdir())  # what ended well leaves nothing
 
@@ -144,10 +144,10 @@ def test_without_resume_nothing_of_before_is_taken(cache: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        finish(job, None, on_epoch=interrupt)
+        refit(job, None, on_epoch=interrupt)
     assert list((cache / "training").glob("*/epoch-*"))
     seen: list[int] = []
-    finish(job, None, on_epoch=lambda epoch: seen.append(epoch.number), resume=False)
+    refit(job, None, on_epoch=lambda epoch: seen.append(epoch.number), resume=False)
     assert seen == [1, 2, 3]
 
 
@@ -169,7 +169,7 @@ def _run(place: Path, folder: Path) -> None:
     torch.set_num_threads(1)
     with threadpool_limits(1, "blas"):
         # slow enough to be killed in the midst of it
-        finish(make(epochs=40), None, on_epoch=lambda _epoch: time.sleep(0.05))
+        refit(make(epochs=40), None, on_epoch=lambda _epoch: time.sleep(0.05))
     place.write_text("done")
 
 
@@ -184,7 +184,7 @@ def test_killed_it_goes_on_and_ends_with_the_same_bits(
     cache = tmp_path / "cache"
     monkeypatch.setenv(CACHE_VARIABLE, str(cache))
     torch.set_num_threads(1)
-    undisturbed, _, _ = finish(make(epochs=40), None)
+    undisturbed, _, _ = refit(make(epochs=40), None)
     process = multiprocessing.get_context("spawn").Process(
         target=_run, args=(tmp_path / "done", cache)
     )
@@ -198,16 +198,18 @@ def test_killed_it_goes_on_and_ends_with_the_same_bits(
     process.join()
     assert not (tmp_path / "done").exists()
     seen: list[int] = []
-    tuned, _, _ = finish(make(epochs=40), None, on_epoch=lambda epoch: seen.append(epoch.number))
+    fine_tuned, _, _ = refit(
+        make(epochs=40), None, on_epoch=lambda epoch: seen.append(epoch.number)
+    )
     assert seen[0] > 5
     assert seen[-1] == 40
-    assert all(torch.equal(t, tuned.after[name]) for name, t in undisturbed.after.items())
+    assert all(torch.equal(t, fine_tuned.after[name]) for name, t in undisturbed.after.items())
 
 
 # What folds say together, of logits made up
 
 
-def made_up(num: int = 40, seed: int = 0) -> tuple[Job, np.ndarray]:
+def made_up(num: int = 40, seed: int = 0) -> tuple[TrainingJob, np.ndarray]:
     """A job of `num` examples of two classes, and their classes."""
     rng = np.random.default_rng(seed)
     classes = rng.integers(0, 2, num)
@@ -215,15 +217,17 @@ def made_up(num: int = 40, seed: int = 0) -> tuple[Job, np.ndarray]:
     return job, classes
 
 
-def fold_of(rows: np.ndarray, classes: np.ndarray, right: dict[int, float], scale: float) -> Fold:
+def fold_of(
+    rows: np.ndarray, classes: np.ndarray, right: dict[int, float], scale: float
+) -> FoldResult:
     """Say the right class so often with each share, as sure as `scale`."""
-    logits = np.zeros((len(SHARES), len(rows), 2))
-    for share in range(len(SHARES)):
+    logits = np.zeros((len(ALPHAS), len(rows), 2))
+    for alpha in range(len(ALPHAS)):
         for place, row in enumerate(rows):
-            good = place < right.get(share, 0.0) * len(rows)
+            good = place < right.get(alpha, 0.0) * len(rows)
             said = classes[row] if good else 1 - classes[row]
-            logits[share, place, said] = scale
-    return Fold(rows=rows, logits=logits, seconds=1.5)
+            logits[alpha, place, said] = scale
+    return FoldResult(rows=rows, logits=logits, seconds=1.5)
 
 
 def test_share_and_sharpness_come_from_the_other_folds(cache: Path) -> None:
@@ -234,17 +238,17 @@ def test_share_and_sharpness_come_from_the_other_folds(cache: Path) -> None:
         fold_of(one, classes, {0: 0.9, 1: 0.3, 2: 0.3, 3: 0.6}, 4.0),
         fold_of(two, classes, {0: 0.6, 1: 0.3, 2: 0.3, 3: 0.8}, 1.0),
     ]
-    judged = Judged.of(job, folds)
-    assert judged.rows.tolist() == list(range(40))
-    right = judged.probabilities.argmax(1) == classes
+    cv_result = CVResult.of(job, folds)
+    assert cv_result.rows.tolist() == list(range(40))
+    right = cv_result.probabilities.argmax(1) == classes
     assert right[one].mean() == pytest.approx(0.6)  # with the share that the second fold likes
     assert right[two].mean() == pytest.approx(0.6)
     labels = job.labels.take(two)
-    sharpness = fit_temperature(folds[1].logits[3], labels.targets, None)
-    wanted = softmax(sharpness * folds[0].logits[3])
-    np.testing.assert_allclose(judged.probabilities[one], wanted)
-    assert judged.share in (0.25, 1.0)
-    assert judged.seconds == 3.0
+    inverse_temperature = fit_temperature(folds[1].logits[3], labels.targets, None)
+    wanted = softmax(inverse_temperature * folds[0].logits[3])
+    np.testing.assert_allclose(cv_result.probabilities[one], wanted)
+    assert cv_result.alpha in (0.25, 1.0)
+    assert cv_result.seconds == 3.0
 
 
 def test_what_a_fold_says_of_itself_does_not_change_how_it_is_read(cache: Path) -> None:
@@ -252,13 +256,14 @@ def test_what_a_fold_says_of_itself_does_not_change_how_it_is_read(cache: Path) 
     rows = np.array_split(np.random.default_rng(1).permutation(40), 4)
     rng = np.random.default_rng(2)
     folds = [
-        Fold(rows=part, logits=rng.normal(0, 1, (4, len(part), 2)), seconds=0.0) for part in rows
+        FoldResult(rows=part, logits=rng.normal(0, 1, (4, len(part), 2)), seconds=0.0)
+        for part in rows
     ]
-    before = Judged.of(job, folds)
+    before = CVResult.of(job, folds)
     labels = job.labels
     flipped = classes.copy()
     flipped[rows[0]] = 1 - flipped[rows[0]]  # were the first fold's classes other ones
-    after = Judged.of(replace(job, labels=replace(labels, classes=flipped)), folds)
+    after = CVResult.of(replace(job, labels=replace(labels, classes=flipped)), folds)
     own = np.isin(before.rows, rows[0])
     np.testing.assert_array_equal(before.probabilities[own], after.probabilities[own])
     assert not np.array_equal(before.probabilities[~own], after.probabilities[~own])
@@ -268,40 +273,40 @@ def test_one_fold_alone_is_read_by_halves(cache: Path) -> None:
     job, classes = made_up()
     rows = np.arange(40)
     fold = fold_of(rows, classes, {0: 0.9, 1: 0.2, 2: 0.2, 3: 0.5}, 2.0)
-    judged = Judged.of(job, [fold])
-    assert judged.share == 0.25
-    assert (judged.probabilities.argmax(1) == classes).mean() == pytest.approx(0.9)
-    few = Fold(rows=rows[:3], logits=fold.logits[:, :3], seconds=0.0)
+    cv_result = CVResult.of(job, [fold])
+    assert cv_result.alpha == 0.25
+    assert (cv_result.probabilities.argmax(1) == classes).mean() == pytest.approx(0.9)
+    few = FoldResult(rows=rows[:3], logits=fold.logits[:, :3], seconds=0.0)
     wanted = softmax(few.logits[-1])  # too few to choose: as trained
-    np.testing.assert_allclose(Judged.of(job, [few]).probabilities, wanted)
+    np.testing.assert_allclose(CVResult.of(job, [few]).probabilities, wanted)
 
 
 def test_shares_that_are_compared(cache: Path) -> None:
     job = make()
-    assert shares_of(job) == SHARES
+    assert alphas_of(job) == ALPHAS
     half = replace(job, settings=job.settings.changed(average=0.5))
-    assert shares_of(half) == (0.5,)
-    assert shares_of(replace(job, head_first=False)) == (1.0,)
-    found = list(judge(half, folds_of(job)))
-    assert Judged.of(half, found).share == 0.5
+    assert alphas_of(half) == (0.5,)
+    assert alphas_of(replace(job, head_first=False)) == (1.0,)
+    found = list(cross_validate(half, folds_of(job)))
+    assert CVResult.of(half, found).alpha == 0.5
 
 
 def test_the_end_takes_the_share_and_sharpness_that_were_judged(cache: Path) -> None:
     job = make()
-    folds = list(judge(job, folds_of(job)))
-    judged = replace(Judged.of(job, folds), share=0.25, sharpness=3.0)
-    tuned, share, head = finish(job, judged)
-    assert share == 0.25
+    folds = list(cross_validate(job, folds_of(job)))
+    cv_result = replace(CVResult.of(job, folds), alpha=0.25, inverse_temperature=3.0)
+    fine_tuned, alpha, head = refit(job, cv_result)
+    assert alpha == 0.25
     np.testing.assert_allclose(head.softmax.matrix, 3.0 * np.eye(3))
-    _, plain = tuned.network(0.25)
+    _, plain = fine_tuned.network(0.25)
     np.testing.assert_array_equal(head.layers[0].weight, plain.layers[0].weight)
 
 
 def test_a_log_has_a_part_for_each_training(cache: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     job = make(epochs=1)
-    list(judge(job, folds_of(job), log=tmp_path / "log"))
-    finish(job, None, log=tmp_path / "log")
+    list(cross_validate(job, folds_of(job), log=tmp_path / "log"))
+    refit(job, None, log=tmp_path / "log")
     assert {path.name for path in (tmp_path / "log").iterdir()} == {
         "fold 1", "fold 2", "fold 3", "all",
     }  # fmt: skip

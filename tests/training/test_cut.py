@@ -10,6 +10,7 @@ import torch
 from tests import small
 from tests.training import jobs
 from tests.training.cuts import MAKERS
+from topwork.backbones.random import with_random_weights
 from topwork.backbones.base import Backbone
 from topwork.executors.choose import open_executor
 from topwork.features.activations import save_activations
@@ -24,15 +25,15 @@ from topwork.training.cut import (
     head_of,
     with_head,
 )
-from topwork.training.finetune import Job, features_of, tune
-from topwork.training.finetuned_backbone import random_backbone, tuned_backbone
-from topwork.training.strategy import Way
+from topwork.training.finetune import TrainingJob, features_of, finetune
+from topwork.training.finetuned_backbone import finetuned_backbone
+from topwork.training.strategy import Strategy
 from topwork.training.tail import learned
 
 KINDS = ("image", "sound", "text", "array")
 
 
-def job_of(kind: str, folder: Path, cut: bool = True, **settings: object) -> Job:
+def job_of(kind: str, folder: Path, cut: bool = True, **settings: object) -> TrainingJob:
     """A job with a cut before the last block, or before the first."""
     backbone: Backbone
     if kind == "image":
@@ -66,9 +67,9 @@ def test_features_are_those_of_the_executor(kind: str, cut: bool, tmp_path: Path
 @pytest.mark.parametrize("kind", KINDS)
 def test_served_by_openvino_as_by_torch(kind: str, tmp_path: Path) -> None:
     job = job_of(kind, tmp_path, epochs=3, lr=3e-3)
-    tuned = tune(job, jobs.rows_of(job))
-    backbone = tuned_backbone(tuned, 0.75, Way(kind="last", last_blocks=1))
-    module, head = tuned.network(0.75)
+    fine_tuned = finetune(job, jobs.rows_of(job))
+    backbone = finetuned_backbone(fine_tuned, 0.75, Strategy(kind="last", last_blocks=1))
+    module, head = fine_tuned.network(0.75)
     served = job.cut.served(head)
     tables = {}
     for device in ("openvino", "torch"):
@@ -88,8 +89,8 @@ def test_served_by_openvino_as_by_torch(kind: str, tmp_path: Path) -> None:
 def test_the_state_is_whole_and_has_what_was_trained(kind: str, tmp_path: Path) -> None:
     job = job_of(kind, tmp_path, lr=1e-2)
     cut, network = job.cut, job.cut.network.module
-    tuned = tune(job, jobs.rows_of(job))
-    module, _ = tuned.network()
+    fine_tuned = finetune(job, jobs.rows_of(job))
+    module, _ = fine_tuned.network()
     before, state = network.state_dict(), cut.state(module)
     assert list(state) == list(before)
     changed = {name for name in state if not torch.equal(state[name], before[name])}
@@ -122,7 +123,7 @@ def test_what_runs_before_the_cut_stays_as_it_was_though_it_lies_beside_it() -> 
 def test_fresh_blocks_take_nothing_else_from_the_random_network() -> None:
     backbone = MAKERS["vit"](Path())
     block = backbone.build().blocks[4]
-    fresh = random_backbone(backbone, seed=3)
+    fresh = with_random_weights(backbone, seed=3)
     cut = Cut.of(backbone, block, fresh=fresh)
     state = cut.state(torch.nn.ModuleDict({"body": cut.body()}))
     before, new = cut.network.module.state_dict(), fresh.build().module.state_dict()
@@ -168,13 +169,13 @@ def test_the_first_transform_brings_features_to_mean_0_and_variance_1(tmp_path: 
 
 def test_the_module_gives_the_heads_logits(tmp_path: Path) -> None:
     job = job_of("image", tmp_path)
-    tuned = tune(job, jobs.rows_of(job))
-    module = with_head(job.cut.body(), tuned.head, dropout=0.5).eval()
-    module.load_state_dict(tuned.after)
+    fine_tuned = finetune(job, jobs.rows_of(job))
+    module = with_head(job.cut.body(), fine_tuned.head, dropout=0.5).eval()
+    module.load_state_dict(fine_tuned.after)
     batch = torch.from_numpy(np.stack([job.saved.read(i) for i in range(5)])).float()
     with torch.inference_mode():
         logits = module(batch).numpy()
-    head = head_of(module, tuned.head)
+    head = head_of(module, fine_tuned.head)
     features = features_of(module.get_submodule("body"), job, np.arange(5))
     chances = head.predict(ArrayTable(features, head.segments))
     ours = np.exp(logits - logits.max(1, keepdims=True))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 from topwork.training.first_head import PENALTIES, logistic_layer
 
 

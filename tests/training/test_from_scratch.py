@@ -1,7 +1,7 @@
 import pytest
 
 from tests.backbones import folders
-from topwork.backbones.random import architecture
+from topwork.backbones.named_architecture import architecture
 from topwork.examples.example import MODALITIES
 from topwork.examples.views import DEFAULT_AUGMENT
 from topwork.training import from_scratch

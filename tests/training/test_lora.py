@@ -10,9 +10,9 @@ import torch
 from tests.training import jobs
 from tests.training.cuts import MAKERS
 from topwork.errors import SettingError
-from topwork.training import finetune
+from topwork.training import finetune as finetune_module
 from topwork.training.cut import with_head
-from topwork.training.finetune import Tuned, tune
+from topwork.training.finetune import FineTuned, finetune
 from topwork.training.lora import add_lora, merge_lora
 
 RANK = 3
@@ -101,7 +101,7 @@ def test_a_network_without_linear_layers() -> None:
     with pytest.raises(
         SettingError, match=r"lora is 4, and what is trained of the network has no linear"
     ):
-        tune(job, jobs.rows_of(job))
+        finetune(job, jobs.rows_of(job))
 
 
 def test_random_weights_get_none() -> None:
@@ -131,7 +131,7 @@ def test_a_network_of_each_kind_learns_by_updates(
     block = backbone.build().blocks[0]
     job = jobs.make_job(backbone, examples, block, lora=RANK, lr=1e-2)
     kept: dict[str, torch.Tensor] = {}
-    plain_fit = finetune.fit
+    plain_fit = finetune_module.fit
 
     def fit(task, plan, **more):  # type: ignore[no-untyped-def]
         fitted = plain_fit(task, plan, **more)
@@ -144,29 +144,29 @@ def test_a_network_of_each_kind_learns_by_updates(
             kept["logits"] = fitted.module(kept["batch"])
         return fitted
 
-    monkeypatch.setattr(finetune, "fit", fit)
-    tuned = tune(job, jobs.rows_of(job))
-    assert list(tuned.after) == list(tuned.before)
-    moved = {n for n, t in tuned.after.items() if not torch.equal(t, tuned.before[n])}
+    monkeypatch.setattr(finetune_module, "fit", fit)
+    fine_tuned = finetune(job, jobs.rows_of(job))
+    assert list(fine_tuned.after) == list(fine_tuned.before)
+    moved = {n for n, t in fine_tuned.after.items() if not torch.equal(t, fine_tuned.before[n])}
     assert any(name.startswith("body.") for name in moved)
-    for name, tensor in tuned.before.items():  # until the end the base is what it was
+    for name, tensor in fine_tuned.before.items():  # until the end the base is what it was
         base = name.replace(".weight", ".base_layer.weight").replace(".bias", ".base_layer.bias")
         if name.startswith("body."):
             assert torch.equal(kept[base if base in kept else name], tensor), name
-    module, _ = tuned.network()
+    module, _ = fine_tuned.network()
     with torch.inference_mode():
         torch.testing.assert_close(
-            logits_of(tuned, kept["batch"]), kept["logits"], rtol=1e-5, atol=1e-5
+            logits_of(fine_tuned, kept["batch"]), kept["logits"], rtol=1e-5, atol=1e-5
         )
     state = job.cut.state(module)
     assert list(state) == list(job.cut.network.module.state_dict())
     job.cut.network.module.load_state_dict(state)
 
 
-def logits_of(tuned: Tuned, batch: torch.Tensor) -> torch.Tensor:
+def logits_of(fine_tuned: FineTuned, batch: torch.Tensor) -> torch.Tensor:
     """What the merged network gives."""
-    whole = with_head(tuned.job.cut.body(), tuned.head, dropout=0.0).eval()
-    whole.load_state_dict(tuned.after)
+    whole = with_head(fine_tuned.job.cut.body(), fine_tuned.head, dropout=0.0).eval()
+    whole.load_state_dict(fine_tuned.after)
     logits: torch.Tensor = whole(batch)
     return logits
 
@@ -176,6 +176,6 @@ def test_twice_the_same_and_not_as_without_the_updates(tmp_path: Path) -> None:
     found = []
     for rank in (RANK, RANK, None):
         job = jobs.make_job(backbone, examples, None, lora=rank, lr=1e-2)
-        found.append(tune(job, np.arange(10)).after)
+        found.append(finetune(job, np.arange(10)).after)
     assert all(torch.equal(tensor, found[1][name]) for name, tensor in found[0].items())
     assert not all(torch.equal(tensor, found[2][name]) for name, tensor in found[0].items())

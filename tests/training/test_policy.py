@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.training import jobs
 from tests.training.cuts import MAKERS
 from topwork.backbones.base import Network
-from topwork.backbones.random import architecture
+from topwork.backbones.named_architecture import architecture
 from topwork.examples.views import DEFAULT_AUGMENT
 from topwork.training.policy import (
     LEARNS_STATISTICS,
@@ -21,8 +21,8 @@ from topwork.training.policy import (
     NUM_VIEWS,
     STEPS,
     batch_size,
+    finetuning_settings,
     is_transformer,
-    tuning_settings,
     usual_depth,
 )
 from topwork.training.settings import Training
@@ -49,7 +49,7 @@ def test_always_a_block_and_never_all(num_blocks: int) -> None:
 
 
 def test_all_is_filled_in(network: Network) -> None:
-    settings = tuning_settings(200, "image", network, Training())
+    settings = finetuning_settings(200, "image", network, Training())
     assert settings.batch_size == batch_size(200)
     assert settings.epochs == round(STEPS * settings.batch_size / 200)
     assert settings.lr == LR_NETWORK
@@ -60,7 +60,7 @@ def test_all_is_filled_in(network: Network) -> None:
 
 @pytest.mark.parametrize("num", [2, 10, 100, 1_000, 20_000])
 def test_few_examples_are_shown_more_often(num: int, network: Network) -> None:
-    settings = tuning_settings(num, "image", network, Training())
+    settings = finetuning_settings(num, "image", network, Training())
     assert MIN_EPOCHS <= (settings.epochs or 0) <= MAX_EPOCHS
     assert settings.epochs == MAX_EPOCHS or num >= 50
     assert settings.epochs == MIN_EPOCHS or num <= 1_000
@@ -71,12 +71,12 @@ def test_what_was_given_is_kept(network: Network) -> None:
         epochs=2, batch_size=3, lr=0.5, weight_decay=0.0, augment=("rotate",), num_views=2,
         average=1.0, batch_norm="train",
     )  # fmt: skip
-    assert tuning_settings(500, "image", network, given) == given
+    assert finetuning_settings(500, "image", network, given) == given
 
 
 def test_without_alterations_there_is_one_view(network: Network) -> None:
-    assert tuning_settings(50, "text", network, Training()).num_views == 1
-    settings = tuning_settings(50, "image", network, Training(augment=()))
+    assert finetuning_settings(50, "text", network, Training()).num_views == 1
+    settings = finetuning_settings(50, "image", network, Training(augment=()))
     assert (settings.augment, settings.num_views) == ((), 1)
 
 
@@ -84,7 +84,7 @@ def test_rates_of_networks_that_attend_of_updates_and_of_sgd(
     network: Network, transformer: Network
 ) -> None:
     def rate(of: Network, **values: object) -> float | None:
-        return tuning_settings(100, "image", of, Training(**values)).lr  # type: ignore[arg-type]
+        return finetuning_settings(100, "image", of, Training(**values)).lr  # type: ignore[arg-type]
 
     assert rate(transformer) == LR_TRANSFORMER
     assert rate(transformer, lora=8) == LR_LORA
@@ -106,7 +106,7 @@ def test_batch_norm_learns_where_all_blocks_are_trained_from_enough_examples() -
 
     def mode(count: int, *, whole: bool, **given: str) -> str:
         asked = Training(**given)  # type: ignore[arg-type]
-        return tuning_settings(count, "image", network, asked, whole=whole).batch_norm
+        return finetuning_settings(count, "image", network, asked, whole=whole).batch_norm
 
     assert mode(few, whole=True) == "frozen"
     assert mode(many, whole=True) == "train"
@@ -116,6 +116,6 @@ def test_batch_norm_learns_where_all_blocks_are_trained_from_enough_examples() -
 
 def test_all_blocks_take_more_steps_than_the_last() -> None:
     network = architecture("timm/resnet10t", size=32).build()
-    last = tuning_settings(500, "image", network, Training())
-    whole = tuning_settings(500, "image", network, Training(), whole=True)
+    last = finetuning_settings(500, "image", network, Training())
+    whole = finetuning_settings(500, "image", network, Training(), whole=True)
     assert (last.epochs or 0) < (whole.epochs or 0)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests import small
-from topwork.backbones.random import architecture
+from topwork.backbones.named_architecture import architecture
 from topwork.errors import TooFewError
 from topwork.examples.sources import examples_from, read_examples
 from topwork.training.prepare import Prepared

@@ -72,7 +72,7 @@ def test_windows_have_their_examples_label_and_weigh_as_much_as_it_does(
 
     monkeypatch.setattr(finetune, "fit", fit)
     rows = np.array([6, 0, 1, 3, 5])
-    finetune.tune(job, rows)
+    finetune.finetune(job, rows)
     (task,) = tasks
     assert isinstance(task.source, Windows)
     assert task.weights is not None

@@ -8,7 +8,7 @@ import torch
 
 from tests import small
 from tests.training.cuts import MAKERS, Skipping, own_backbone
-from topwork.training.trace import Seen, Shapes, make_batch
+from topwork.training.trace import Shapes, Trace, make_batch
 
 
 def test_a_shape_at_any_length() -> None:
@@ -28,7 +28,7 @@ def test_a_shape_at_any_length() -> None:
 
 def test_what_is_over_when_a_block_is() -> None:
     backbone = own_backbone(Skipping().eval(), ["first", "second", "third", "last"])
-    seen = Seen.of(backbone.build(), backbone.input)
+    seen = Trace.of(backbone.build(), backbone.input)
     assert [seen.is_over(name, "second") for name in ("first", "second", "third")] == [
         True, True, False,
     ]  # fmt: skip
@@ -42,7 +42,7 @@ def test_what_is_over_when_a_block_is() -> None:
 
 def test_what_lies_within_another_is_not_named_twice() -> None:
     backbone = MAKERS["vit"](Path())
-    seen = Seen.of(backbone.build(), backbone.input)
+    seen = Trace.of(backbone.build(), backbone.input)
     outermost = seen.outermost("blocks.1")
     assert {"blocks.0", "blocks.1", "patch_embed"} <= set(outermost)
     assert not [name for name in outermost if name.startswith("blocks.0.")]
@@ -50,7 +50,7 @@ def test_what_lies_within_another_is_not_named_twice() -> None:
 
 def test_of_any_length_it_is_run_twice() -> None:
     backbone = small.tiny_text_backbone()
-    seen = Seen.of(backbone.build(), backbone.input)
+    seen = Trace.of(backbone.build(), backbone.input)
     (shapes,) = seen.shapes["1"]
     assert shapes.long[1] > shapes.short[1]
     assert shapes.short[2] == shapes.long[2] == 12

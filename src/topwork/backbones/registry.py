@@ -17,7 +17,8 @@ from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import CARDS, EMBEDDED
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.saved.folder import is_own, read_backbone
-from topwork.backbones.small import PREFIX, small_from
+from topwork.backbones.small import PREFIX
+from topwork.backbones.small_backbone import small_from
 from topwork.backbones.spec import Spec, nearest_names, parse_spec
 from topwork.backbones.timm.image import HUB_PREFIX, embedded_image, timm_by_name, timm_from
 from topwork.backbones.transformers.sentence import MODULES

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from topwork.backbones.catalog import Embedded
+from topwork.backbones.catalog import EmbeddedBackbone
 from topwork.backbones.repository import Repository
 from topwork.core.digests import digest_file, digest_settings
 from topwork.errors import WeightsError
@@ -40,7 +40,7 @@ class Weights:
     digest: str
 
 
-def find_embedded(entry: Embedded) -> Path:
+def find_embedded(entry: EmbeddedBackbone) -> Path:
     """Return the folder of an embedded backbone, its files verified. Imports nothing of it.
 
     Raises:

@@ -11,27 +11,27 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from topwork.evaluation.ood_scores import ForeignScores
+from topwork.evaluation.ood_scores import OODScores
 from topwork.model.model import Model
-from topwork.training.selection import Tried
+from topwork.training.selection import Candidate
 
 
 def show_account(console: Console, model: Model) -> None:
     """Print what was tried where there was a choice, and what the model is made of."""
-    choice = model.choice
-    if len(choice.tried) > 1:
-        console.print(_tried(choice.tried, choice.way))
-    if choice.reason:
-        console.print(escape(choice.reason))
-    if choice.trained:
-        console.print(escape(choice.trained), style="dim")
+    selection = model.selection
+    if len(selection.candidates) > 1:
+        console.print(_candidates(selection.candidates, selection.strategy))
+    if selection.reason:
+        console.print(escape(selection.reason))
+    if selection.trained:
+        console.print(escape(selection.trained), style="dim")
     else:
         _show_head(console, model)
-    if model.foreign is not None:
-        console.print(escape(describe_foreign(model.foreign)))
+    if model.ood is not None:
+        console.print(escape(describe_ood(model.ood)))
 
 
-def describe_foreign(scores: ForeignScores) -> str:
+def describe_ood(scores: OODScores) -> str:
     """Return in a sentence what comes of rejecting inputs that belong to no class."""
     got = scores.false_accept
     return (
@@ -57,7 +57,7 @@ def _show_head(console: Console, model: Model) -> None:
     )
 
 
-def _tried(rows: Sequence[Tried], way: str) -> Table:
+def _candidates(rows: Sequence[Candidate], strategy: str) -> Table:
     table = Table("trained", title="What was tried", title_justify="left")
     for name in ("left out", "accuracy", "gain ± standard error", "seconds"):
         table.add_column(name, justify="right")
@@ -69,14 +69,14 @@ def _tried(rows: Sequence[Tried], way: str) -> Table:
             accuracy = f"{one.value:.3f}  ({one.low:.3f} to {one.high:.3f})"
         if row.gain is not None and row.gain_error is not None:
             gain = f"{100 * row.gain:+.1f} ± {100 * row.gain_error:.1f} points"
-        verdict = row.verdict or ("taken" if row.way == way else "")
+        verdict = row.verdict or ("taken" if row.strategy == strategy else "")
         table.add_row(
-            escape(row.way),
+            escape(row.strategy),
             f"{row.num_examples:,}" if row.num_examples else "",
             accuracy,
             gain,
             f"{row.seconds:,.0f}",
             escape(verdict),
-            style="bold" if row.way == way else None,
+            style="bold" if row.strategy == strategy else None,
         )
     return table

@@ -5,22 +5,20 @@ What it does not know: how any of it is measured (evidence/), and exit codes (sh
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topwork.cli.options import AsJson, Device, InputColumn, LabelColumn, Quiet
+from topwork.cli.options import AsJson, Device, GroupColumn, InputColumn, LabelColumn, Quiet
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from topwork.evaluation.intervals import Estimate
     from topwork.evidence.transfer.advice import Advice
-    from topwork.evidence.transfer.backbone_comparison import Rivals
-    from topwork.evidence.transfer.layer_probe import Depth
+    from topwork.evidence.transfer.backbone_comparison import BackboneComparison
+    from topwork.evidence.transfer.layer_probe import LayerProbe
     from topwork.evidence.transfer.verdict import Verdict
 
 ANSWERS = {True: "yes", False: "no", None: "in part, or not known"}
@@ -44,9 +42,7 @@ def advise(
     ] = True,
     input_column: InputColumn = None,
     label_column: LabelColumn = None,
-    group_column: Annotated[
-        str | None, typer.Option(help="A table's column of groups that are never split.")
-    ] = None,
+    group_column: GroupColumn = None,
     device: Device = "auto",
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -55,7 +51,7 @@ def advise(
     from topwork.cli import console
     from topwork.evidence.transfer.advice import advise as run
 
-    with console.progress_bars(quiet=quiet or as_json) as on_progress:
+    with console.progress_bars(quiet=quiet or as_json):
         advice = run(
             data,
             backbone=backbone,
@@ -66,10 +62,9 @@ def advise(
             input_column=input_column,
             label_column=label_column,
             group_column=group_column,
-            on_progress=on_progress,
         )
     if as_json:
-        sys.stdout.write(json.dumps(advice.to_dict(), indent=1, ensure_ascii=False) + "\n")
+        console.print_json(advice.to_dict())
         return
     show_advice(advice)
 
@@ -91,9 +86,9 @@ def show_advice(advice: Advice) -> None:
     for note in advice.verdict.notes:
         console.print(escape(note), style="dim")
     console.print(_conditions(advice.verdict))
-    if advice.rivals is not None:
-        console.print(_rivals(advice.rivals))
-        console.print(escape(advice.rivals.says))
+    if advice.backbone_comparison is not None:
+        console.print(_rivals(advice.backbone_comparison))
+        console.print(escape(advice.backbone_comparison.says))
     console.print(_depth(advice.depth))
     console.print(escape(advice.depth.sentence))
     if advice.curve is not None:
@@ -132,15 +127,15 @@ def _conditions(verdict: Verdict) -> Table:
     return table
 
 
-def _rivals(rivals: Rivals) -> Table:
+def _rivals(backbone_comparison: BackboneComparison) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    title = f"Which backbone? On the same {rivals.num_examples:,} examples left out"
+    title = f"Which backbone? On the same {backbone_comparison.num_examples:,} examples left out"
     table = Table("backbone", title=title, title_justify="left")
     for name in ("accuracy", "behind by, points", "ms/example", "parameters", "MB"):
         table.add_column(name, justify="right")
-    for one in rivals.rivals:
+    for one in backbone_comparison.backbones:
         name = escape(one.name)
         if one.accuracy is None:
             table.add_row(name, "failed", style="dim")
@@ -157,13 +152,17 @@ def _rivals(rivals: Rivals) -> Table:
             f"{one.num_parameters:,}",
             f"{one.megabytes:,.1f}",
         )
-    failed = [f"{escape(one.name)}: {escape(one.error)}" for one in rivals.rivals if one.error]
+    failed = [
+        f"{escape(one.name)}: {escape(one.error)}"
+        for one in backbone_comparison.backbones
+        if one.error
+    ]
     if failed:
         table.caption, table.caption_justify = "\n".join(failed), "left"
     return table
 
 
-def _depth(depth: Depth) -> Table:
+def _depth(depth: LayerProbe) -> Table:
     from rich.markup import escape
     from rich.table import Table
 

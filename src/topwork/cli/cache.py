@@ -5,20 +5,46 @@ What it does not know: how the features lie on disk (features/store.py).
 
 from __future__ import annotations
 
-import re
 import shutil
-from typing import Any
+from typing import Annotated, Any
 
-from topwork.core import files
-from topwork.errors import SettingError
-from topwork.evaluation.fold_cache import folds_folder
-from topwork.features.store import FeatureStore
+import typer
 
-UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+from topwork.cli.options import AsJson
+from topwork.core.units import parse_size, readable
+
+app = typer.Typer(help="See and clean what was computed once and kept.")
+
+
+@app.callback(invoke_without_command=True)
+def cache(context: typer.Context, as_json: AsJson = False) -> None:
+    """Show what was computed once and kept: features, and compiled networks."""
+    if context.invoked_subcommand is not None:
+        return
+    from topwork.cli import console
+
+    if as_json:
+        console.print_json(summarise())
+    else:
+        show_cache()
+
+
+@app.command()
+def clean(
+    max_size: Annotated[
+        str, typer.Option(help="How much may stay (0, 500MB, 2GB): the last used stays.")
+    ] = "0",
+) -> None:
+    """Remove features, those longest unused first, until at most this much is left."""
+    print(f"Freed {readable(clean_to(parse_size(max_size)))}.")
 
 
 def summarise() -> dict[str, Any]:
     """Return where the cache is, and what is in it, as plain data."""
+    from topwork.core import files
+    from topwork.core.memo import memo_folder
+    from topwork.features.store import FeatureStore
+
     spaces = [
         {
             "backbone": space.backbone,
@@ -34,7 +60,7 @@ def summarise() -> dict[str, Any]:
         "folder": str(root),
         "features": spaces,
         "compiled_bytes": files.folder_bytes(root / "compiled"),
-        "folds_bytes": files.folder_bytes(folds_folder()),
+        "folds_bytes": files.folder_bytes(memo_folder()),
         "training_bytes": files.folder_bytes(root / "training"),
     }
 
@@ -45,9 +71,9 @@ def show_cache() -> None:
 
     from topwork.cli.console import results
 
-    console = results()
+    out = results()
     found = summarise()
-    console.print(f"Cache: {found['folder']}", markup=False)
+    out.print(f"Cache: {found['folder']}", markup=False)
     table = Table("features of", "examples", "size", "last used", "key")
     for space in found["features"]:
         table.add_row(
@@ -58,15 +84,15 @@ def show_cache() -> None:
             space["key"][:12],
         )
     if found["features"]:
-        console.print(table)
+        out.print(table)
     else:
-        console.print("No features are kept.")
-    console.print(
+        out.print("No features are kept.")
+    out.print(
         f"Compiled networks: {readable(found['compiled_bytes'])}; "
         f"outcomes of folds: {readable(found['folds_bytes'])}; "
         f"trainings that were stopped: {readable(found['training_bytes'])}."
     )
-    console.print("To make room: topwork cache clean --max-size 2GB", style="dim")
+    out.print("To make room: topwork cache clean --max-size 2GB", style="dim")
 
 
 def clean_to(max_bytes: int) -> int:
@@ -74,6 +100,10 @@ def clean_to(max_bytes: int) -> int:
 
     With 0, the compiled networks, the outcomes of folds and stopped trainings go as well.
     """
+    from topwork.core import files
+    from topwork.core.memo import memo_folder
+    from topwork.features.store import FeatureStore
+
     with files.disk_errors("Cleaning the cache"):
         freed = FeatureStore().clean(max_bytes)
         if max_bytes == 0:
@@ -82,30 +112,9 @@ def clean_to(max_bytes: int) -> int:
                 root / "compiled",
                 root / "backbones",
                 root / "training",
-                folds_folder(),
+                memo_folder(),
             ):
                 if folder.is_dir():
                     freed += files.folder_bytes(folder)
                     shutil.rmtree(folder, ignore_errors=True)
     return freed
-
-
-def parse_size(text: str) -> int:
-    """Return the bytes that a text such as `500MB` or `1.5 GB` stands for."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
-    unit = match[2].upper() if match else None
-    if match is None or unit not in UNITS:
-        raise SettingError(
-            f"The size is {text!r}; accepted: a number and one of B, KB, MB, GB, TB, such as "
-            "500MB. Correct --max-size."
-        )
-    return int(float(match[1]) * UNITS[unit])
-
-
-def readable(num_bytes: int) -> str:
-    """Return a size for a person."""
-    for unit in ("TB", "GB", "MB", "kB"):
-        size = UNITS[unit.upper()]
-        if num_bytes >= size:
-            return f"{num_bytes / size:.1f} {unit}"
-    return f"{num_bytes} bytes"

@@ -6,9 +6,11 @@ piped. What it does not know: how anything is computed.
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +20,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -26,12 +29,12 @@ from rich.text import Text
 
 from topwork.backbones.hub_models import Row
 from topwork.cli.account import show_account
+from topwork.core.progress import listening
 from topwork.evaluation.intervals import Estimate
 from topwork.evaluation.metrics import Evaluation
 from topwork.examples.example import Skipped
 from topwork.model.model import Model
-from topwork.model.model import Progress as OnProgress
-from topwork.model.predictions import DataCounts
+from topwork.model.parts import DataCounts
 
 if TYPE_CHECKING:
     from topwork.runs.pretrain import Pretrained
@@ -64,11 +67,11 @@ class _Rate(ProgressColumn):
 
 
 @contextmanager
-def progress_bars(*, quiet: bool) -> Iterator[OnProgress]:
-    """Yield a callable that shows a bar a stage: nothing where quiet, or not in a terminal."""
+def progress_bars(*, quiet: bool) -> Iterator[None]:
+    """Show a bar for each stage of what runs inside: none where quiet, or not in a terminal."""
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
-        yield lambda stage, done, total: None
+        yield
         return
     bars = Progress(
         TextColumn("{task.description:<16}"),
@@ -78,15 +81,20 @@ def progress_bars(*, quiet: bool) -> Iterator[OnProgress]:
         TimeRemainingColumn(),
         console=console,
     )
-    tasks: dict[str, object] = {}
+    tasks: dict[str, TaskID] = {}
 
     def show(stage: str, done: int, total: int) -> None:
         if stage not in tasks:
             tasks[stage] = bars.add_task(stage_name(stage), total=total)
-        bars.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
+        bars.update(tasks[stage], completed=done, total=total)
 
-    with bars:
-        yield show
+    with bars, listening(show):
+        yield
+
+
+def print_json(data: Any) -> None:
+    """Print plain data, and nothing else, to standard output."""
+    sys.stdout.write(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 
 
 def stage_name(stage: str) -> str:

@@ -5,8 +5,6 @@ What it does not know: how it is trained (pretraining.py), and exit codes (shell
 
 from __future__ import annotations
 
-import json
-import sys
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -48,13 +46,13 @@ def pretrain(
 ) -> None:
     """Train a network from random weights on a large task of your own, to transfer from it."""
     from topwork.cli import console
+    from topwork.examples.tables.columns import ColumnNames
     from topwork.runs import pretrain as pretraining
 
     said = _read_recipe(recipe)
-    with console.progress_bars(quiet=quiet or as_json) as on_progress:
+    with console.progress_bars(quiet=quiet or as_json):
 
         def on_epoch(epoch: Any, num_epochs: int) -> None:
-            on_progress("train", epoch.number, num_epochs)
             if not (quiet or as_json):
                 console.say(console.epoch_line(epoch, num_epochs))
 
@@ -62,7 +60,11 @@ def pretrain(
             data,
             architecture=architecture,
             out=out,
-            columns={name: said.get(name) for name in COLUMNS},
+            columns=ColumnNames(
+                input_column=said.get("input_column"),
+                label_column=said.get("label_column"),
+                group_column=said.get("group_column"),
+            ),
             size=size,
             overwrite=overwrite,
             settings=said["training"],
@@ -71,13 +73,11 @@ def pretrain(
             resume=resume,
             device=device,
             seed=said.get("seed", 0),
-            on_progress=on_progress,
             on_epoch=on_epoch,
             log=log,
         )
     if as_json:
-        plain = {"backbone": str(out), **made.to_dict()}
-        sys.stdout.write(json.dumps(plain, indent=1, ensure_ascii=False) + "\n")
+        console.print_json({"backbone": str(out), **made.to_dict()})
         return
     console.show_pretraining(made, str(out))
     if not quiet:

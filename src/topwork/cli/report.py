@@ -11,12 +11,12 @@ from typing import Annotated
 
 import typer
 
-from topwork.cli.options import Device, Quiet
+from topwork.cli.options import Device, ModelFolder, Quiet
 from topwork.errors import SettingError
 
 
 def report(
-    model: Annotated[Path, typer.Argument(help="A folder that `topwork train` wrote.")],
+    model: ModelFolder,
     data: Annotated[
         Path | None, typer.Option(help="Where the labelled examples lie, if not where they lay.")
     ] = None,
@@ -34,8 +34,8 @@ def report(
     """Write a page on a model: scores, mistakes, learning curve, data problems, what it sees."""
     from topwork.cli import console
     from topwork.core.units import parse_seconds
-    from topwork.model.archive import REPORT, load
-    from topwork.report.assemble import make_report
+    from topwork.model.archive import REPORT
+    from topwork.reports.assemble import report as run
 
     limit = None if control is None else parse_seconds(control)
     path = model / REPORT if out is None else out
@@ -46,16 +46,8 @@ def report(
             f"There is a file {str(path)!r} already. Give another name (--out), or say --overwrite "
             "to replace it."
         )
-    loaded = load(model, device=device)
-    with console.progress_bars(quiet=quiet) as on_progress:
-        made = make_report(
-            loaded,
-            path,
-            folder=model,
-            data=data,
-            control=limit,
-            on_progress=on_progress,
-        )
+    with console.progress_bars(quiet=quiet):
+        made = run(model, path, data=data, control=limit, device=device)
     beside = "" if made.table is None else f", and {made.table.name} beside it"
     size = f"{made.num_bytes / 1e6:.1f} MB"
     sys.stdout.write("\n".join([f"{made.path} ({size}{beside})", *made.says]) + "\n")

@@ -5,16 +5,14 @@ What it does not know: how it is trained (pipeline.py), and exit codes (shell.py
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from topwork.cli.options import AsJson, Device, InputColumn, LabelColumn, Quiet, Strict
+from topwork.cli.options import AsJson, Device, GroupColumn, InputColumn, LabelColumn, Quiet, Strict
 
-Way = Annotated[
+Strategy = Annotated[
     str | None,
     typer.Option(
         "--train", help="auto (the default), head, last:K (the last K blocks), all, or scratch."
@@ -40,7 +38,7 @@ def train(
     backbone: Annotated[
         str | None, typer.Option(help="What to transfer from; see `topwork backbones`.")
     ] = None,
-    way: Way = None,
+    strategy: Strategy = None,
     head: Annotated[
         str | None, typer.Option(help="kernel, linear, nearest, or mlp:256,128 (hidden layers).")
     ] = None,
@@ -48,9 +46,7 @@ def train(
     fresh: Fresh = False,
     input_column: InputColumn = None,
     label_column: LabelColumn = None,
-    group_column: Annotated[
-        str | None, typer.Option(help="A table's column of groups that are never split.")
-    ] = None,
+    group_column: GroupColumn = None,
     recipe: Annotated[
         Path | None, typer.Option(help="A recipe.toml: every run writes one into its model.")
     ] = None,
@@ -68,7 +64,7 @@ def train(
     from topwork.cli import console
     from topwork.runs import train as pipeline
 
-    with console.progress_bars(quiet=quiet or as_json) as on_progress:
+    with console.progress_bars(quiet=quiet or as_json):
         model = pipeline.train(
             data,
             backbone=backbone,
@@ -78,8 +74,7 @@ def train(
             recipe=recipe,
             resume=resume,
             log=log,
-            on_progress=on_progress,
-            train=way,
+            train=strategy,
             head=head,
             time_limit=time_limit,
             fresh=fresh or None,
@@ -91,8 +86,7 @@ def train(
     if as_json:
         from topwork.model.archive import summary
 
-        told = {"model": None if out is None else str(out), **summary(model)}
-        sys.stdout.write(json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+        console.print_json({"model": None if out is None else str(out), **summary(model.parts)})
         return
     console.show_training(model, None if out is None else str(out))
     if not quiet:

@@ -1,7 +1,4 @@
-"""Reads a time limit as people write it: 90s, 10m, 1h30m.
-
-What it does not know: what is limited.
-"""
+"""Times, sizes and shares as people write them."""
 
 from __future__ import annotations
 
@@ -35,3 +32,38 @@ def parse_seconds(given: str | float) -> float:
             "90s, 10m or 1h30m."
         )
     return seconds
+
+
+def parse_share(text: str, option: str) -> float:
+    """Read a share such as `5%` or `0.05`. Raises SettingError on anything else."""
+    number = text.strip()
+    try:
+        return float(number[:-1]) / 100 if number.endswith("%") else float(number)
+    except ValueError as error:
+        raise SettingError(
+            f"{option} is {text!r}; accepted: a share such as 5% or 0.05."
+        ) from error
+
+
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def parse_size(text: str) -> int:
+    """Return the bytes that a text such as `500MB` or `1.5 GB` stands for."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*", text)
+    unit = match[2].upper() if match else None
+    if match is None or unit not in UNITS:
+        raise SettingError(
+            f"The size is {text!r}; accepted: a number and one of B, KB, MB, GB, TB, such as "
+            "500MB. Correct --max-size."
+        )
+    return int(float(match[1]) * UNITS[unit])
+
+
+def readable(num_bytes: int) -> str:
+    """Return a size for a person."""
+    for unit in ("TB", "GB", "MB", "kB"):
+        size = UNITS[unit.upper()]
+        if num_bytes >= size:
+            return f"{num_bytes / size:.1f} {unit}"
+    return f"{num_bytes} bytes"

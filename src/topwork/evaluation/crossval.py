@@ -7,7 +7,7 @@ examples, so they are shared by the folds.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from topwork.evaluation.fold_cache import KeptFolds
+from topwork.core.progress import staged
+from topwork.evaluation.fold_cache import FoldCache
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.folds import choose_num_folds, kfold
 from topwork.features.table import FeatureTable
 from topwork.heads.fit import MAX_LANDMARKS, fit_head
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 from topwork.heads.settings import HeadSettings
 
 NUM_FOLDS = 5
@@ -75,7 +76,7 @@ def choose_num_repeats(num_examples: int) -> int:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Crossed:
+class CrossValPredictions:
     """What heads said of examples that they never saw.
 
     Attributes:
@@ -130,7 +131,7 @@ def draw_folds(
     return drawn, _describe(folds, repeats, alone=alone, grouped=groups is not None)
 
 
-def cross_predict(
+def cross_val_predict(
     table: FeatureTable,
     labels: Labels,
     *,
@@ -139,8 +140,7 @@ def cross_predict(
     settings: HeadSettings | None = None,
     num_folds: int = NUM_FOLDS,
     num_repeats: int | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Crossed:
+) -> CrossValPredictions:
     """Return what heads say that never saw the examples.
 
     Args:
@@ -150,7 +150,6 @@ def cross_predict(
         settings: which head; None: a kernel.
         num_folds: see `draw_folds`.
         num_repeats: see `draw_folds`.
-        on_progress: called with the number of folds that are done, and of all.
 
     Raises:
         TooFewError: no fold could teach anything about its test examples.
@@ -161,39 +160,38 @@ def cross_predict(
     parts = [(repeat, fold) for repeat, folds in enumerate(drawn) for fold in folds]
     out = np.empty((len(drawn), num, labels.num_classes))
     arrays = labels.classes, labels.groups, labels.weights
-    kept_folds = KeptFolds(features, *arrays, settings=settings)
+    fold_cache = FoldCache(features, *arrays, settings=settings)
 
     def run(repeat: int, fold: npt.NDArray[np.intp]) -> None:
         seed = labels.seed + repeat
-        found = kept_folds.get(seed, fold, (len(fold), labels.num_classes))
+        found = fold_cache.get(seed, fold, (len(fold), labels.num_classes))
         if found is None:
             kept = np.setdiff1d(np.arange(num), fold)
             own = replace(labels.take(kept), seed=seed)
             head = fit_head(table, rows[kept], own, settings=settings)
             found = head.predict(table, rows[fold])
-            kept_folds.put(seed, fold, found)
+            fold_cache.put(seed, fold, found)
         out[repeat, fold] = found
 
-    if on_progress is not None:
-        on_progress(0, len(parts))
+    report = staged("cross-validate")
+    report(0, len(parts))
     with one_thread(), ThreadPoolExecutor(num_workers(num)) as pool:
         futures = [pool.submit(run, repeat, fold) for repeat, fold in parts]
         try:
             for done, future in enumerate(as_completed(futures), start=1):
                 future.result()
-                if on_progress is not None:
-                    on_progress(done, len(parts))
+                report(done, len(parts))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return Crossed(probabilities=out, folds=tuple(drawn[0]), method=method)
+    return CrossValPredictions(probabilities=out, folds=tuple(drawn[0]), method=method)
 
 
 def cross_validate(
     table: FeatureTable, labels: Labels, classes: Sequence[str], **settings: Any
 ) -> Evaluation:
     """Return the scores of heads that never saw the examples; see `cross_predict`."""
-    return cross_predict(table, labels, **settings).evaluate(labels, classes)
+    return cross_val_predict(table, labels, **settings).evaluate(labels, classes)
 
 
 def _describe(folds: int, repeats: int, *, alone: bool, grouped: bool) -> str:

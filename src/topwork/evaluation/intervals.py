@@ -58,8 +58,8 @@ def mean_of(parts: list[Estimate]) -> Estimate:
     return Estimate.around(value, max(value - down, 0.0), min(value + up, 1.0))
 
 
-def difference(first: Estimate, second: Estimate) -> tuple[float, float, float]:
-    """Return how much higher the first share is, and the 95% interval of that: value, low, high.
+def difference(first: Estimate, second: Estimate) -> Estimate:
+    """Return how much higher the first share is, with the 95% interval of that.
 
     Newcombe 1998, method 10, for shares of different examples. For two models on the same examples
     it is wider than need be: it never sees a difference that is not there.
@@ -67,7 +67,7 @@ def difference(first: Estimate, second: Estimate) -> tuple[float, float, float]:
     value = first.value - second.value
     down = math.hypot(first.value - first.low, second.high - second.value)
     up = math.hypot(first.high - first.value, second.value - second.low)
-    return value, value - down, value + up
+    return Estimate(value=value, low=value - down, high=value + up)
 
 
 def effective_share(right: npt.NDArray[np.float64], groups: npt.NDArray[np.intp] | None) -> float:

@@ -9,13 +9,13 @@ What it does not know: whether the predictions come from cross-validation or fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.plain import Plain
 from topwork.evaluation.intervals import Estimate, effective_share, mean_of, wilson
 from topwork.examples.example import Skipped
 
@@ -39,7 +39,7 @@ class ClassScore:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
+class Evaluation(Plain):
     """Scores of a model on labelled examples that it was not trained on.
 
     Attributes:
@@ -70,44 +70,6 @@ class Evaluation:
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[float, ...], ...]
     skipped: tuple[Skipped, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data under the same names."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Evaluation:
-        """Undo `to_dict`. Raises KeyError or TypeError on other data."""
-        parts = dict(data)
-        for name in SCORES:
-            parts[name] = Estimate(**parts[name])
-        parts["classes"] = tuple(parts["classes"])
-        parts["confusion"] = tuple(tuple(row) for row in parts["confusion"])
-        parts["skipped"] = tuple(Skipped(**one) for one in parts["skipped"])
-        parts["per_class"] = tuple(
-            ClassScore(
-                label=one["label"],
-                num_examples=one["num_examples"],
-                recall=Estimate(**one["recall"]),
-                precision=Estimate(**one["precision"]),
-                f1=one["f1"],
-            )
-            for one in parts["per_class"]
-        )
-        return Evaluation(**parts)
-
-
-SCORES = (
-    "accuracy", "balanced_accuracy", "macro_f1", "log_loss", "calibration_error", "baseline",
-)  # fmt: skip
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Estimate | ClassScore | Skipped):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
 
 
 def evaluate(

@@ -20,17 +20,18 @@ import numpy.typing as npt
 
 from topwork.core.digests import digest_bytes, digest_settings
 from topwork.evaluation.crossval import num_workers, one_thread
-from topwork.evaluation.fold_cache import KeptFolds
-from topwork.evaluation.ood_scores import ForeignScores
+from topwork.evaluation.fold_cache import FoldCache
+from topwork.evaluation.ood_scores import OODScores
 from topwork.examples.folds import stratified_sample
 from topwork.features.table import FeatureTable
 from topwork.heads.base import Head
-from topwork.heads.distances import View, kernels_of
+from topwork.heads.distances import ClassView, kernels_of
 from topwork.heads.fit import fit_head
 from topwork.heads.kernel import Kernel, Rows
 from topwork.heads.kernel_head import KernelHead
-from topwork.heads.ood import NEITHER, Detector, terms_of
-from topwork.heads.search import Choice, Labels
+from topwork.heads.labels import Labels
+from topwork.heads.ood import UNKNOWN, Detector, terms_of
+from topwork.heads.search import KernelChoice
 from topwork.heads.settings import HeadSettings
 
 MIN_HELD_OUT = 10
@@ -51,16 +52,16 @@ Doubles = npt.NDArray[np.float64]
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Foreign:
+class OODDetection:
     """A detector, and its scores; None where nothing could be measured."""
 
     detector: Detector
-    scores: ForeignScores | None
+    scores: OODScores | None
 
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Held:
+class OODSample:
     """Own examples, and what models said of them that had not seen them.
 
     Attributes:
@@ -80,28 +81,28 @@ class Held:
     method: str
 
     @property
-    def neither(self) -> int | None:
+    def unknown(self) -> int | None:
         """The position of the class that is called so; None without one, or with it alone."""
-        found = [k for k, name in enumerate(self.classes) if name.casefold() == NEITHER]
+        found = [k for k, name in enumerate(self.classes) if name.casefold() == UNKNOWN]
         return found[0] if found and len(self.classes) > 1 else None
 
     @property
     def is_own(self) -> npt.NDArray[np.bool_]:
         """Which examples are of another class than `neither`."""
         is_own: npt.NDArray[np.bool_] = np.ones(len(self.rows), bool)
-        if self.neither is not None:
-            is_own = self.labels.classes != self.neither
+        if self.unknown is not None:
+            is_own = self.labels.classes != self.unknown
         return is_own
 
 
 def detect_by_features(
     table: FeatureTable,
-    held: Held,
+    held: OODSample,
     head: Head,
     *,
     settings: HeadSettings | None = None,
     features: str | None = None,
-) -> Foreign | None:
+) -> OODDetection | None:
     """Return the detector of a head on frozen features; None where there are too few examples.
 
     Args:
@@ -113,7 +114,7 @@ def detect_by_features(
     if len(sample) > MAX_EXAMPLES:
         sample = stratified_sample(held.labels.classes, MAX_EXAMPLES, held.labels.seed)
     kernels = kernels_of(table, head.blocks)
-    work = _Work(table=table, held=held, head=head, settings=settings, kernels=kernels,
+    work = _LeftOutClasses(table=table, held=held, head=head, settings=settings, kernels=kernels,
                  kept=_kept(features, held, head, settings, kernels))  # fmt: skip
     with one_thread():
         distances = work.cross(sample)
@@ -122,18 +123,20 @@ def detect_by_features(
             return None
         is_own, labels = held.is_own[sample], held.labels.classes[sample]
         views = tuple(
-            View.fit(table, held.rows[sample[is_own]], labels[is_own], kernel, held.labels.seed)
+            ClassView.fit(
+                table, held.rows[sample[is_own]], labels[is_own], kernel, held.labels.seed
+            )
             for kernel in kernels
         )
         detector = replace(detector, views=views)
-        if held.neither is not None:
+        if held.unknown is not None:
             scores = _of_neither(held, detector, distances, sample)
         else:
             scores = work.without_classes(detector)
-    return Foreign(detector=detector, scores=scores)
+    return OODDetection(detector=detector, scores=scores)
 
 
-def detect_by_answers(held: Held) -> Foreign | None:
+def detect_by_answers(held: OODSample) -> OODDetection | None:
     """Return the detector of a network that was trained on the examples: by probabilities alone.
 
     Its features learned the examples by heart, so that they lie nearer to each other than any new
@@ -147,40 +150,40 @@ def detect_by_answers(held: Held) -> Foreign | None:
     if detector is None:
         return None
     scores = None
-    if held.neither is not None:
+    if held.unknown is not None:
         scores = _of_neither(held, detector, distances, everything)
-    return Foreign(detector=detector, scores=scores)
+    return OODDetection(detector=detector, scores=scores)
 
 
-def _calibrated(held: Held, distances: Doubles, sample: Rows) -> Detector | None:
+def _calibrated(held: OODSample, distances: Doubles, sample: Rows) -> Detector | None:
     """Return a detector, yet without views, from the distances of the sampled examples."""
     own = held.is_own[sample]
     if own.sum() < MIN_HELD_OUT:
         return None
     probabilities = held.probabilities[sample][own]
-    terms = terms_of(probabilities, distances[own], held.neither)
+    terms = terms_of(probabilities, distances[own], held.unknown)
     spread = terms.std(0)
     detector = Detector(
         views=(),
         centre=terms.mean(0),
         spread=np.where(spread > 1e-9, spread, 1.0),
         held_out=np.empty(0),
-        neither=held.neither,
+        unknown=held.unknown,
     )
     return replace(detector, held_out=np.sort(detector.combine(terms, probabilities)))
 
 
 def _of_neither(
-    held: Held, detector: Detector, distances: Doubles, sample: Rows
-) -> ForeignScores | None:
+    held: OODSample, detector: Detector, distances: Doubles, sample: Rows
+) -> OODScores | None:
     others = ~held.is_own[sample]
-    if not others.any() or held.neither is None:
+    if not others.any() or held.unknown is None:
         return None
     probabilities = held.probabilities[sample][others]
-    terms = terms_of(probabilities, distances[others], held.neither)
+    terms = terms_of(probabilities, distances[others], held.unknown)
     groups = held.labels.groups
-    name = held.classes[held.neither]
-    return ForeignScores.of(
+    name = held.classes[held.unknown]
+    return OODScores.of(
         detector.held_out,
         detector.combine(terms, probabilities),
         None if groups is None else groups[sample][others],
@@ -190,28 +193,28 @@ def _of_neither(
 
 def _kept(
     features: str | None,
-    held: Held,
+    held: OODSample,
     head: Head,
     settings: HeadSettings | None,
     kernels: Sequence[Kernel],
-) -> KeptFolds:
+) -> FoldCache:
     code = digest_bytes(Path(__file__).read_bytes())
     own = [code, [asdict(kernel) for kernel in kernels], list(head.blocks), list(head.pools)]
     arrays = held.labels.classes, held.labels.groups, held.labels.weights
-    return KeptFolds(features, *arrays, np.array([digest_settings(own)]), settings=settings)
+    return FoldCache(features, *arrays, np.array([digest_settings(own)]), settings=settings)
 
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Work:
+class _LeftOutClasses:
     """What is left out in turn, and what is fitted without it."""
 
     table: FeatureTable
-    held: Held
+    held: OODSample
     head: Head
     settings: HeadSettings | None
     kernels: tuple[Kernel, ...]
-    kept: KeptFolds
+    kept: FoldCache
 
     def cross(self, sample: Rows) -> Doubles:
         """Return log distances [len(sample), V] from views that had not seen the example."""
@@ -231,7 +234,7 @@ class _Work:
             list(pool.map(run, held.folds))
         return out[sample]
 
-    def without_classes(self, detector: Detector) -> ForeignScores | None:
+    def without_classes(self, detector: Detector) -> OODScores | None:
         """Return how classes are told that neither the head nor the distances know."""
         held, labels = self.held, self.held.labels
         rng = np.random.default_rng(labels.seed)
@@ -253,8 +256,8 @@ class _Work:
         told = [one for one in found if one is not None]
         if not told:
             return None
-        own, foreign, codes = (np.concatenate(column) for column in zip(*told, strict=True))
-        if not len(own) or not len(foreign):
+        own, ood, codes = (np.concatenate(column) for column in zip(*told, strict=True))
+        if not len(own) or not len(ood):
             return None
         many = len(parts) < len(classes)
         what = f"{len(parts)} groups of the {len(classes)} classes" if many else (
@@ -262,18 +265,18 @@ class _Work:
         method = f"{what} left out in turn"
         if len(sample) < len(held.rows):
             method += f", of {len(sample):,} examples"
-        return ForeignScores.of(own, foreign, codes, method)
+        return OODScores.of(own, ood, codes, method)
 
     def _without(
         self, part: Rows, fold: Rows, sample: Rows, detector: Detector
     ) -> tuple[Doubles, Doubles, Rows] | None:
         """Return scores of own examples left out, of those of some classes, and their classes."""
         held, labels = self.held, self.held.labels
-        is_foreign = np.isin(labels.classes, part)
-        rest = np.setdiff1d(sample[~is_foreign[sample]], fold)
-        own = np.intersect1d(sample[~is_foreign[sample]], fold)
-        foreign = sample[is_foreign[sample]]
-        told = np.concatenate([own, foreign])
+        is_ood = np.isin(labels.classes, part)
+        rest = np.setdiff1d(sample[~is_ood[sample]], fold)
+        own = np.intersect1d(sample[~is_ood[sample]], fold)
+        ood = sample[is_ood[sample]]
+        told = np.concatenate([own, ood])
         there, codes = np.unique(labels.classes[rest], return_inverse=True)
         if len(there) < 2:
             return None
@@ -286,21 +289,21 @@ class _Work:
             found = terms_of(probabilities, self._distances(rest, told))
             self.kept.put(labels.seed, told, found)
         scores = detector.combine(found, np.empty(0))
-        return scores[: len(own)], scores[len(own) :], labels.classes[foreign]
+        return scores[: len(own)], scores[len(own) :], labels.classes[ood]
 
     def _distances(self, rest: Rows, told: Rows) -> Doubles:
         """Return log distances [len(told), V] from views of the rest."""
         held, labels = self.held, self.held.labels
         columns = [
-            View.fit(self.table, held.rows[rest], labels.classes[rest], kernel, labels.seed)
+            ClassView.fit(self.table, held.rows[rest], labels.classes[rest], kernel, labels.seed)
             .distances(self.table, held.rows[told])
             for kernel in self.kernels
         ]  # fmt: skip
         return np.stack(columns, axis=1)
 
 
-def _choice(head: Head) -> Choice:
+def _choice(head: Head) -> KernelChoice:
     """Return what the search chose for a head, to do without it where classes are left out."""
     if isinstance(head, KernelHead):
-        return Choice(kernel=head.kernel, penalty=head.penalty)
-    return Choice(kernel=Kernel(blocks=head.blocks, pools=head.pools), penalty=0.0)
+        return KernelChoice(kernel=head.kernel, penalty=head.penalty)
+    return KernelChoice(kernel=Kernel(blocks=head.blocks, pools=head.pools), penalty=0.0)

@@ -5,13 +5,13 @@ What it does not know: what was foreign but in words, and how it was scored.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, final
+from dataclasses import dataclass, field
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.plain import KEY, Plain
 from topwork.evaluation.intervals import Estimate, effective_share, wilson
 from topwork.heads.ood import shares_of
 
@@ -23,7 +23,7 @@ Doubles = npt.NDArray[np.float64]
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class ForeignScores:
+class OODScores(Plain):
     """How well foreign inputs are told from own ones.
 
     Attributes:
@@ -40,33 +40,24 @@ class ForeignScores:
     false_accept: Estimate
     rate: float
     num_own: int
-    num_foreign: int
+    num_ood: int = field(metadata={KEY: "num_foreign"})
     method: str
 
     @staticmethod
     def of(
-        own: Doubles, foreign: Doubles, groups: npt.NDArray[np.generic] | None, method: str
-    ) -> ForeignScores:
+        own: Doubles, ood: Doubles, groups: npt.NDArray[np.generic] | None, method: str
+    ) -> OODScores:
         """Compare scores; foreign ones of one group (None: each its own) are alike."""
         own = np.sort(own)
-        below = np.searchsorted(own, foreign, "left") + np.searchsorted(own, foreign, "right")
-        accepted = (shares_of(own, foreign) > RATE).astype(np.float64)
+        below = np.searchsorted(own, ood, "left") + np.searchsorted(own, ood, "right")
+        accepted = (shares_of(own, ood) > RATE).astype(np.float64)
         codes = None if groups is None else np.unique(groups, return_inverse=True)[1]
-        count = len(foreign) * effective_share(accepted, codes)
-        return ForeignScores(
+        count = len(ood) * effective_share(accepted, codes)
+        return OODScores(
             auroc=float(below.mean() / (2 * len(own))),
             false_accept=wilson(float(accepted.mean()), count),
             rate=RATE,
             num_own=len(own),
-            num_foreign=len(foreign),
+            num_ood=len(ood),
             method=method,
         )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return asdict(self)
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> ForeignScores:
-        """Undo `to_dict`. Raises KeyError or TypeError on bad data."""
-        return ForeignScores(**{**data, "false_accept": Estimate(**data["false_accept"])})

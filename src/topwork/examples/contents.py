@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from topwork.core.digests import digest_bytes, digest_file
 from topwork.errors import ExampleError, TooLargeError
-from topwork.examples.deduplicate import Found
+from topwork.examples.deduplicate import RawExample
 from topwork.examples.example import Modality
 from topwork.examples.images.decode import read_file
 from topwork.examples.kinds import PREFIX_BYTES, describe
@@ -36,7 +36,7 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"),
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Held:
+class InMemory:
     """Gives what it holds: the content of an example in memory, in as few bytes as can be."""
 
     content: object
@@ -57,9 +57,9 @@ class Unusable:
         raise ExampleError(self.reason)
 
 
-def found_file(path: Path, name: str, modality: Modality, **known: object) -> Found:
+def found_file(path: Path, name: str, modality: Modality, **known: object) -> RawExample:
     """Return the input that a file of this kind is; `known` as in `Found`."""
-    return Found(
+    return RawExample(
         name=name,
         digest=partial(_DIGESTS[modality], path),
         read=partial(_READERS[modality], path),

@@ -18,12 +18,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from topwork.core.progress import staged
 from topwork.errors import SourceError
 from topwork.examples.example import Example, ExampleSet, Modality, Skipped, Split
 from topwork.examples.kinds import with_article
-
-Progress = Callable[[int, int], None]
-"""Called with how many inputs have been looked at, and how many there are."""
 
 SPLIT_NAMES: dict[str, Split] = {
     "train": "train",
@@ -45,7 +43,7 @@ _KEPT_FIRST: dict[Split | None, int] = {"test": 0, "validation": 1, "train": 2, 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Found:
+class RawExample:
     """One input, before it is known whether it repeats another.
 
     Attributes:
@@ -76,29 +74,28 @@ class Found:
 
 
 def gather(
-    found: Sequence[Found],
+    found: Sequence[RawExample],
     *,
     modality: Modality,
     origin: str,
     skipped: Iterable[Skipped] = (),
     ignored: Counter[str] | None = None,
-    on_progress: Progress | None = None,
 ) -> ExampleSet:
     """Hash all that was found and return it as a set in which each content stands once.
 
     Every input ends up in exactly one of `examples`, `skipped` and `num_duplicates`. Raises
     SourceError where no example is left.
     """
-    left_out = list(skipped)
+    passed_over = list(skipped)
     ordered = sorted(found, key=lambda one: one.order or (one.name, 0))
-    digests = hash_all(ordered, on_progress)
+    digests = hash_all(ordered)
     repeated: dict[str, list[int]] = {
         digest: [] for digest, count in _repeats(digests).items() if count > 1
     }
     kept: list[int] = []  # places in `ordered`
     for place, result in enumerate(digests):
         if isinstance(result, Skipped):
-            left_out.append(result)
+            passed_over.append(result)
         elif result in repeated:
             repeated[result].append(place)
         else:
@@ -111,16 +108,16 @@ def gather(
         for one in same:
             conflict = _conflict(one, chosen, same)
             if conflict:
-                left_out.append(Skipped(name=one.name, reason=conflict))
+                passed_over.append(Skipped(name=one.name, reason=conflict))
             elif one is not chosen:
                 num_duplicates += 1
     if not kept:
-        raise SourceError(_nothing_left(origin, left_out, modality))
+        raise SourceError(_nothing_left(origin, passed_over, modality))
     return ExampleSet(
         examples=tuple(ordered[place].example(str(digests[place])) for place in sorted(kept)),
         modality=modality,
         origin=origin,
-        skipped=tuple(sorted(left_out, key=lambda s: (s.name, s.reason))),
+        skipped=tuple(sorted(passed_over, key=lambda s: (s.name, s.reason))),
         ignored=ignored if ignored is not None else Counter(),
         num_duplicates=num_duplicates,
     )
@@ -130,10 +127,10 @@ def _repeats(digests: Sequence[str | Skipped]) -> Counter[str]:
     return Counter(digest for digest in digests if isinstance(digest, str))
 
 
-def hash_all(found: Sequence[Found], on_progress: Progress | None = None) -> list[str | Skipped]:
+def hash_all(found: Sequence[RawExample]) -> list[str | Skipped]:
     """Return each one's digest in order, or the reason why it cannot be read."""
 
-    def digest_of(one: Found) -> str | Skipped:
+    def digest_of(one: RawExample) -> str | Skipped:
         try:
             return one.digest if isinstance(one.digest, str) else one.digest()
         except OSError as error:
@@ -143,13 +140,15 @@ def hash_all(found: Sequence[Found], on_progress: Progress | None = None) -> lis
         return Skipped(name=one.name, reason=reason)
 
     digests: list[str | Skipped] = []
+    # What is inside a Parquet table was hashed as it was read, and told then.
+    report = staged("read") if any(callable(one.digest) for one in found) else None
     # A part at a time: a future for every input would take twice the memory of all the rest.
     parts = [found[i : i + _PART] for i in range(0, len(found), _PART)]
     with ThreadPoolExecutor(_NUM_THREADS) as pool:
         for some in pool.map(lambda part: [digest_of(one) for one in part], parts):
             digests += some
-            if on_progress is not None:
-                on_progress(len(digests), len(found))
+            if report is not None:
+                report(len(digests), len(found))
     return digests
 
 
@@ -165,14 +164,14 @@ def clean_text(text: str) -> str:
     return unicodedata.normalize("NFC", whole)
 
 
-def _choose(same: Sequence[Found]) -> Found | None:
+def _choose(same: Sequence[RawExample]) -> RawExample | None:
     """The copy that stands for all; None where their labels differ."""
     if len({one.label for one in same}) > 1:
         return None
     return min(same, key=lambda one: _KEPT_FIRST[one.split])  # the first by name among equals
 
 
-def _conflict(one: Found, chosen: Found | None, same: Sequence[Found]) -> str | None:
+def _conflict(one: RawExample, chosen: RawExample | None, same: Sequence[RawExample]) -> str | None:
     """Why this copy is reported; None where it is the chosen one or a plain repeat of it."""
     if chosen is None:
         other = next(o for o in same if o.label != one.label)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from topwork.errors import DataError, ModalityError, SourceError
 from topwork.examples.contents import found_file
-from topwork.examples.deduplicate import SPLIT_NAMES, Found, clean_text
+from topwork.examples.deduplicate import SPLIT_NAMES, RawExample, clean_text
 from topwork.examples.example import Modality, Skipped, Split
 from topwork.examples.kinds import (
     ARCHIVE_SUFFIX,
@@ -23,7 +23,7 @@ from topwork.examples.kinds import (
     suffix_of,
     with_article,
 )
-from topwork.examples.modality import Seen, as_meant, most, one_kind
+from topwork.examples.modality import MediaFile, as_meant, most, one_kind
 from topwork.examples.walk import Walk
 
 LAYOUTS = (
@@ -53,7 +53,9 @@ def split_folders(walk: Walk) -> dict[Path, Split]:
     return known if len(known) == len(splits) and "train" in known.values() else {}
 
 
-def read_class_folders(root: Path, meant: Modality | None) -> tuple[Modality, list[Found], Walk]:
+def read_class_folders(
+    root: Path, meant: Modality | None
+) -> tuple[Modality, list[RawExample], Walk]:
     """Return the inputs of `root/<class>/` or `root/<split>/<class>/`, at any depth below.
 
     Which kind they are of, and which files are strays, is told by `one_kind`. `meant` is what the
@@ -66,7 +68,7 @@ def read_class_folders(root: Path, meant: Modality | None) -> tuple[Modality, li
     walk = Walk(root)
     files, loose = _list_files(walk)
     kind = _kind_of(files, f"The folder {clean_text(str(root))!r}")
-    found: list[Found] = []
+    found: list[RawExample] = []
     for one in files:
         if kind is not None and one.modality == kind:
             # Of an empty text, the reason is given when it is read.
@@ -142,7 +144,7 @@ def _list_files(walk: Walk) -> tuple[list[_File], list[Path]]:
 def _kind_of(files: Sequence[_File], origin: str) -> Modality | None:
     """The kind of the files; any file that is no more than plain text by its look counts last."""
     seen = [
-        Seen(path=one.path, folder=one.folder, modality=one.modality)
+        MediaFile(path=one.path, folder=one.folder, modality=one.modality)
         for one in files
         if one.modality is not None
     ]

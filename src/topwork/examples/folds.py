@@ -32,10 +32,10 @@ def kfold(
         TooFewError: fewer examples, or groups, than folds.
     """
     codes = _codes(labels)
-    clans = _group_codes(groups, len(codes))
+    group_codes = _group_codes(groups, len(codes))
     if num_folds < 2:
         raise SettingError(f"num_folds is {num_folds}; accepted: 2 or more.")
-    num_units = _num(clans)
+    num_units = _num(group_codes)
     if num_units < num_folds:
         what = "examples" if groups is None else "groups"
         raise TooFewError(
@@ -46,7 +46,7 @@ def kfold(
     if num_units == len(codes):  # each its own group
         fold_of = _deal(codes, num_folds, rng)
     else:
-        fold_of = _deal_groups(codes, clans, num_folds, rng)
+        fold_of = _deal_groups(codes, group_codes, num_folds, rng)
     return [np.flatnonzero(fold_of == fold) for fold in range(num_folds)]
 
 
@@ -58,16 +58,16 @@ def choose_num_folds(labels: Labels, *, wanted: int = 5, groups: Groups | None =
     fewer than two examples or groups, or with every class in a single one.
     """
     codes = _codes(labels)
-    clans = _group_codes(groups, len(codes))
+    group_codes = _group_codes(groups, len(codes))
     what = "example" if groups is None else "group"
-    num_units = _num(clans)
+    num_units = _num(group_codes)
     if num_units < 2:
         raise TooFewError(
             f"{num_units} {what}s cannot be cross-validated: at least 2 are needed, one to learn "
             f"from and one to test on. Bring more {what}s"
             + ("." if groups is None else ", or leave the groups out.")
         )
-    pairs = np.unique(np.stack([codes, clans]), axis=1)
+    pairs = np.unique(np.stack([codes, group_codes]), axis=1)
     if np.bincount(pairs[0]).max() < 2:
         raise TooFewError(
             f"Every class stands in a single {what}, so that no class could be both learned and "
@@ -86,12 +86,12 @@ def stratified_sample(
     patients, not for a few scans of each. Raises SettingError where size is not from 1 to n.
     """
     codes = _codes(labels)
-    clans = _group_codes(groups, len(codes))
+    group_codes = _group_codes(groups, len(codes))
     if not 1 <= size <= len(codes):
         raise SettingError(f"size is {size}; accepted: from 1 to {len(codes)}, all there are.")
     rng = np.random.default_rng(seed)
     quotas = _quotas(np.bincount(codes), size, rng)
-    rank = rng.permutation(_num(clans))[clans]
+    rank = rng.permutation(_num(group_codes))[group_codes]
     order = np.lexsort((rng.random(len(codes)), rank, codes))  # by class, then group, then chance
     starts = np.concatenate([[0], np.cumsum(np.bincount(codes))[:-1]])
     place = np.arange(len(codes)) - starts[codes[order]]
@@ -107,7 +107,7 @@ def _deal(codes: Indices, num_folds: int, rng: np.random.Generator) -> Indices:
 
 
 def _deal_groups(
-    codes: Indices, clans: Indices, num_folds: int, rng: np.random.Generator
+    codes: Indices, group_codes: Indices, num_folds: int, rng: np.random.Generator
 ) -> Indices:
     """Deal whole groups, the largest first, each to the fold that stays most even.
 
@@ -115,8 +115,8 @@ def _deal_groups(
     where all folds have the same; its size counts as one class more, which also keeps any fold
     from staying empty.
     """
-    counts = np.zeros((_num(clans), _num(codes)))
-    np.add.at(counts, (clans, codes), 1)
+    counts = np.zeros((_num(group_codes), _num(codes)))
+    np.add.at(counts, (group_codes, codes), 1)
     shares = np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1)
     shares /= shares.sum(axis=0)
     order = rng.permutation(len(shares))
@@ -128,7 +128,7 @@ def _deal_groups(
         fold = int(np.argmin(growth))
         fold_of_group[group] = fold
         folds[fold] += shares[group]
-    return fold_of_group[clans]
+    return fold_of_group[group_codes]
 
 
 def _quotas(counts: Indices, size: int, rng: np.random.Generator) -> Indices:

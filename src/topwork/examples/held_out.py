@@ -29,8 +29,8 @@ def hold_out(
     if groups is not None and all(group is None for group in groups):
         groups = None
     names = np.asarray(labels)
-    clans = _clans(groups, len(names))
-    num_units = len(set(clans))
+    units = _units(groups, len(names))
+    num_units = len(set(units))
     everything = np.arange(len(names))
     if num_units < 2:
         return everything, everything[:0]
@@ -38,12 +38,12 @@ def hold_out(
     is_held = np.zeros(len(names), bool)
     is_held[parts[0]] = True
     lost = set(labels) - set(names[~is_held].tolist())
-    needed = {clan for clan, name in zip(clans, labels, strict=True) if name in lost}
-    is_held &= [clan not in needed for clan in clans]
+    needed = {unit for unit, name in zip(units, labels, strict=True) if name in lost}
+    is_held &= [unit not in needed for unit in units]
     return np.flatnonzero(~is_held), np.flatnonzero(is_held)
 
 
-def _clans(groups: Sequence[str | None] | None, count: int) -> list[object]:
+def _units(groups: Sequence[str | None] | None, count: int) -> list[object]:
     """Name each row's group; a row without one is its own."""
     if groups is None:
         return list(range(count))

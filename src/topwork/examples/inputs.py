@@ -18,7 +18,7 @@ from topwork.core.digests import digest_bytes
 from topwork.errors import ModalityError, SettingError, SourceError
 from topwork.examples.arrays.npz import read_npz
 from topwork.examples.contents import Unusable, found_file
-from topwork.examples.deduplicate import Found, Progress, clean_text, hash_all
+from topwork.examples.deduplicate import RawExample, clean_text, hash_all
 from topwork.examples.example import Example, Modality, Skipped
 from topwork.examples.folders import NOT_PLAIN, files_below, other_kind
 from topwork.examples.kinds import (
@@ -44,7 +44,6 @@ def read_inputs(
     modality: Modality,
     input_column: str | None = None,
     array_ndim: int | None = None,
-    on_progress: Progress | None = None,
 ) -> list[Example]:
     """Return unlabelled examples to predict, in the order given; repeats stay.
 
@@ -57,7 +56,6 @@ def read_inputs(
         modality: what the model takes.
         input_column: of the tables; by default that of a usual name.
         array_ndim: dimensions of one array; one of one more stands for many.
-        on_progress: called with how many have been hashed, and how many there are.
 
     An input that is there but cannot be used (an empty text, a row that names no file) becomes an
     example that says so when it is read.
@@ -75,14 +73,14 @@ def read_inputs(
             outcomes += _of_path(Path(thing), given, modality)
         else:
             outcomes.append(_of_object(len(outcomes), thing, modality))
-    found = [one for one in outcomes if isinstance(one, Found)]
-    digests = iter(hash_all(found, on_progress))
+    found = [one for one in outcomes if isinstance(one, RawExample)]
+    digests = iter(hash_all(found))
     examples: list[Example] = []
     for one in outcomes:
         result = one if isinstance(one, Skipped) else next(digests)
         if isinstance(result, Skipped):
             examples.append(_unusable(result))
-        elif isinstance(one, Found):
+        elif isinstance(one, RawExample):
             examples.append(one.example(result))
     return examples
 
@@ -150,13 +148,13 @@ def _of_path(path: Path, given: ColumnNames, modality: Modality) -> Sequence[Out
     return [_of_file(path, modality)]
 
 
-def _of_file(path: Path, modality: Modality) -> Found:
+def _of_file(path: Path, modality: Modality) -> RawExample:
     """The input that a file is; an image may be an array in a .npy file."""
     kind = "array" if modality_of(path.name) == "array" else modality
     return found_file(path, clean_text(os.fspath(path)), kind)
 
 
-def _of_object(place: int, thing: object, modality: Modality) -> Found:
+def _of_object(place: int, thing: object, modality: Modality) -> RawExample:
     if isinstance(thing, np.ndarray) and thing.dtype.kind in "buif" and modality == "sound":
         raise SettingError(
             f"Input {place} is an array of shape {thing.shape} without a rate; accepted: "

@@ -22,7 +22,7 @@ FEW_TEXTS = 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
+class MediaFile:
     """A file of a known kind, and the class's folder that it is in or below."""
 
     path: Path
@@ -30,7 +30,7 @@ class Seen:
     modality: Modality
 
 
-def one_kind(seen: Sequence[Seen], origin: str) -> Modality | None:
+def one_kind(seen: Sequence[MediaFile], origin: str) -> Modality | None:
     """Return the kind that the folders' files are of; None where there are none.
 
     It is that of the most files. The others are strays, to be ignored and counted, where they are
@@ -105,7 +105,7 @@ def refuse_mixture(
     )
 
 
-def _without_companions(seen: Sequence[Seen]) -> Counter[Modality]:
+def _without_companions(seen: Sequence[MediaFile]) -> Counter[Modality]:
     """Count all but texts and arrays that merely go with other files, by the rules above."""
     counts: Counter[Modality] = Counter()
     stems = set()

@@ -20,7 +20,7 @@ from topwork.core.digests import digest_bytes
 from topwork.errors import ExampleError, SettingError
 from topwork.examples.contents import (
     FileDigest,
-    Held,
+    InMemory,
     Unusable,
     array_digest,
     check_numbers,
@@ -30,7 +30,7 @@ from topwork.examples.contents import (
     sound_digest,
     text_digest,
 )
-from topwork.examples.deduplicate import Found, Progress, clean_text, gather
+from topwork.examples.deduplicate import RawExample, clean_text, gather
 from topwork.examples.example import ExampleSet, Modality, Skipped
 from topwork.examples.images.decode import load_image
 from topwork.examples.kinds import PREFIX_BYTES, modality_of, sniff, suffix_of
@@ -61,7 +61,6 @@ def examples_from(
     groups: Iterable[object] | None = None,
     *,
     modality: Modality | None = None,
-    on_progress: Progress | None = None,
 ) -> ExampleSet:
     """Return labelled examples of inputs in memory or on disk, all of one kind.
 
@@ -73,7 +72,6 @@ def examples_from(
         groups: one for each input (patient, speaker), or None where it has none.
         modality: of a backbone that was named: for one of texts, every str is a text; for one of
             arrays, every array is an input, whatever its shape; else a str is a path.
-        on_progress: called with how many have been hashed, and how many there are.
 
     Raises:
         SettingError: the numbers differ, or an input is of another type.
@@ -87,20 +85,20 @@ def examples_from(
         )
     things = _paths_told(list(inputs), modality)
     kinds = list(labels)
-    clans = list(groups) if groups is not None else [None] * len(things)
-    for name, values in (("labels", kinds), ("groups", clans)):
+    group_names = list(groups) if groups is not None else [None] * len(things)
+    for name, values in (("labels", kinds), ("groups", group_names)):
         if len(values) != len(things):
             raise SettingError(
                 f"{len(things)} inputs came with {len(values)} {name}; accepted: one for each "
                 "input, in the same order."
             )
     main, sure = _kinds(things, modality)
-    found: list[Found] = []
+    found: list[RawExample] = []
     skipped: list[Skipped] = []
-    for place, (thing, kind, clan) in enumerate(zip(things, kinds, clans, strict=True)):
+    for place, (thing, kind, group) in enumerate(zip(things, kinds, group_names, strict=True)):
         known: dict[str, str | None] = {}
         try:
-            known = {"label": plain_text(kind), "group": plain_text(clan)}
+            known = {"label": plain_text(kind), "group": plain_text(group)}
         except TypeError as error:
             raise SettingError(f"The label or group of input {place}: {error}.") from error
         one = found_object(place, thing, sure[place] or main, **known)
@@ -113,7 +111,6 @@ def examples_from(
         modality=as_meant(main, modality),
         origin="the inputs",
         skipped=skipped,
-        on_progress=on_progress,
     )
 
 
@@ -142,7 +139,7 @@ def kind_of_object(place: int, thing: object, meant: Modality | None) -> Modalit
     raise SettingError(f"Input {place} is a {type(thing).__name__}; accepted: {ACCEPTED[meant]}.")
 
 
-def found_object(place: int, thing: object, modality: Modality, **known: str | None) -> Found:
+def found_object(place: int, thing: object, modality: Modality, **known: str | None) -> RawExample:
     """Return the input that an object of this kind is; `known` as in `Found`."""
     if isinstance(thing, os.PathLike):
         path = Path(thing)
@@ -173,8 +170,8 @@ def found_object(place: int, thing: object, modality: Modality, **known: str | N
         thing = np.asarray(thing)
         digest = partial(_array_digest, thing)
     order = ("input ", place)
-    read = Held(content=thing)
-    return Found(name=f"input {place}", order=order, digest=digest, read=read, **known)  # type: ignore[arg-type]
+    read = InMemory(content=thing)
+    return RawExample(name=f"input {place}", order=order, digest=digest, read=read, **known)  # type: ignore[arg-type]
 
 
 def _kinds(

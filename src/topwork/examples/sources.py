@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from topwork.core.progress import Tally
 from topwork.errors import ModalityError, SettingError, SourceError
 from topwork.examples.arrays.npz import read_npz
-from topwork.examples.deduplicate import SPLIT_NAMES, Found, Progress, clean_text, gather
+from topwork.examples.deduplicate import SPLIT_NAMES, RawExample, clean_text, gather
 from topwork.examples.example import ExampleSet, Modality, Skipped, Split
 from topwork.examples.folders import LAYOUTS, NOT_PLAIN, read_class_folders, split_folders
 from topwork.examples.inputs import read_inputs
@@ -47,7 +48,6 @@ def read_examples(
     input_column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
-    on_progress: Progress | None = None,
 ) -> ExampleSet:
     """Return the labelled inputs of a folder or table, each content once, all of one kind.
 
@@ -60,7 +60,6 @@ def read_examples(
             read in two ways: a table of files and texts; .npy files, which may be images.
         input_column, label_column, group_column: a table's columns; by default those of the usual
             names. Groups (patients, speakers) never stand on both sides of a split.
-        on_progress: called with how many inputs have been hashed, and how many there are.
 
     Raises:
         SourceError: there is nothing there, or it is of no form that is known.
@@ -80,11 +79,11 @@ def read_examples(
     if not path.is_dir():
         if suffix_of(path.name) not in (*TABLE_SUFFIXES, ARCHIVE_SUFFIX):
             raise _no_table(path, origin)
-        return _read_tables({path: None}, path.parent, given, origin, Counter(), on_progress)
+        return _read_tables({path: None}, path.parent, given, origin, Counter())
     try:
         tables, ignored = _tables_within(path)
         if tables:
-            return _read_tables(tables, path, given, origin, ignored, on_progress)
+            return _read_tables(tables, path, given, origin, ignored)
         kind, found, walk = read_class_folders(path, modality)
     except OSError as error:
         raise SourceError(
@@ -96,7 +95,6 @@ def read_examples(
         origin=origin,
         skipped=walk.skipped,
         ignored=walk.ignored,
-        on_progress=on_progress,
     )
 
 
@@ -184,24 +182,23 @@ def _read_tables(
     given: ColumnNames,
     origin: str,
     ignored: Counter[str],
-    on_progress: Progress | None,
 ) -> ExampleSet:
-    found: list[Found] = []
+    found: list[RawExample] = []
     skipped: list[Skipped] = []
     stored = [path for path in tables if suffix_of(path.name) == ".parquet"]
-    rows_done = _RowsDone(sum(count_rows(path, root) for path in stored), on_progress)
+    read = Tally("read", done=0, total=sum(count_rows(path, root) for path in stored))
     kinds: dict[Modality, str] = {}
     counts: Counter[Modality] = Counter()
     for path, split in tables.items():
         if path in stored:
-            rows = read_parquet(path, given, root=root, split=split, on_rows=rows_done.add)
+            rows = read_parquet(path, given, root=root, split=split, on_rows=read.add)
         elif suffix_of(path.name) == ARCHIVE_SUFFIX:
             rows = read_npz(path, given, root=root)
         else:
             rows = read_table(path, given, root=root, split=split)
         kinds.setdefault(rows.modality, path.name)
         counts[rows.modality] += len(rows.outcomes)
-        found += (one for one in rows.outcomes if isinstance(one, Found))
+        found += (one for one in rows.outcomes if isinstance(one, RawExample))
         skipped += (one for one in rows.outcomes if isinstance(one, Skipped))
     if len(kinds) > 1:
         listed = ", ".join(f"{clean_text(n)!r}: {counted(counts[k], k)}" for k, n in kinds.items())
@@ -215,42 +212,24 @@ def _read_tables(
         origin=origin,
         skipped=skipped,
         ignored=ignored,
-        # What is inside a Parquet table has been hashed as it was read.
-        on_progress=None if rows_done.num_done else on_progress,
     )
 
 
-class _RowsDone:
-    """Adds up the rows of several tables to one progress."""
-
-    def __init__(self, total: int, on_progress: Progress | None) -> None:
-        self.num_done = 0
-        self._total = total
-        self._on_progress = on_progress
-
-    def add(self, num_rows: int) -> None:
-        self.num_done += num_rows
-        if self._on_progress is not None:
-            self._on_progress(self.num_done, self._total)
-
-
-def read_or_take(
-    data: str | Path | Sequence[object],
-    labels: Sequence[object] | None,
-    groups: Sequence[object] | None,
+def labelled_examples(
+    data: object,
+    labels: Sequence[object] | None = None,
+    groups: Sequence[object] | None = None,
     *,
+    columns: ColumnNames,
     modality: Modality | None,
-    columns: Mapping[str, str | None],
     call: str,
-    naming: str,
-    on_progress: Progress | None = None,
 ) -> ExampleSet:
     """Return the examples of a folder or table, or those of a list that comes with its labels.
 
     Args:
-        columns: of a table, as `read_examples` takes them.
+        columns: of a table.
+        modality: what the backbone takes, where one was named.
         call: how labels are given, for the message: `advise(inputs, labels)`.
-        naming: how a table's columns are named, for the message.
 
     Raises:
         SettingError: labels or groups came with a folder or table, or a list without labels.
@@ -260,12 +239,19 @@ def read_or_take(
         if labels is not None or groups is not None:
             raise SettingError(
                 "Labels and groups were given for a folder or table, which has its own. Give a "
-                f"list of inputs with them, or name the table's columns: {naming}."
+                "list of inputs with them, or name the table's columns: label_column, "
+                "group_column."
             )
-        return read_examples(data, modality=modality, on_progress=on_progress, **columns)
+        return read_examples(
+            data,
+            modality=modality,
+            input_column=columns.input_column,
+            label_column=columns.label_column,
+            group_column=columns.group_column,
+        )
     if labels is None:
         raise SettingError(
             f"The data is a {type(data).__name__} without labels. Give a folder or table by its "
             f"path, or the labels of these inputs as well: {call}."
         )
-    return examples_from(data, labels, groups, modality=modality, on_progress=on_progress)
+    return examples_from(data, labels, groups, modality=modality)  # type: ignore[arg-type]

@@ -61,6 +61,12 @@ def on_cpu(device: str) -> bool:
     return resolve_device(device) in ("cpu", "openvino")
 
 
+def training_device(device: str) -> str:
+    """Return where to train: OpenVINO only runs networks."""
+    kind = resolve_device(device)
+    return "cpu" if kind in ("openvino", "torch") else kind
+
+
 def precision_of(device: str, backbone: Backbone) -> str:
     """Return the precision in which a backbone runs on a resolved device, without opening it."""
     if device.startswith("cuda"):

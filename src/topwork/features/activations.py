@@ -12,16 +12,17 @@ from contextlib import ExitStack, closing
 from typing import final
 
 import numpy as np
+import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
 from topwork.core.digests import digest_settings
+from topwork.core.progress import Tally
 from topwork.errors import SettingError, StoreError
 from topwork.examples.example import Example, Skipped
 from topwork.examples.views import augmented, check_augment
 from topwork.examples.windows import Input, Window, decode
-from topwork.features.cut import Cut
+from topwork.features.cut import ActivationCut
 from topwork.features.mmap_index import Located
-from topwork.features.progress import Progress, Report
 from topwork.features.ragged import Array, RaggedBuffer, Views
 from topwork.features.shards import Layout
 from topwork.features.store import FeatureStore, Space
@@ -43,6 +44,7 @@ class Activations:
 
     Attributes:
         examples: those that could be read, in the order given; copies share what is on disk.
+        indices: of these among all that were given.
         skipped: the others, with the reason.
         num_views: of each example; view 0 is the example as it is.
         num_computed: windows computed now.
@@ -53,6 +55,7 @@ class Activations:
         self,
         *,
         examples: tuple[Example, ...],
+        indices: npt.NDArray[np.intp],
         skipped: tuple[Skipped, ...],
         num_views: int,
         num_computed: int,
@@ -62,6 +65,7 @@ class Activations:
     ) -> None:
         """Take the place of each example in `located`."""
         self.examples = examples
+        self.indices = indices
         self.skipped = skipped
         self.num_views = num_views
         self.num_computed = num_computed
@@ -104,7 +108,6 @@ def save_activations(
     num_views: int = 1,
     store: FeatureStore | None = None,
     strict: bool = False,
-    on_progress: Progress | None = None,
 ) -> Activations:
     """Return the output of one block for the examples, computing what is not in the store.
 
@@ -117,7 +120,6 @@ def save_activations(
         augment: names of alterations (examples/views.py) for the views after the first.
         num_views: of each example; the first is the example as it is.
         strict: raise on the first example that cannot be read, instead of skipping it.
-        on_progress: called with how many examples are done, and how many there are.
 
     Raises:
         ExampleError: with `strict`, an example cannot be read; its name is in front.
@@ -127,7 +129,7 @@ def save_activations(
     """
     spec = backbone.input
     augment = _check_views(num_views, check_augment(augment, spec.modality))
-    cut = Cut(backbone, block, device)
+    cut = ActivationCut(backbone, block, device)
     parts = _parts(store or FeatureStore(), cut, augment, num_views)
     copies = Counter(bytes.fromhex(example.digest) for example in examples)
     wanted = {digest: place for place, digest in enumerate(copies)}
@@ -139,7 +141,7 @@ def save_activations(
     located = locate()
     left = located.incomplete
     num_found = sum(n for digest, n in copies.items() if not left[wanted[digest]])
-    report = Report(on_progress, done=num_found, total=len(examples))
+    report = Tally("decode" if block is None else "views", done=num_found, total=len(examples))
     work = _missing(examples, wanted, located)
     computed = _Computed(parts, strict=strict)
     if work:
@@ -157,9 +159,10 @@ def save_activations(
     report.finish()
     for part in parts:
         part.close()
-    kept, places, skipped = _assemble(examples, wanted, located, computed.reasons, parts)
+    indices, places, skipped = _assemble(examples, wanted, located, computed.reasons, parts)
     return Activations(
-        examples=kept,
+        examples=tuple(examples[i] for i in indices),
+        indices=indices,
         skipped=skipped,
         num_views=num_views,
         num_computed=computed.num_windows,
@@ -195,7 +198,7 @@ def views_of(
 
 
 @final
-class _Part:
+class _ViewPart:
     """Some of the views, in a space of their own; its writer is opened with the first to add."""
 
     def __init__(self, space: Space, views: range, dtype: str) -> None:
@@ -227,14 +230,16 @@ class _Part:
         self.space.touch()
 
 
-def _parts(store: FeatureStore, cut: Cut, augment: tuple[str, ...], num_views: int) -> list[_Part]:
+def _parts(
+    store: FeatureStore, cut: ActivationCut, augment: tuple[str, ...], num_views: int
+) -> list[_ViewPart]:
     """Open the spaces: the examples as they are belong to no alteration, and are shared by all."""
     original = store.space({**cut.settings, "view": "original"}, backbone=cut.name)
-    parts = [_Part(original, range(1), cut.dtype)]
+    parts = [_ViewPart(original, range(1), cut.dtype)]
     if num_views > 1:
         settings = {**cut.settings, "view": {"augment": list(augment)}}
         space = store.space(settings, backbone=f"{cut.name} ({', '.join(augment)})")
-        parts.append(_Part(space, range(1, num_views), cut.dtype))
+        parts.append(_ViewPart(space, range(1, num_views), cut.dtype))
     return parts
 
 
@@ -242,7 +247,7 @@ def _parts(store: FeatureStore, cut: Cut, augment: tuple[str, ...], num_views: i
 class _Computed:
     """Keeps count of what is computed, and hands it to the parts."""
 
-    def __init__(self, parts: Sequence[_Part], *, strict: bool) -> None:
+    def __init__(self, parts: Sequence[_ViewPart], *, strict: bool) -> None:
         self.reasons: dict[bytes, str] = {}
         self.num_windows = 0
         self._parts = parts
@@ -292,11 +297,11 @@ def _assemble(
     wanted: Mapping[bytes, int],
     located: Located,
     reasons: Mapping[bytes, str],
-    parts: Sequence[_Part],
-) -> tuple[tuple[Example, ...], list[int], tuple[Skipped, ...]]:
+    parts: Sequence[_ViewPart],
+) -> tuple[npt.NDArray[np.intp], list[int], tuple[Skipped, ...]]:
     lost = located.incomplete
     kept, places, skipped = [], [], []
-    for example in examples:
+    for index, example in enumerate(examples):
         digest = bytes.fromhex(example.digest)
         if digest in reasons:
             skipped.append(Skipped(name=example.name, reason=reasons[digest]))
@@ -307,6 +312,6 @@ def _assemble(
                 "cleaned the cache. Run again: what is missing is computed anew."
             )
         else:
-            kept.append(example)
+            kept.append(index)
             places.append(wanted[digest])
-    return tuple(kept), places, tuple(skipped)
+    return np.array(kept, np.intp), places, tuple(skipped)

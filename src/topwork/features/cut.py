@@ -39,7 +39,7 @@ DECODED: dict[Modality, str] = {
 
 
 @final
-class Cut:
+class ActivationCut:
     """Where the cut is, and what brings windows there: opened only where there is some to bring.
 
     Attributes:

@@ -5,11 +5,12 @@ What it does not know: how they were computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from topwork.core.progress import report
 from topwork.errors import SettingError
 from topwork.examples.example import Example
 from topwork.features.table import FeatureTable
@@ -24,7 +25,6 @@ def write_parquet(
     path: Path,
     *,
     pools: Sequence[str],
-    on_progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Write a row an example, and return how many numbers each has.
 
@@ -58,6 +58,5 @@ def write_parquet(
                 values = pa.array(table.read(rows, [i]).ravel())
                 columns.append(pa.FixedSizeListArray.from_arrays(values, segment.size))
             out.write_table(pa.table(columns, schema=schema))
-            if on_progress is not None:
-                on_progress(start + len(part), len(examples))
+            report("write", start + len(part), len(examples))
     return sum(segment.size for segment in segments)

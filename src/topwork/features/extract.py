@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
+from topwork.core.progress import Tally
 from topwork.errors import StoreError
 from topwork.examples.example import Example, Modality, Skipped
 from topwork.examples.windows import Window
@@ -24,9 +26,8 @@ from topwork.executors.choose import open_executor, precision_of, resolve_device
 from topwork.executors.join import join
 from topwork.features.feature_table import StoredTable
 from topwork.features.probe import choose_dtypes
-from topwork.features.progress import Progress, Report
 from topwork.features.shards import Layout, ShardBuffer
-from topwork.features.store import FeatureStore, Found, Space
+from topwork.features.store import FeatureStore, Space, StoredFeatures
 from topwork.features.stream import Vector, stream, stream_features
 from topwork.features.writer import ShardWriter, shard_buffer
 
@@ -63,6 +64,7 @@ class Extraction:
         table: its rows are parallel to `examples`.
         space: key of all that the features depend on but the examples.
         examples: those that could be read, in the order given.
+        indices: of these among all that were given.
         skipped: the others, with the reason.
         num_computed: how many went through the network now; of equal ones, the first.
         num_found: how many of the examples had features on disk before.
@@ -73,6 +75,7 @@ class Extraction:
     table: StoredTable = field(repr=False)
     space: str
     examples: tuple[Example, ...] = field(repr=False)
+    indices: npt.NDArray[np.intp] = field(repr=False)
     skipped: tuple[Skipped, ...]
     num_computed: int
     num_found: int
@@ -88,7 +91,6 @@ def extract(
     device: str = "auto",
     strict: bool = False,
     store: FeatureStore | None = None,
-    on_progress: Progress | None = None,
 ) -> Extraction:
     """Return the features of the examples, computing those that are not in the store.
 
@@ -96,7 +98,6 @@ def extract(
 
     Args:
         strict: raise on the first example that cannot be read, instead of skipping it.
-        on_progress: called with how many examples are done, and how many there are.
 
     Raises:
         ExampleError: with `strict`, an example cannot be read; its name is in front.
@@ -116,14 +117,14 @@ def extract(
         },
         backbone=backbone.name,
     )
-    work = _Work(backbone=backbone, pools=pools, device=device, space=space)
+    work = _Extraction(backbone=backbone, pools=pools, device=device, space=space)
     if not space.layout.blocks and space.has_shards:
         work.open()  # its description was lost: without it the shards cannot be read
     copies = Counter(bytes.fromhex(example.digest) for example in examples)
     wanted = {digest: place for place, digest in enumerate(copies)}
     found = space.find(wanted)
     num_found = sum(n for digest, n in copies.items() if not found.missing[wanted[digest]])
-    report = Report(on_progress, done=num_found, total=len(examples))
+    report = Tally("features", done=num_found, total=len(examples))
     missing = _first_of_missing(examples, wanted, found)
     reasons: dict[bytes, str] = {}
     if missing:
@@ -137,11 +138,12 @@ def extract(
         found = space.find(wanted)
     report.finish()
     space.touch()
-    table, kept, skipped = _assemble(examples, space, wanted, found, reasons)
+    table, indices, skipped = _assemble(examples, space, wanted, found, reasons)
     return Extraction(
         table=table,
         space=space.folder.name,
-        examples=kept,
+        examples=tuple(examples[i] for i in indices),
+        indices=indices,
         skipped=skipped,
         num_computed=len(missing) - len(reasons),
         num_found=num_found,
@@ -150,7 +152,7 @@ def extract(
     )
 
 
-class _Work:
+class _Extraction:
     """The part that costs time: opened only where there is something to compute."""
 
     def __init__(
@@ -209,7 +211,7 @@ class _Work:
 
 
 def _first_of_missing(
-    examples: Sequence[Example], wanted: Mapping[bytes, int], found: Found
+    examples: Sequence[Example], wanted: Mapping[bytes, int], found: StoredFeatures
 ) -> list[Example]:
     """Return the examples that have no features, the first of those that are equal."""
     left = found.missing.copy()
@@ -226,11 +228,11 @@ def _assemble(
     examples: Sequence[Example],
     space: Space,
     wanted: Mapping[bytes, int],
-    found: Found,
+    found: StoredFeatures,
     reasons: Mapping[bytes, str],
-) -> tuple[StoredTable, tuple[Example, ...], tuple[Skipped, ...]]:
+) -> tuple[StoredTable, npt.NDArray[np.intp], tuple[Skipped, ...]]:
     kept, places, skipped = [], [], []
-    for example in examples:
+    for index, example in enumerate(examples):
         digest = bytes.fromhex(example.digest)
         place = wanted[digest]
         if digest in reasons:
@@ -242,8 +244,8 @@ def _assemble(
                 "computed anew."
             )
         else:
-            kept.append(example)
+            kept.append(index)
             places.append(place)
     rows = np.array(places, np.intp)
     table = StoredTable(space.layout, found.shards, found.shard_of[rows], found.row_of[rows])
-    return table, tuple(kept), tuple(skipped)
+    return table, np.array(kept, np.intp), tuple(skipped)

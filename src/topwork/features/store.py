@@ -65,7 +65,7 @@ class SpaceInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class StoredFeatures:
     """Where the features of some examples lie.
 
     Attributes:
@@ -138,7 +138,7 @@ class Space:
         with suppress(OSError):  # a store that can only be read is as good
             (self.folder / LAST_USED).touch()
 
-    def find(self, wanted: Mapping[bytes, int]) -> Found:
+    def find(self, wanted: Mapping[bytes, int]) -> StoredFeatures:
         """Look up examples; `wanted` gives each digest its place, 0 to n - 1.
 
         A damaged shard is removed, and its examples count as missing.
@@ -158,7 +158,7 @@ class Space:
                     used = True
             if used:
                 shards.append(shard)
-        return Found(shards=tuple(shards), shard_of=shard_of, row_of=row_of)
+        return StoredFeatures(shards=tuple(shards), shard_of=shard_of, row_of=row_of)
 
     def read_shards(self, read: Callable[[Path], Read]) -> Iterator[Read]:
         """Yield what `read` makes of each shard; one that it finds damaged is removed."""

@@ -42,7 +42,7 @@ Doubles = npt.NDArray[np.float64]
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class View:
+class ClassView:
     """Where the classes lie in one view of the features. D: its numbers; C: axes; K: classes.
 
     Attributes:
@@ -64,7 +64,7 @@ class View:
     @staticmethod
     def fit(
         table: FeatureTable, rows: Rows, classes: npt.NDArray[np.intp], kernel: Kernel, seed: int
-    ) -> View:
+    ) -> ClassView:
         """Fit on some rows, whose classes are given in the same order."""
         transform, vectors = Transform.fit(table, rows, kernel)
         middle = vectors.mean(0, dtype=np.float64).astype(np.float32)
@@ -88,7 +88,7 @@ class View:
         others = max(float(np.einsum("nd,nd->", vectors, vectors) - (along**2).sum()), 0.0) / num
         mean = max((float(variances.sum()) + others) / width, TINY)
         across = others / max(width - rounded.shape[1], 1)
-        return View(
+        return ClassView(
             transform=transform,
             middle=middle,
             axes=rounded,
@@ -139,7 +139,7 @@ class View:
         columns: Sequence[Sequence[int]],
         tensors: Mapping[str, npt.NDArray[Any]],
         segments: Sequence[Segment],
-    ) -> View:
+    ) -> ClassView:
         """Undo `columns` and `tensors`. Raises KeyError, ValueError or TypeError on bad ones."""
         standardisers = []
         for place, own in enumerate(columns):
@@ -157,7 +157,7 @@ class View:
         fits = middle.shape == (width,) and axes.shape == (width, num_axes) and len(means)
         if not fits or means.ndim != 2 or means.shape[1] != num_axes:
             raise ValueError("a view's tensors do not fit each other")
-        return View(
+        return ClassView(
             transform=transform,
             middle=middle,
             axes=axes,

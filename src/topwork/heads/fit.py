@@ -21,11 +21,12 @@ from topwork.heads.base import Head
 from topwork.heads.calibrate import fit_softmax
 from topwork.heads.kernel import Floats, Rows, Transform, width_of
 from topwork.heads.kernel_head import KernelHead
+from topwork.heads.labels import Labels
 from topwork.heads.mlp import fit_mlp
 from topwork.heads.nearest import choose_nearest, fit_nearest
-from topwork.heads.nystroem import Coordinates, Moments
+from topwork.heads.nystroem import Coordinates, RidgeSums
 from topwork.heads.ridge import MIN_PENALTY_SINGLE, Centring, smallest_penalty, solve
-from topwork.heads.search import GAMMAS, Choice, Labels, around, search
+from topwork.heads.search import GAMMAS, KernelChoice, around, search
 from topwork.heads.settings import HeadKind, HeadSettings
 from topwork.heads.softmax import Softmax, best_temperature_loss, link
 
@@ -41,7 +42,7 @@ UNTESTED_TEMPERATURE = 5.0
 """Where there is nothing to leave out: a ridge score of 0.9 against 0.1 then reads as 98%."""
 
 Doubles = npt.NDArray[np.float64]
-Choose = Callable[[FeatureTable, Rows, Labels, HeadKind], Choice]
+Choose = Callable[[FeatureTable, Rows, Labels, HeadKind], KernelChoice]
 
 
 def fit_head(
@@ -51,7 +52,7 @@ def fit_head(
     *,
     settings: HeadSettings | None = None,
     max_landmarks: int | None = None,
-    choice: Choice | None = None,
+    choice: KernelChoice | None = None,
     choose: Choose | None = None,
 ) -> Head:
     """Fit a head on some rows of a table; `labels` holds theirs, in the same order.
@@ -76,26 +77,26 @@ def fit_head(
         return fit_nearest(table, rows, labels, transform)
     if settings.kind == "mlp":
         return fit_mlp(table, rows, labels, transform, units, settings)
-    task = _Task(table=table, rows=rows, labels=labels, transform=transform, units=units,
+    task = _FitTask(table=table, rows=rows, labels=labels, transform=transform, units=units,
                  choice=choice)  # fmt: skip
     return _fit_kernel(task, given=given)
 
 
-def choose_space(table: FeatureTable, rows: Rows, labels: Labels, kind: HeadKind) -> Choice:
+def choose_space(table: FeatureTable, rows: Rows, labels: Labels, kind: HeadKind) -> KernelChoice:
     """Return the kernel and penalty that a kind of head takes; others than ridges, its vectors."""
     if kind == "nearest":
         return choose_nearest(table, rows, labels)
     return search(table, rows, labels, () if kind == "linear" else GAMMAS)
 
 
-def _fit_kernel(task: _Task, *, given: bool) -> KernelHead:
+def _fit_kernel(task: _FitTask, *, given: bool) -> KernelHead:
     choice = task.choice
     landmarks = None if choice.kernel.gamma is None else _round(task.units)
     fit = _fit_exact if len(task.units) == len(task.rows) else _fit_landmarks
-    tried = [fit(task)]
+    candidates = [fit(task)]
     if fit is _fit_landmarks and landmarks is not None and not given:
-        tried.append(fit(replace(task, choice=_smoother(choice))))
-    fitted = _best(tried, task.labels)
+        candidates.append(fit(replace(task, choice=_smoother(choice))))
+    fitted = _best(candidates, task.labels)
     weights = fitted.weights.astype(np.float32)
     return KernelHead(
         kernel=fitted.choice.kernel,
@@ -109,7 +110,7 @@ def _fit_kernel(task: _Task, *, given: bool) -> KernelHead:
     )
 
 
-def _smoother(choice: Choice) -> Choice:
+def _smoother(choice: KernelChoice) -> KernelChoice:
     """Return the same with a wider RBF, which landmarks that are not all the examples carry better.
 
     banking77, 10,003 examples on 4,096 landmarks, last three blocks: errors and log loss are 6.4%
@@ -125,7 +126,7 @@ def choose_max_landmarks(width: int) -> int:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Task:
+class _FitTask:
     """What is to be fitted: `units` [M, D] are the landmarks as prediction will see them."""
 
     table: FeatureTable
@@ -133,11 +134,11 @@ class _Task:
     labels: Labels
     transform: Transform
     units: Floats
-    choice: Choice
+    choice: KernelChoice
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Fitted:
+class _Ridge:
     """A ridge: `scores(x) = kernel(x, landmarks) @ weights + constants`.
 
     Attributes:
@@ -146,7 +147,7 @@ class _Fitted:
         scores: of examples left out, linked, [N, K].
     """
 
-    choice: Choice
+    choice: KernelChoice
     weights: Doubles
     constants: Doubles
     scores: Doubles
@@ -162,26 +163,26 @@ def _round(units: Floats) -> npt.NDArray[np.float16]:
     return landmarks
 
 
-def _fit_exact(task: _Task) -> _Fitted:
+def _fit_exact(task: _FitTask) -> _Ridge:
     labels, kernel, penalty = task.labels, task.choice.kernel, task.choice.penalty
     folds, targets = labels.folds(), labels.targets
     values = kernel.apply(task.units @ task.units.T)
     centring = Centring.fit(values)
     centred = centring(values)
-    tried = []
+    candidates = []
     for candidate in around(penalty, smallest_penalty(len(values))) if folds else [penalty]:
         duals, intercepts, scores = solve(
             centred, targets, candidate, folds=folds, weights=labels.weights
         )
         weights, constants = centring.fold(duals.astype(np.float64))
-        tried.append(
-            _Fitted(choice=replace(task.choice, penalty=candidate), weights=weights,
+        candidates.append(
+            _Ridge(choice=replace(task.choice, penalty=candidate), weights=weights,
                     constants=constants + intercepts, scores=link(scores))
         )  # fmt: skip
-    return _best(tried, labels)
+    return _best(candidates, labels)
 
 
-def _fit_landmarks(task: _Task) -> _Fitted:
+def _fit_landmarks(task: _FitTask) -> _Ridge:
     labels, kernel, folds = task.labels, task.choice.kernel, task.labels.folds()
     coordinates = Coordinates(task.table, task.rows, task.transform, kernel, task.units)
     fold_of = np.zeros(len(task.rows), np.intp)
@@ -192,30 +193,30 @@ def _fit_landmarks(task: _Task) -> _Fitted:
     penalties = [task.choice.penalty]
     if folds:
         penalties = around(task.choice.penalty, MIN_PENALTY_SINGLE)
-    left_out = [[(total - part).solve(p) for p in penalties] for part in parts] if folds else []
+    solved = [[(total - part).solve(p) for p in penalties] for part in parts] if folds else []
     scores = np.zeros((len(penalties), len(task.rows), labels.num_classes))
     for positions, z in coordinates.chunks() if folds else ():
         for number in np.unique(fold_of[positions]):
             own = fold_of[positions] == number
-            for out, (coefficients, constants) in zip(scores, left_out[number], strict=True):
+            for out, (coefficients, constants) in zip(scores, solved[number], strict=True):
                 out[positions[own]] = z[own] @ coefficients + constants
-    tried = []
+    candidates = []
     for candidate, out in zip(penalties, scores, strict=True):
         coefficients, constants = total.solve(candidate)
-        tried.append(
-            _Fitted(choice=replace(task.choice, penalty=candidate),
+        candidates.append(
+            _Ridge(choice=replace(task.choice, penalty=candidate),
                     weights=coordinates.back @ coefficients, constants=constants, scores=link(out))
         )  # fmt: skip
-    return _best(tried, labels)
+    return _best(candidates, labels)
 
 
 def _moments(
     coordinates: Coordinates, labels: Labels, fold_of: Rows, num_folds: int
-) -> list[Moments]:
+) -> list[RidgeSums]:
     """Return the sums over each fold."""
     weights = np.ones(len(fold_of)) if labels.weights is None else labels.weights
     identity = np.eye(labels.num_classes)
-    parts = [Moments(coordinates.size, labels.num_classes) for _ in range(num_folds)]
+    parts = [RidgeSums(coordinates.size, labels.num_classes) for _ in range(num_folds)]
     # Fold after fold: to add to a fold's sums costs as much as to multiply a few hundred rows.
     for positions, z in coordinates.chunks(np.argsort(fold_of, kind="stable")):
         for number in np.unique(fold_of[positions]):
@@ -225,11 +226,11 @@ def _moments(
     return parts
 
 
-def _best(tried: Sequence[_Fitted], labels: Labels) -> _Fitted:
+def _best(candidates: Sequence[_Ridge], labels: Labels) -> _Ridge:
     """Return the one of the least loss."""
     targets, weights = labels.targets, labels.weights
-    losses = [best_temperature_loss(fitted.scores, targets, weights) for fitted in tried]
-    return tried[int(np.argmin(losses))]
+    losses = [best_temperature_loss(fitted.scores, targets, weights) for fitted in candidates]
+    return candidates[int(np.argmin(losses))]
 
 
 def _top(labels: Labels, scores: Doubles) -> Softmax:

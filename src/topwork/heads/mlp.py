@@ -22,7 +22,7 @@ from topwork.heads.calibrate import fit_softmax
 from topwork.heads.dense import DenseHead, Layer, fresh_head
 from topwork.heads.dense_torch import from_torch, to_torch
 from topwork.heads.kernel import Floats, Rows, Transform
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 from topwork.heads.settings import HeadSettings
 
 MAX_COMPONENTS = 1024

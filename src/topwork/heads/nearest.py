@@ -17,13 +17,12 @@ from topwork.heads.calibrate import fit_softmax
 from topwork.heads.dense import DenseHead, Layer
 from topwork.heads.grams import Grams
 from topwork.heads.kernel import Floats, Kernel, Rows, Transform
+from topwork.heads.labels import Labels, sample_rows
 from topwork.heads.search import (
     SAMPLE,
-    Choice,
-    Labels,
+    KernelChoice,
     default_choice,
     pool_sets,
-    sample_rows,
     windows,
 )
 from topwork.heads.softmax import Softmax, best_temperature_loss
@@ -40,7 +39,7 @@ UNTESTED_TEMPERATURE = 10.0
 Doubles = npt.NDArray[np.float64]
 
 
-def choose_nearest(table: FeatureTable, rows: Rows, labels: Labels) -> Choice:
+def choose_nearest(table: FeatureTable, rows: Rows, labels: Labels) -> KernelChoice:
     """Return the blocks and pools in which the nearest means say most of examples left out.
 
     All runs of blocks and sets of pools are compared: with the similarities at hand (grams.py), a
@@ -51,16 +50,16 @@ def choose_nearest(table: FeatureTable, rows: Rows, labels: Labels) -> Choice:
     sample = sample_rows(labels, SAMPLE)
     own = labels.take(sample)
     grams = Grams(table, rows[sample])
-    candidates = [
+    kernels = [
         Kernel(blocks=run, pools=pools)
         for run in windows(table.blocks)
         for pools in pool_sets(table)
     ]
-    tried = [
-        Choice(kernel=kernel, penalty=0.0, loss=_loss(grams.similarity(kernel), own))
-        for kernel in candidates
+    candidates = [
+        KernelChoice(kernel=kernel, penalty=0.0, loss=_loss(grams.similarity(kernel), own))
+        for kernel in kernels
     ]
-    return min(tried, key=lambda choice: choice.loss)
+    return min(candidates, key=lambda choice: choice.loss)
 
 
 def _loss(similarity: Floats, labels: Labels) -> float:

@@ -51,7 +51,7 @@ class Coordinates:
             yield positions, self._kernel.apply(units @ self._marks.T) @ self._back_single
 
 
-class Moments:
+class RidgeSums:
     """Weighted sums over examples, from which a ridge with an intercept is solved."""
 
     def __init__(self, size: int, num_classes: int) -> None:
@@ -70,14 +70,14 @@ class Moments:
         self.zz += root.T @ root  # the product in single precision, their sum in double
         self.zy += z.T @ (w[:, None] * y)
 
-    def __add__(self, other: Moments) -> Moments:
+    def __add__(self, other: RidgeSums) -> RidgeSums:
         return self._joined(other, 1.0)
 
-    def __sub__(self, other: Moments) -> Moments:
+    def __sub__(self, other: RidgeSums) -> RidgeSums:
         return self._joined(other, -1.0)
 
-    def _joined(self, other: Moments, sign: float) -> Moments:
-        out = Moments(0, 0)
+    def _joined(self, other: RidgeSums, sign: float) -> RidgeSums:
+        out = RidgeSums(0, 0)
         out.count = self.count + sign * other.count
         out.z = self.z + sign * other.z
         out.y = self.y + sign * other.y

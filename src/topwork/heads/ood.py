@@ -23,10 +23,10 @@ import numpy.typing as npt
 from topwork.errors import SettingError
 from topwork.features.table import FeatureTable
 from topwork.heads.base import Head, Tensors
-from topwork.heads.distances import View
+from topwork.heads.distances import ClassView
 from topwork.heads.kernel import Rows
 
-NEITHER = "neither"
+UNKNOWN = "neither"
 """The label of what belongs to no class; a class of this name, in small or capital letters, is one
 of foreign examples to learn from."""
 
@@ -73,11 +73,11 @@ class Detector:
         neither: position of a class of the user's own that is called so; None without one.
     """
 
-    views: tuple[View, ...]
+    views: tuple[ClassView, ...]
     centre: Doubles
     spread: Doubles
     held_out: Doubles
-    neither: int | None = None
+    unknown: int | None = None
 
     def combine(self, terms: Doubles, probabilities: Doubles) -> Doubles:
         """Return scores [N]: the higher, the stranger; infinite where `neither` is the answer."""
@@ -86,8 +86,8 @@ class Detector:
         weight = DISTANCE_WEIGHT / max(distances.shape[1], 1)
         scores: Doubles = z[:, 0] + weight * distances.sum(1)
         scores += np.maximum(distances - FAR_OFF, 0).sum(1)
-        if self.neither is not None:
-            scores[probabilities.argmax(1) == self.neither] = np.inf
+        if self.unknown is not None:
+            scores[probabilities.argmax(1) == self.unknown] = np.inf
         return scores
 
     def score(self, probabilities: Doubles, table: FeatureTable, rows: Rows) -> Doubles:
@@ -95,7 +95,7 @@ class Detector:
         distances = np.empty((len(rows), len(self.views)))
         for number, view in enumerate(self.views):
             distances[:, number] = view.distances(table, rows)
-        return self.combine(terms_of(probabilities, distances, self.neither), probabilities)
+        return self.combine(terms_of(probabilities, distances, self.unknown), probabilities)
 
     def shares(self, scores: Doubles) -> Doubles:
         """Return which share of own examples looks at least as strange; see `shares_of`."""
@@ -123,7 +123,7 @@ class Detector:
         return {
             "kind": "gen and distances",
             "columns": [view.columns() for view in self.views],
-            "neither": self.neither,
+            "neither": self.unknown,
         }
 
     @staticmethod
@@ -140,10 +140,10 @@ class Detector:
         for number, columns in enumerate(settings["columns"]):
             start = f"views.{number}."
             own = {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
-            views.append(View.restore(columns, own, head.segments))
-        neither = settings["neither"]
-        if neither is not None and not 0 <= int(neither) < head.num_classes:
-            raise ValueError(f"`neither` is class {neither} of {head.num_classes}")
+            views.append(ClassView.restore(columns, own, head.segments))
+        unknown = settings["neither"]
+        if unknown is not None and not 0 <= int(unknown) < head.num_classes:
+            raise ValueError(f"`neither` is class {unknown} of {head.num_classes}")
         held_out = tensors["held_out"]
         centre, spread = tensors["centre"], tensors["spread"]
         shapes = {centre.shape, spread.shape}
@@ -153,7 +153,7 @@ class Detector:
             raise ValueError("the detector's scores are not in order")
         return Detector(
             views=tuple(views), centre=centre, spread=spread, held_out=held_out,
-            neither=None if neither is None else int(neither),
+            unknown=None if unknown is None else int(unknown),
         )  # fmt: skip
 
 
@@ -169,11 +169,11 @@ def shares_of(held_out: Doubles, scores: Doubles) -> Doubles:
     return shares
 
 
-def terms_of(probabilities: Doubles, distances: Doubles, neither: int | None = None) -> Doubles:
+def terms_of(probabilities: Doubles, distances: Doubles, unknown: int | None = None) -> Doubles:
     """Return log GEN, of the classes but `neither`, and the log distances [N, V] as columns."""
     known = probabilities
-    if neither is not None:
-        known = np.delete(probabilities, neither, axis=1)
+    if unknown is not None:
+        known = np.delete(probabilities, unknown, axis=1)
         known = known / np.maximum(known.sum(1, keepdims=True), TINY)
     entropy = np.log(np.maximum(generalised_entropy(known), TINY))
     return np.concatenate([entropy[:, None], distances], axis=1)

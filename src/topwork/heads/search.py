@@ -13,12 +13,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.examples.folds import choose_num_folds, kfold, stratified_sample
 from topwork.features.table import FeatureTable
 from topwork.heads.grams import Grams
 from topwork.heads.kernel import Floats, Kernel, Rows
+from topwork.heads.labels import Labels, sample_rows
 from topwork.heads.ridge import Centring, smallest_penalty, solve
 from topwork.heads.softmax import best_temperature_loss, link
 
@@ -58,68 +57,12 @@ POOL_SETS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class KernelChoice:
     """A kernel, a penalty, and the log loss that they gave in cross-validation."""
 
     kernel: Kernel
     penalty: float
     loss: float = field(compare=False, default=float("nan"))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Labels:
-    """What a search or fit learns from, row by row.
-
-    Attributes:
-        classes: int [N], positions in the list of classes.
-        num_classes: how many there are; in a fold, one of few examples may not occur at all.
-        groups: [N] or None; rows of one group stay on one side of every split.
-        weights: float64 [N], mean 1, or None for all alike.
-        seed: of the folds and samples.
-    """
-
-    classes: npt.NDArray[np.intp]
-    num_classes: int
-    groups: npt.NDArray[np.str_] | None = None
-    weights: npt.NDArray[np.float64] | None = None
-    seed: int = 0
-
-    @property
-    def targets(self) -> npt.NDArray[np.float64]:
-        """One-hot, [N, K]."""
-        return np.eye(self.num_classes)[self.classes]
-
-    @property
-    def group_numbers(self) -> Rows | None:
-        """Number of each row's group, [N]; None where there are no groups."""
-        if self.groups is None:
-            return None
-        return np.unique(self.groups, return_inverse=True)[1].astype(np.intp)
-
-    def take(self, rows: Rows) -> "Labels":
-        """Return those of some rows; classes keep their numbers."""
-        return Labels(
-            classes=self.classes[rows],
-            num_classes=self.num_classes,
-            groups=None if self.groups is None else self.groups[rows],
-            weights=None if self.weights is None else self.weights[rows],
-            seed=self.seed,
-        )
-
-    def folds(self, num_folds: int = 5) -> list[Rows]:
-        """Return the parts to leave out in turn; none where there is too little to leave out."""
-        groups = None if self.groups is None else self.groups.tolist()
-        if len(self.classes) < 4 or not self._could_be_tested():
-            return []
-        num = choose_num_folds(self.classes, wanted=num_folds, groups=groups)
-        return kfold(self.classes, num_folds=num, seed=self.seed, groups=groups)
-
-    def _could_be_tested(self) -> bool:
-        """Say whether any class stands in more than one group, so that it can be left out."""
-        if self.groups is None:
-            return int(np.bincount(self.classes).max()) > 1
-        pairs = set(zip(self.classes.tolist(), self.groups.tolist(), strict=True))
-        return len(pairs) > len(set(self.classes.tolist()))
 
 
 def windows(blocks: Sequence[str]) -> list[tuple[str, ...]]:
@@ -136,10 +79,10 @@ def pool_sets(table: FeatureTable) -> list[tuple[str, ...]]:
     return [pools for pools in dict.fromkeys(sets) if pools]
 
 
-def default_choice(table: FeatureTable) -> Choice:
+def default_choice(table: FeatureTable) -> KernelChoice:
     """Return what is taken where there are too few examples to compare anything."""
     blocks = table.blocks
-    return Choice(
+    return KernelChoice(
         kernel=Kernel(blocks=blocks[round((len(blocks) - 1) / 2) :], pools=pool_sets(table)[0]),
         penalty=1e-3,
     )
@@ -147,24 +90,24 @@ def default_choice(table: FeatureTable) -> Choice:
 
 def search(
     table: FeatureTable, rows: Rows, labels: Labels, gammas: Sequence[float] = GAMMAS
-) -> Choice:
+) -> KernelChoice:
     """Return the best choice for the labelled rows of a table; without gammas, a linear one."""
     if not labels.folds():
         return default_choice(table)
     sample = sample_rows(labels, SAMPLE)
-    trial = Trial(Grams(table, rows[sample]), labels.take(sample))
+    trial = KernelTrial(Grams(table, rows[sample]), labels.take(sample))
     ranked = _by_coordinates(trial, table, gammas)
     finalists = ranked[:FINALISTS]
     full = sample_rows(labels, FULL)
     if len(full) > len(sample):
         grams = Grams(table, rows[full], [choice.kernel for choice in finalists])
-        trial = Trial(grams, labels.take(full))
+        trial = KernelTrial(grams, labels.take(full))
     floor = smallest_penalty(len(full))
     finals = [trial.best(choice.kernel, around(choice.penalty, floor)) for choice in finalists]
     return min(finals, key=lambda choice: choice.loss)
 
 
-class Trial:
+class KernelTrial:
     """Compares choices on the same examples, folds and Gram matrices."""
 
     def __init__(self, grams: Grams, labels: Labels) -> None:
@@ -172,11 +115,11 @@ class Trial:
         self._labels = labels
         self._folds = labels.folds()
         self._similarity = _last_call(grams.similarity)
-        self._done: dict[Choice, Choice] = {}
+        self._done: dict[KernelChoice, KernelChoice] = {}
 
-    def best(self, kernel: Kernel, penalties: Sequence[float]) -> Choice:
+    def best(self, kernel: Kernel, penalties: Sequence[float]) -> KernelChoice:
         """Return the best of the penalties; tried ones are not tried again."""
-        choices = [Choice(kernel=kernel, penalty=float(p)) for p in penalties]
+        choices = [KernelChoice(kernel=kernel, penalty=float(p)) for p in penalties]
         todo = [choice for choice in choices if choice not in self._done]
         if todo:
             linear = Kernel(blocks=kernel.blocks, pools=kernel.pools)
@@ -186,21 +129,23 @@ class Trial:
                 self._done[choice] = self._judge(centred, choice)
         return min((self._done[choice] for choice in choices), key=lambda choice: choice.loss)
 
-    def ranked(self) -> list[Choice]:
+    def ranked(self) -> list[KernelChoice]:
         """Return the best penalty of each kernel tried, best kernel first."""
-        best: dict[Kernel, Choice] = {}
+        best: dict[Kernel, KernelChoice] = {}
         for choice in sorted(self._done.values(), key=lambda choice: choice.loss):
             best.setdefault(choice.kernel, choice)
         return list(best.values())
 
-    def _judge(self, centred: Floats, choice: Choice) -> Choice:
+    def _judge(self, centred: Floats, choice: KernelChoice) -> KernelChoice:
         targets, weights = self._labels.targets, self._labels.weights
         _, _, scores = solve(centred, targets, choice.penalty, folds=self._folds, weights=weights)
         loss = best_temperature_loss(link(scores), targets, weights)
-        return Choice(kernel=choice.kernel, penalty=choice.penalty, loss=loss)
+        return KernelChoice(kernel=choice.kernel, penalty=choice.penalty, loss=loss)
 
 
-def _by_coordinates(trial: Trial, table: FeatureTable, gammas: Sequence[float]) -> list[Choice]:
+def _by_coordinates(
+    trial: KernelTrial, table: FeatureTable, gammas: Sequence[float]
+) -> list[KernelChoice]:
     """Blocks first, then pools, then the kernel's form, then blocks and pools once more."""
     runs, pools = windows(table.blocks), pool_sets(table)
     best = min(
@@ -208,9 +153,11 @@ def _by_coordinates(trial: Trial, table: FeatureTable, gammas: Sequence[float]) 
         key=lambda choice: choice.loss,
     )
 
-    def among(kernels: Sequence[Kernel], penalties: Sequence[float], best: Choice) -> Choice:
-        tried = [trial.best(kernel, penalties) for kernel in kernels]
-        return min([best, *tried], key=lambda choice: choice.loss)
+    def among(
+        kernels: Sequence[Kernel], penalties: Sequence[float], best: KernelChoice
+    ) -> KernelChoice:
+        candidates = [trial.best(kernel, penalties) for kernel in kernels]
+        return min([best, *candidates], key=lambda choice: choice.loss)
 
     best = among([replace(best.kernel, pools=p) for p in pools], around(best.penalty), best)
     # An RBF of the same similarity needs a smaller penalty: its centred values are more alike.
@@ -225,14 +172,6 @@ def around(penalty: float, floor: float = 0.0) -> list[float]:
     """Return the penalty and its neighbours on the grid, none below the floor."""
     at = int(np.argmin([abs(np.log(p / max(penalty, floor))) for p in PENALTIES]))
     return [p for p in PENALTIES[max(at - 1, 0) : at + 2] if p > floor * 0.99]
-
-
-def sample_rows(labels: Labels, size: int) -> Rows:
-    """Return positions of some of every group: of whole groups, few would be left to tell by."""
-    if len(labels.classes) <= size:
-        return np.arange(len(labels.classes))
-    sample = stratified_sample(labels.classes, size=size, seed=labels.seed)
-    return sample if labels.take(sample).folds() else np.arange(len(labels.classes))
 
 
 def _last_call(function: Callable[[Kernel], Floats]) -> Callable[[Kernel], Floats]:

@@ -1,16 +1,15 @@
-"""A model as a folder: no pickle, everything checked, nothing half written.
+"""Model folders: no pickle, everything checked.
 
-    model.json            names of the classes, scores, provenance, digests of the other files
-    head.safetensors      the head's numbers
-    foreign.safetensors   what tells inputs of no class
-    answers.safetensors   what was said of each example by models that had not seen it
-    recipe.toml           the settings that make it again
-    compiled/             the backbone with its pools, ready to run on any CPU, without torch
-    backbone.safetensors  the backbone's weights, for a GPU or further training
-    tokenizer.json        of a model of texts: what cuts them into the backbone's tokens
-    README.md             the model card: for people, and for the Hugging Face hub
+model.json            names of the classes, scores, provenance, digests of the other files
+head.safetensors      the head's numbers
+foreign.safetensors   what tells inputs of no class
+answers.safetensors   what was said of each example by models that had not seen it
+recipe.toml           the settings that make it again
+compiled/             the backbone with its pools, ready to run on any CPU, without torch
+backbone.safetensors  the backbone's weights, for a GPU or further training
+tokenizer.json        of a model of texts: what cuts them into the backbone's tokens
+README.md             the model card: for people, and for the Hugging Face hub
 
-What it does not know: what a model does.
 """
 
 from __future__ import annotations
@@ -21,37 +20,37 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from topwork.backbones.saved.rebuild import card_from, describe_backbone
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from topwork.backbones.saved.rebuild import describe_backbone
 from topwork.backbones.saved.restore import restore_backbone
 from topwork.core import files
 from topwork.core.digests import digest_file, digest_settings
+from topwork.core.plain import from_plain, to_plain
 from topwork.errors import ModelError, SettingError
 from topwork.evaluation.metrics import Evaluation
-from topwork.evaluation.ood_scores import ForeignScores
-from topwork.examples.example import Skipped
+from topwork.evaluation.ood_scores import OODScores
 from topwork.examples.texts.preprocessing import TOKENIZER, TextInput
 from topwork.examples.windows import input_from
-from topwork.executors.base import Executor
-from topwork.executors.choose import on_cpu, open_executor
 from topwork.heads.ood import Detector
 from topwork.heads.restore import restore_head
 from topwork.model.card import model_card
-from topwork.model.predictions_file import read_answers, write_answers
+from topwork.model.parts import DataCounts, ModelParts
+from topwork.model.predictions_file import read_predictions, write_predictions
 from topwork.recipe import Recipe
-from topwork.training.selection import Choice
-from topwork.training.strategy import parse_way
-
-if TYPE_CHECKING:
-    from topwork.model.model import Model
+from topwork.training.selection import Selection
+from topwork.training.strategy import parse_strategy
 
 FORMAT = 2
 DESCRIPTION, HEAD, RECIPE = "model.json", "head.safetensors", "recipe.toml"
 COMPILED, WEIGHTS = "compiled", "backbone.safetensors"
-ANSWERS, FOREIGN = "answers.safetensors", "foreign.safetensors"
+PREDICTIONS, OOD = "answers.safetensors", "foreign.safetensors"
 CARD, REPORT, PROBLEMS = "README.md", "report.html", "report-problems.csv"
-OURS = {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, TOKENIZER, ANSWERS, FOREIGN, CARD, REPORT}
+OURS = {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, TOKENIZER, PREDICTIONS, OOD, CARD, REPORT}
 OURS |= {PROBLEMS}
 
 TRAIN_AGAIN = "Copy the whole folder again from where it was made, or train the model again"
@@ -69,10 +68,10 @@ def check_place(folder: Path, *, overwrite: bool) -> None:
             f"The folder {str(folder)!r} is not empty, and holds no Topwork model. Nothing in it "
             "was touched. Give another folder."
         )
-    foreign = sorted(there - OURS - {".DS_Store"})
-    if foreign:
+    others = sorted(there - OURS - {".DS_Store"})
+    if others:
         raise ModelError(
-            f"The folder {str(folder)!r} holds a model, and {', '.join(foreign[:5])} that Topwork "
+            f"The folder {str(folder)!r} holds a model, and {', '.join(others[:5])} that Topwork "
             "did not write. Nothing in it was touched. Move these, or give another folder."
         )
     if not overwrite:
@@ -82,41 +81,42 @@ def check_place(folder: Path, *, overwrite: bool) -> None:
         )
 
 
-def save(model: Model, folder: Path, *, overwrite: bool = False, weights: bool = True) -> Path:
+def write_model(
+    parts: ModelParts, folder: Path, *, overwrite: bool = False, weights: bool = True
+) -> Path:
     """Write a model into a folder, whole or not at all, and return the folder.
 
     Args:
         overwrite: put it in the place of a model that is there (of nothing else).
-        weights: with the backbone, so that it works anywhere, offline; without it the folder is
-            small, and the backbone is found by its name, and its digest checked, at loading.
+        weights: with the backbone; without it, it is found by its name at loading.
 
     Raises:
         ModelError: the folder is not empty.
         StoreError: the disk is full, or the place cannot be written to.
     """
-    from safetensors.numpy import save_file
-
     check_place(folder, overwrite=overwrite)
-    if not weights and parse_way(model.choice.way).is_tuned:
+    if not weights and parse_strategy(parts.selection.strategy).trains_blocks:
         raise SettingError(
             f"The model was to be saved without its weights, and it is of --train "
-            f"{model.choice.way}: its weights are nowhere else. Save it with them."
+            f"{parts.selection.strategy}: its weights are nowhere else. Save it with them."
         )
     with (
         files.disk_errors(f"Saving the model to {str(folder)!r}"),
         files.replacing_folder(folder.absolute()) as new,
     ):
-        save_file(_contiguous(model.head.tensors()), new / HEAD)
-        if model.detector is not None:
-            save_file(_contiguous(model.detector.tensors()), new / FOREIGN)
-        write_answers(new / ANSWERS, {"left_out": model.left_out, "tested": model.tested})
-        (new / RECIPE).write_text(model.recipe.to_toml(), encoding="utf-8")
-        spec = model.backbone.input
-        if isinstance(spec, TextInput):
-            shutil.copyfile(spec.tokenizer, new / TOKENIZER)
+        save_file(_contiguous(parts.head.tensors()), new / HEAD)
+        if parts.detector is not None:
+            save_file(_contiguous(parts.detector.tensors()), new / OOD)
+        write_predictions(
+            new / PREDICTIONS,
+            {"left_out": parts.oof_predictions, "tested": parts.test_predictions},
+        )
+        (new / RECIPE).write_text(parts.recipe.to_toml(), encoding="utf-8")
+        if isinstance(parts.backbone.input, TextInput):
+            shutil.copyfile(parts.backbone.input.tokenizer, new / TOKENIZER)
         if weights:
-            _copy_backbone(model, new)
-        description = {"format": FORMAT, "made_by": "topwork", **summary(model)}
+            _copy_backbone(parts, new)
+        description = {"format": FORMAT, "made_by": "topwork", **summary(parts)}
         description["files"] = {
             path.relative_to(new).as_posix(): digest_file(path)
             for path in sorted(new.rglob("*"))
@@ -126,75 +126,20 @@ def save(model: Model, folder: Path, *, overwrite: bool = False, weights: bool =
         text = json.dumps(description, indent=1, ensure_ascii=False)
         (new / DESCRIPTION).write_text(text, encoding="utf-8")
         # Without a digest: people add to a card, and the model is the same.
-        (new / CARD).write_text(model_card(model), encoding="utf-8")
+        (new / CARD).write_text(model_card(parts), encoding="utf-8")
     return folder
 
 
-def load(folder: str | Path, *, device: str = "auto") -> Model:
-    """Read a model back. Loads no torch where a compiled form is there and the device is a CPU.
+def read_model(folder: Path) -> ModelParts:
+    """Undo `write_model`. Loads no torch.
 
     Raises:
         ModelError: it is missing, truncated, edited, of another program or a later version.
-        BackboneError: it was saved without its backbone, and that cannot be found here.
     """
-    from topwork.model.model import Model
-    from topwork.model.predictions import DataCounts
-
-    folder = Path(folder)
     description = _read_description(folder)
     try:
         _check_files(folder, dict(description["files"]))
-        head = restore_head(description["head"], _read_tensors(folder / HEAD))
-        foreign = description.get("foreign")  # models of before it was kept have none
-        detector = foreign_scores = None
-        if foreign is not None:
-            detector = Detector.restore(foreign["detector"], _read_tensors(folder / FOREIGN), head)
-            if foreign["scores"] is not None:
-                foreign_scores = ForeignScores.from_dict(foreign["scores"])
-        answers = {}
-        if ANSWERS in description["files"]:  # models of before it was kept have none
-            answers = read_answers(folder / ANSWERS)
-        record = description["backbone"]
-        backbone = restore_backbone(
-            name=record["name"],
-            digest=record["digest"],
-            input=input_from(record["input"], folder),
-            precision=record["precision"],
-            card=card_from(record["card"]),
-            architecture=record["architecture"],
-            weights=folder / WEIGHTS if WEIGHTS in description["files"] else None,
-            weights_digest=description["files"].get(WEIGHTS),
-        )
-        data = description["data"]
-        scores = description["evaluation"], description["test"]
-        evaluation, test = (None if s is None else Evaluation.from_dict(s) for s in scores)
-        pools = tuple(description["pools"])
-        compiled = folder / COMPILED if f"{COMPILED}/layout.json" in description["files"] else None
-        return Model(
-            head=head,
-            classes=description["classes"],
-            backbone=backbone,
-            pools=pools,
-            evaluation=evaluation,
-            test=test,
-            data=DataCounts(
-                per_class=data["per_class"],
-                num_test=data["num_test"],
-                num_duplicates=data["num_duplicates"],
-                skipped=tuple(Skipped(name=n, reason=r) for n, r in data["skipped"]),
-                ignored=data["ignored"],
-                typical_seconds=data["typical_seconds"],
-            ),
-            recipe=Recipe.from_dict(description["recipe"]),
-            notes=description["notes"],
-            choice=Choice.from_dict(description["choice"]) if "choice" in description else None,
-            left_out=answers.get("left_out"),
-            tested=answers.get("tested"),
-            detector=detector,
-            foreign=foreign_scores,
-            open_executor=lambda: _open(backbone, pools, compiled, device),
-            device=device,
-        )
+        return _parts(folder, description)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"The model in {str(folder)!r} cannot be read: {type(error).__name__}: {error}. "
@@ -202,67 +147,93 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
         ) from error
 
 
-def _open(backbone: Any, pools: tuple[str, ...], compiled: Path | None, device: str) -> Executor:
-    if compiled is not None and on_cpu(device):
-        from topwork.executors.openvino import OpenVINOExecutor
-
-        return OpenVINOExecutor(compiled)
-    return open_executor(backbone, pools=pools, device=device)
+def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
+    """Return what the folder holds; what models of before some part was kept lack, is None."""
+    there = description["files"]
+    head = restore_head(description["head"], _read_tensors(folder / HEAD))
+    detector, told = None, description.get("foreign")
+    if told is not None:
+        detector = Detector.restore(told["detector"], _read_tensors(folder / OOD), head)
+    predictions = read_predictions(folder / PREDICTIONS) if PREDICTIONS in there else {}
+    record = description["backbone"]
+    backbone = restore_backbone(
+        record,
+        input=input_from(record["input"], folder),
+        weights=folder / WEIGHTS if WEIGHTS in there else None,
+        weights_digest=there.get(WEIGHTS),
+    )
+    return ModelParts(
+        head=head,
+        classes=tuple(description["classes"]),
+        backbone=backbone,
+        pools=tuple(description["pools"]),
+        evaluation=_read_scores(description["evaluation"]),
+        test=_read_scores(description["test"]),
+        data=_read_counts(description["data"]),
+        recipe=Recipe.from_dict(description["recipe"]),
+        notes=tuple(description["notes"]),
+        selection=Selection.from_dict(description.get("choice", {"way": "head"})),
+        oof_predictions=predictions.get("left_out"),
+        test_predictions=predictions.get("tested"),
+        detector=detector,
+        ood=None if told is None or told["scores"] is None else OODScores.from_dict(told["scores"]),
+        compiled=folder / COMPILED if f"{COMPILED}/layout.json" in there else None,
+    )
 
 
 def _contiguous(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    import numpy as np
-
     # safetensors writes the memory as it lies
     return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
 
 
-def _copy_backbone(model: Model, folder: Path) -> None:
+def _copy_backbone(parts: ModelParts, folder: Path) -> None:
     from topwork.executors.openvino import WEIGHTS as COMPILED_WEIGHTS
     from topwork.executors.openvino import ConversionError, ensure_compiled
 
     try:
-        compiled = ensure_compiled(model.backbone, model.pools)
+        compiled = ensure_compiled(parts.backbone, parts.pools)
     except ConversionError:
         compiled = None
     if compiled is not None:
         shutil.copytree(compiled, folder / COMPILED)
         (folder / COMPILED / COMPILED_WEIGHTS).rename(folder / WEIGHTS)
         return
-    from safetensors.torch import save_file
+    from safetensors.torch import save_file as save_torch
 
-    save_file(model.backbone.build().module.state_dict(), folder / WEIGHTS)
+    save_torch(parts.backbone.build().module.state_dict(), folder / WEIGHTS)
 
 
-def summary(model: Model) -> dict[str, Any]:
+def summary(parts: ModelParts) -> dict[str, Any]:
     """Return what a model is and how good it is, as plain data: what `model.json` begins with."""
-    scores = [model.evaluation, model.test]
-    evaluation, test = (None if s is None else s.to_dict() for s in scores)
-    data, detector, foreign = model.data, model.detector, None
-    if detector is not None:
-        measured = None if model.foreign is None else model.foreign.to_dict()
-        foreign = {"detector": detector.settings(), "scores": measured}
+    ood = None
+    if parts.detector is not None:
+        ood = {"detector": parts.detector.settings(), "scores": to_plain(parts.ood)}
     return {
         "versions": {name: version(name) for name in ("topwork", "openvino", "numpy")},
-        "classes": list(model.classes),
-        "backbone": describe_backbone(model.backbone),
-        "pools": list(model.pools),
-        "head": model.head.settings(),
-        "evaluation": evaluation,
-        "test": test,
-        "foreign": foreign,
+        "classes": list(parts.classes),
+        "backbone": describe_backbone(parts.backbone),
+        "pools": list(parts.pools),
+        "head": parts.head.settings(),
+        "evaluation": to_plain(parts.evaluation),
+        "test": to_plain(parts.test),
+        "foreign": ood,
         "data": {
-            "per_class": data.per_class,
-            "num_test": data.num_test,
-            "num_duplicates": data.num_duplicates,
-            "skipped": [[one.name, one.reason] for one in data.skipped],
-            "ignored": data.ignored,
-            "typical_seconds": data.typical_seconds,
+            **to_plain(parts.data),
+            "skipped": [[one.name, one.reason] for one in parts.data.skipped],
         },
-        "notes": list(model.notes),
-        "choice": model.choice.to_dict(),
-        "recipe": model.recipe.to_dict(),
+        "notes": list(parts.notes),
+        "choice": parts.selection.to_dict(),
+        "recipe": parts.recipe.to_dict(),
     }
+
+
+def _read_scores(data: Mapping[str, Any] | None) -> Evaluation | None:
+    return None if data is None else Evaluation.from_dict(data)
+
+
+def _read_counts(data: Mapping[str, Any]) -> DataCounts:
+    skipped = [{"name": name, "reason": reason} for name, reason in data["skipped"]]
+    return from_plain(DataCounts, {**data, "skipped": skipped})
 
 
 def _is_ours(folder: Path) -> bool:
@@ -318,9 +289,6 @@ def _check_files(folder: Path, expected: Mapping[str, str]) -> None:
 
 
 def _read_tensors(path: Path) -> dict[str, Any]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     try:
         return load_file(path)
     except SafetensorError as error:

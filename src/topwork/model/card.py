@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from topwork.evaluation.intervals import Estimate
     from topwork.evaluation.metrics import Evaluation
-    from topwork.model.model import Model
+    from topwork.model.parts import ModelParts
 
 TASKS = {
     "image": ("image-classification", "Image classification"),
@@ -47,7 +47,7 @@ _HUB = re.compile(r"(?:^|hub, )([A-Za-z0-9][\w.-]*/[\w.-]*\w)")
 _EXAMPLES = {"image": '"photo.jpg"', "sound": '"recording.wav"', "text": '"a text"'}
 
 
-def model_card(model: Model) -> str:
+def model_card(model: ModelParts) -> str:
     """Return the card, all of it from what the model itself knows."""
     head = "\n".join(f"{key}: {_yaml(value)}" for key, value in card_data(model).items())
     kind = model.backbone.modality
@@ -66,14 +66,14 @@ def model_card(model: Model) -> str:
     return f"---\n{head}\n---\n\n" + "\n\n".join(parts) + "\n"
 
 
-def with_worth(card: str, model: Model, verdict: str) -> str:
+def with_worth(card: str, model: ModelParts, verdict: str) -> str:
     """Return a card with what was found since of transfer's worth, and all else as it stands."""
     gains = " ".join(_gains(model))
     part = f"{WORTH}\n\n{_plain(verdict)}{' ' + gains if gains else ''}\n\n"
     return _WORTH_PART.sub(lambda _: part, card, count=1)
 
 
-def card_data(model: Model) -> dict[str, Any]:
+def card_data(model: ModelParts) -> dict[str, Any]:
     """Return what the head of the card holds, as plain data."""
     card, kind = model.backbone.card, model.backbone.modality
     task = TASKS.get(kind)
@@ -96,7 +96,7 @@ def card_data(model: Model) -> dict[str, Any]:
     return data
 
 
-def _results(model: Model) -> list[dict[str, Any]]:
+def _results(model: ModelParts) -> list[dict[str, Any]]:
     kind = model.backbone.modality
     task = TASKS.get(kind, (f"{kind}-classification", f"{kind.capitalize()} classification"))
     name = _data_name(model)
@@ -119,7 +119,7 @@ def _results(model: Model) -> list[dict[str, Any]]:
     return found
 
 
-def _what_it_does(model: Model) -> str:
+def _what_it_does(model: ModelParts) -> str:
     kind, data, backbone = model.backbone.modality, model.data, model.backbone
     return (
         f"It says which of {len(model.classes)} classes {_article(kind)} is of, with a "
@@ -129,12 +129,12 @@ def _what_it_does(model: Model) -> str:
     )
 
 
-def _classes(model: Model) -> str:
+def _classes(model: ModelParts) -> str:
     rows = [f"| {_plain(name)} | {model.data.per_class.get(name, 0):,} |" for name in model.classes]
     return "\n".join(["| class | examples trained on |", "|---|---:|", *rows])
 
 
-def _scores(model: Model) -> str:
+def _scores(model: ModelParts) -> str:
     columns = [one for one in (model.evaluation, model.test) if one is not None]
     if not columns:
         why = f" {_plain(model.notes[-1])}" if model.notes else ""
@@ -158,37 +158,37 @@ def _row(title: str, columns: list[Evaluation], name: str) -> str:
     return " | ".join([f"| {title}", *cells]) + " |"
 
 
-def _worth(model: Model) -> str:
+def _worth(model: ModelParts) -> str:
     said = ["Against a network that learned from nothing, it was not measured when the model was "
             "saved; `topwork report` measures it."]  # fmt: skip
-    if model.choice.way == "scratch":
+    if model.selection.strategy == "scratch":
         said = ["Nothing was transferred: this is the network trained from random weights."]
     return " ".join([*said, *_gains(model)])
 
 
-def _gains(model: Model) -> list[str]:
+def _gains(model: ModelParts) -> list[str]:
     return [
-        f"Training `{one.way}` too gave {100 * one.gain:+.1f} ± {100 * one.gain_error:.1f} points "
-        "over the head alone (± one standard error)."
-        for one in model.choice.tried
+        f"Training `{one.strategy}` too gave {100 * one.gain:+.1f} ± {100 * one.gain_error:.1f} "
+        "points over the head alone (± one standard error)."
+        for one in model.selection.candidates
         if one.gain is not None and one.gain_error
     ]
 
 
-def _training(model: Model) -> str:
-    head, choice = model.head, model.choice
-    made = choice.trained or (
+def _training(model: ModelParts) -> str:
+    head, selection = model.head, model.selection
+    made = selection.trained or (
         f"The backbone was left as it is. On top of it: {head.form}, on {len(head.blocks)} of "
         f"{len(model.blocks)} blocks ({head.blocks[0]} to {head.blocks[-1]}), pools "
         f"{', '.join(head.pools)}, chosen by cross-validation inside the training data."
     )
-    said = [_plain(made), *([_plain(choice.reason)] if choice.reason else [])]
+    said = [_plain(made), *([_plain(selection.reason)] if selection.reason else [])]
     said += [_plain(note) for note in model.notes]
     said.append("The settings are in `recipe.toml`: `topwork train --recipe recipe.toml`.")
     return "\n\n".join(said)
 
 
-def _limits(model: Model) -> str:
+def _limits(model: ModelParts) -> str:
     kind, data = model.backbone.modality, model.data
     said = [
         f"The scores are of {kind}s like those it was trained on. Of others (another camera, "
@@ -209,8 +209,8 @@ def _limits(model: Model) -> str:
             "--reject 0.05` then says `neither` of what is stranger than all but 5% of its own "
             "examples."
         )
-    if model.foreign is not None:
-        measured = model.foreign
+    if model.ood is not None:
+        measured = model.ood
         said.append(
             f"Measured with {_plain(measured.method)}: of these, {measured.false_accept} (95% "
             f"interval) get a class all the same where {measured.rate:.0%} of its own are rejected."
@@ -218,7 +218,7 @@ def _limits(model: Model) -> str:
     return " ".join(said)
 
 
-def _licences(model: Model) -> str:
+def _licences(model: ModelParts) -> str:
     card = model.backbone.card
     source = "a folder" if card.source.startswith("folder ") else card.source  # of one machine
     return (
@@ -237,7 +237,7 @@ def _usage(kind: str) -> str:
     )
 
 
-def _data_name(model: Model) -> str:
+def _data_name(model: ModelParts) -> str:
     """What the data is called: its folder's or file's name."""
     name = PurePath(model.recipe.data or "").name
     return name or "inputs from memory"

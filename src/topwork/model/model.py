@@ -1,7 +1,4 @@
-"""A backbone, a head and the names of the classes: ready to predict, to be judged, to be saved.
-
-What it does not know: how it was trained (pipeline.py), and how it lies on disk (archive.py).
-"""
+"""A model that predicts, is judged, and is saved."""
 
 from __future__ import annotations
 
@@ -9,107 +6,82 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
 
-from topwork.backbones.base import Backbone
-from topwork.errors import DataError, ExampleError, ModalityError, ModelError, SettingError
+from topwork.backbones.base import check_modality
+from topwork.core.progress import Listener, listening, staged
+from topwork.errors import DataError, ExampleError, ModelError
 from topwork.evaluation.metrics import Evaluation, evaluate
-from topwork.evaluation.ood_scores import ForeignScores
 from topwork.examples.example import Example, ExampleSet, Skipped
 from topwork.examples.inputs import is_one
-from topwork.examples.sources import examples_from, read_examples, read_inputs
+from topwork.examples.sources import labelled_examples, read_inputs
+from topwork.examples.tables.columns import ColumnNames
 from topwork.executors.base import Executor
+from topwork.executors.choose import on_cpu, open_executor
 from topwork.features.extract import extract, stream_features
-from topwork.heads.base import Head
-from topwork.heads.ood import Detector, rate_of
-from topwork.model.predictions import Answers, DataCounts, Prediction, read_predictions
-from topwork.recipe import Recipe
-from topwork.training.selection import Choice
-
-if TYPE_CHECKING:
-    from topwork.model.timeline import Moment
-
-Progress = Callable[[str, int, int], None]
-"""Called with the name of a stage, how much of it is done, and how much there is."""
+from topwork.heads.ood import rate_of
+from topwork.model.archive import read_model, write_model
+from topwork.model.parts import ModelParts
+from topwork.model.predictions import Prediction, make_predictions
+from topwork.model.timeline import Moment, moments, window_of
 
 CHUNK = 256
 """Inputs whose features are held at a time while predicting."""
+
+
+def load(folder: str | Path, *, device: str = "auto") -> Model:
+    """Read a model back. Loads no torch where a compiled form is there and the device is a CPU.
+
+    Args:
+        folder: that `model.save` or `topwork train --out` wrote.
+        device: `auto`, `cpu`, `cuda`, `mps`, `openvino` or `torch`.
+
+    Raises:
+        ModelError: it is missing, truncated, edited, of another program or a later version.
+        BackboneError: it was saved without its backbone, and that cannot be found here.
+    """
+    return Model(read_model(Path(folder)), device=device)
 
 
 @final
 class Model:
     """A trained model. Made by `topwork.train` and `topwork.load`.
 
-    Attributes:
-        classes: names of the labels, in the order of all probabilities.
-        backbone: what was transferred.
-        evaluation: cross-validated scores; None where there were too few examples for any.
-        test: scores on the source's own test part; None where it has none.
-        data: what it was trained on, in numbers.
-        recipe: the settings that make it again.
-        notes: what a person should know of this run, in sentences.
-        choice: what was trained (the head, blocks too), what else was tried, and why.
-        left_out: what was said of the training examples in cross-validation; None without one.
-        tested: what the model says of the source's own test part; None where it has none.
-        detector: tells how foreign an input is; None where too few examples could be left out.
-        foreign: how well it does, measured; None where nothing foreign was at hand.
+    Its parts (`classes`, `backbone`, `evaluation`, `test`, `data`, `recipe`, `notes`, `selection`,
+    ...) are those of `ModelParts`, under the same names.
     """
 
-    def __init__(
-        self,
-        *,
-        head: Head,
-        classes: Sequence[str],
-        backbone: Backbone,
-        pools: Sequence[str],
-        evaluation: Evaluation | None,
-        test: Evaluation | None,
-        data: DataCounts,
-        recipe: Recipe,
-        notes: Sequence[str] = (),
-        choice: Choice | None = None,
-        left_out: Answers | None = None,
-        tested: Answers | None = None,
-        detector: Detector | None = None,
-        foreign: ForeignScores | None = None,
-        open_executor: Callable[[], Executor],
-        device: str = "auto",
-    ) -> None:
-        self.head = head
-        self.classes = tuple(classes)
-        self.backbone = backbone
-        self.pools = tuple(pools)
-        self.evaluation = evaluation
-        self.test = test
-        self.data = data
-        self.recipe = recipe
-        self.notes = tuple(notes)
-        self.choice = choice or Choice(way="head")
-        self.left_out = left_out
-        self.tested = tested
-        self.detector = detector
-        self.foreign = foreign
+    def __init__(self, parts: ModelParts, *, device: str = "auto") -> None:
+        self.parts = parts
+        self.head = parts.head
+        self.classes = parts.classes
+        self.backbone = parts.backbone
+        self.pools = parts.pools
+        self.blocks = parts.blocks
+        self.evaluation = parts.evaluation
+        self.test = parts.test
+        self.data = parts.data
+        self.recipe = parts.recipe
+        self.notes = parts.notes
+        self.selection = parts.selection
+        self.oof_predictions = parts.oof_predictions
+        self.test_predictions = parts.test_predictions
+        self.detector = parts.detector
+        self.ood = parts.ood
         self.device = device
-        self._open_executor = open_executor
         self._executor: Executor | None = None
         self._lock = threading.Lock()  # two threads must not open two executors
-
-    @property
-    def blocks(self) -> tuple[str, ...]:
-        """All blocks of the backbone, in order; the head uses `head.blocks` of them."""
-        return tuple(dict.fromkeys(segment.block for segment in self.head.segments))
 
     def predict(
         self,
         inputs: object,
         *,
         reject: float | None = None,
-        on_progress: Progress | None = None,
+        on_progress: Listener | None = None,
     ) -> Prediction | list[Prediction]:
         """Return label and probabilities of every input, in their order.
 
@@ -119,16 +91,16 @@ class Model:
                 arrays. One alone gives one `Prediction`, many a list. A folder stands for all
                 inputs below it, sorted, and a table for its rows. One that cannot be read has an
                 `error` in place of a label.
-            reject: the share of the model's own examples that may be labelled `neither` by
+            reject: the share of the model's own examples that may be labelled `unknown` by
                 mistake (0.05: one in twenty), so that what belongs to no class is labelled so too;
-                `foreign` says how much of that to expect. None: every input gets a class.
+                `ood` says how much of that to expect. None: every input gets a class.
 
         Raises:
             SettingError: an input is of another type, or the rate cannot be kept.
             SourceError: a path is not there.
         """
-        examples = self.read(inputs)
-        predictions = list(self.stream(examples, reject=reject, on_progress=on_progress))
+        with listening(on_progress):
+            predictions = list(self.stream(self.read(inputs), reject=reject))
         one = is_one(inputs, modality=self.backbone.modality, array_ndim=self._array_ndim)
         return predictions[0] if one else predictions
 
@@ -161,17 +133,17 @@ class Model:
         return np.array(rows, np.float64).reshape(len(rows), len(self.classes))
 
     def stream(
-        self,
-        examples: Iterable[Example],
-        *,
-        reject: float | None = None,
-        on_progress: Progress | None = None,
+        self, examples: Iterable[Example], *, reject: float | None = None
     ) -> Iterator[Prediction]:
         """Yield predictions as they are made, in order; memory does not grow with the inputs."""
-        return self._stream(examples, rate_of(self.detector, reject), on_progress)
+        rate, report = rate_of(self.detector, reject), staged("predict")
+        return self._stream(examples, rate, report)
 
     def _stream(
-        self, examples: Iterable[Example], rate: float | None, on_progress: Progress | None
+        self,
+        examples: Iterable[Example],
+        rate: float | None,
+        report: Callable[[int, int], None],
     ) -> Iterator[Prediction]:
         total = len(examples) if isinstance(examples, Sequence) else 0
         names: deque[str] = deque()
@@ -182,7 +154,7 @@ class Model:
                 yield example
 
         executor = self._opened()
-        made = partial(read_predictions, head=self.head, classes=self.classes,
+        made = partial(make_predictions, head=self.head, classes=self.classes,
                        detector=self.detector, reject=rate)  # fmt: skip
         waiting: list[tuple[str, npt.NDArray[np.float32] | Skipped]] = []
         done = 0
@@ -192,11 +164,9 @@ class Model:
                 yield from made(waiting)
                 done += len(waiting)
                 waiting.clear()
-                if on_progress is not None:
-                    on_progress("predict", done, total)
+                report(done, total)
         yield from made(waiting)
-        if on_progress is not None:
-            on_progress("predict", done + len(waiting), total)
+        report(done + len(waiting), total)
 
     def evaluate(
         self,
@@ -206,7 +176,7 @@ class Model:
         input_column: str | None = None,
         label_column: str | None = None,
         group_column: str | None = None,
-        on_progress: Progress | None = None,
+        on_progress: Listener | None = None,
     ) -> Evaluation:
         """Return the scores on labelled examples that the model was not trained on.
 
@@ -218,30 +188,20 @@ class Model:
             DataError: nothing in it can be used, or it has classes that the model does not know.
             SettingError: a list of inputs came without labels.
         """
-        if labels is not None:
-            found = examples_from(
-                data,  # type: ignore[arg-type]
-                labels,
-                modality=self.backbone.modality,
-            )
-        elif not isinstance(data, str | Path):
-            raise SettingError(
-                f"The data is a {type(data).__name__} without labels. Give a folder or table by "
-                "its path, or the labels of these inputs as well: evaluate(inputs, labels)."
-            )
-        else:
-            found = read_examples(
+        columns = ColumnNames(
+            input_column=input_column, label_column=label_column, group_column=group_column
+        )
+        with listening(on_progress):
+            found = labelled_examples(
                 data,
+                labels,
+                columns=columns,
                 modality=self.backbone.modality,
-                input_column=input_column,
-                label_column=label_column,
-                group_column=group_column,
+                call="evaluate(inputs, labels)",
             )
-        return self.evaluate_examples(found, on_progress=on_progress)
+            return self.evaluate_examples(found)
 
-    def evaluate_examples(
-        self, found: ExampleSet, *, on_progress: Progress | None = None
-    ) -> Evaluation:
+    def evaluate_examples(self, found: ExampleSet) -> Evaluation:
         """Return the scores on examples that were read already."""
         check_modality(found, self.backbone)
         examples = found.of_split("test") or tuple(found.examples)
@@ -252,13 +212,7 @@ class Model:
                 f"{', '.join(unknown[:10])}. It knows: {', '.join(self.classes[:20])}. Rename "
                 "or remove these, or train a model that has them."
             )
-        extraction = extract(
-            examples,
-            self.backbone,
-            pools=self.pools,
-            device=self.device,
-            on_progress=staged(on_progress, "features"),
-        )
+        extraction = extract(examples, self.backbone, pools=self.pools, device=self.device)
         if not extraction.examples:
             raise DataError(
                 f"None of the {len(examples)} {found.modality}s of {found.origin!r} can be read; "
@@ -276,36 +230,49 @@ class Model:
         )
 
     def save(self, out: str | Path, *, overwrite: bool = False, weights: bool = True) -> Path:
-        """Write the model to a folder, whole or not at all; see `archive.save`."""
-        from topwork.model.archive import save
+        """Write the model to a folder, whole or not at all, and return the folder.
 
-        return save(self, Path(out), overwrite=overwrite, weights=weights)
+        Args:
+            overwrite: put it in the place of a model that is there (of nothing else).
+            weights: with the backbone, so that it works anywhere, offline; without it the folder
+                is small, and the backbone is found by its name, and its digest checked, at loading.
 
-    def report(
+        Raises:
+            ModelError: the folder is not empty.
+            StoreError: the disk is full, or the place cannot be written to.
+        """
+        return write_model(self.parts, Path(out), overwrite=overwrite, weights=weights)
+
+    def timeline(
         self,
-        out: str | Path,
+        source: object,
         *,
-        data: str | Path | None = None,
-        control: str | float | None = None,
-        on_progress: Progress | None = None,
-    ) -> Path:
-        """Write all that is known of the model as one HTML page; see `make_report`."""
-        # By its name, for the report stands on the model, and imports this file.
-        make = import_module("topwork.report.assemble").make_report
-        made = make(self, Path(out), data=data, control=control, on_progress=on_progress)
-        return Path(made.path)
+        window_seconds: float | None = None,
+        step_seconds: float | None = None,
+    ) -> list[Moment]:
+        """Return what is to be heard in a long recording, from its start to its end without gaps.
 
-    def timeline(self, source: object, **options: float) -> list[Moment]:
-        """Say what is to be heard when in a long recording; see `timeline.timeline`."""
-        from topwork.model.timeline import timeline
+        Args:
+            source: one recording: a path, bytes, a `SoundFile` or a `Sound`.
+            window_seconds: how much is listened to at a time; None: the median length of the
+                sounds that the model was trained on.
+            step_seconds: how far the window moves; None: a quarter of it.
 
-        return list(timeline(self, source, **options))
+        Raises:
+            ModalityError: the model is not one of sounds.
+            SettingError: a length is too short, or the step is longer than the window.
+            ExampleError: the recording cannot be read.
+        """
+        spec = self.backbone.input
+        window = window_of(spec, self.data.typical_seconds, window_seconds, step_seconds)
+        (example,) = self.read([source])
+        return list(moments(example, window, self.stream))
 
     def _opened(self) -> Executor:
         with self._lock:
             if self._executor is not None:
                 return self._executor
-            executor = self._open_executor()
+            executor = self._open()
             if tuple(executor.segments) != self.head.segments:
                 raise ModelError(
                     f"The backbone {self.backbone.name!r} gives other features than those that "
@@ -314,19 +281,9 @@ class Model:
             self._executor = executor
         return self._executor
 
+    def _open(self) -> Executor:
+        if self.parts.compiled is not None and on_cpu(self.device):
+            from topwork.executors.openvino import OpenVINOExecutor
 
-def staged(progress: Progress | None, stage: str) -> Callable[[int, int], None]:
-    """Return a callable that reports the progress of one stage."""
-    return lambda done, total: None if progress is None else progress(stage, done, total)
-
-
-def check_modality(found: ExampleSet, backbone: Backbone) -> None:
-    """Raise ModalityError where a backbone takes another kind of input than the data holds."""
-    if found.modality == backbone.modality:
-        return
-    raise ModalityError(
-        f"{found.origin!r} holds {found.modality}s, and the backbone {backbone.name!r} takes "
-        f"{backbone.modality}s: what a network has learned from {backbone.modality}s does not help "
-        f"with {found.modality}s. Leave the backbone out, or take one for {found.modality}s "
-        "(`topwork backbones` lists them)."
-    )
+            return OpenVINOExecutor(self.parts.compiled)
+        return open_executor(self.backbone, pools=self.pools, device=self.device)

@@ -1,7 +1,4 @@
-"""What a model says of an input, and what it was trained on, as values.
-
-What it does not know: how either came about.
-"""
+"""Predictions of single inputs and of whole parts."""
 
 from __future__ import annotations
 
@@ -12,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.errors import DataError
+from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, Skipped
 from topwork.features.table import ArrayTable
 from topwork.heads.base import Head
-from topwork.heads.ood import NEITHER, Detector
+from topwork.heads.ood import UNKNOWN, Detector
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +39,10 @@ class Prediction:
     probability: float
     probabilities: dict[str, float]
     error: str | None = None
-    foreign: float | None = None
+    ood: float | None = None
 
 
-def read_predictions(
+def make_predictions(
     waiting: Sequence[tuple[str, npt.NDArray[np.float32] | Skipped]],
     head: Head,
     classes: Sequence[str],
@@ -62,7 +60,7 @@ def read_predictions(
             scores = detector.score(chances, table, np.arange(len(vectors)))
             shares = detector.shares(scores).tolist()
         told = zip(chances, shares, strict=True)
-    neither = None if detector is None else detector.neither
+    unknown = None if detector is None else detector.unknown
     for name, result in waiting:
         if isinstance(result, Skipped):
             yield Prediction(
@@ -72,47 +70,21 @@ def read_predictions(
         row, share = next(told)
         best = int(row.argmax())
         label, probability = classes[best], float(row[best])
-        if reject is not None and share is not None and share <= reject and best != neither:
-            label, probability = NEITHER, 1 - share
-            if neither is not None:
-                label, probability = classes[neither], max(probability, float(row[neither]))
+        if reject is not None and share is not None and share <= reject and best != unknown:
+            label, probability = UNKNOWN, 1 - share
+            if unknown is not None:
+                label, probability = classes[unknown], max(probability, float(row[unknown]))
         yield Prediction(
             name=name,
             label=label,
             probability=probability,
             probabilities=dict(zip(classes, map(float, row), strict=True)),
-            foreign=share,
+            ood=share,
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class DataCounts:
-    """What a model was trained on, in numbers.
-
-    Attributes:
-        per_class: examples of each class that were trained on.
-        num_test: examples of the source's own test part.
-        num_duplicates: inputs that repeat another's content and label.
-        skipped: inputs that could not be used, with the reasons.
-        ignored: files or rows that are not inputs, by reason.
-        typical_seconds: the median length of the sounds; None where they are not sounds.
-    """
-
-    per_class: dict[str, int]
-    num_test: int
-    num_duplicates: int
-    skipped: tuple[Skipped, ...]
-    ignored: dict[str, int]
-    typical_seconds: float | None = None
-
-    @property
-    def num_train(self) -> int:
-        """Examples of all classes."""
-        return sum(self.per_class.values())
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Answers:
+class Predictions:
     """What was said of examples by models that had not seen them.
 
     Attributes:
@@ -142,13 +114,36 @@ class Answers:
         examples: Sequence[Example],
         truth: npt.NDArray[np.intp],
         probabilities: npt.NDArray[np.float64],
-    ) -> Answers:
+    ) -> Predictions:
         """Make them of examples, and probabilities [N, K] or [repeats, N, K]."""
         mean = probabilities.mean(0) if probabilities.ndim == 3 else probabilities
-        return Answers(
+        return Predictions(
             names=tuple(example.name for example in examples),
             digests=tuple(example.digest for example in examples),
             groups=tuple(example.group for example in examples),
             truth=truth,
             probabilities=mean,
+        )
+
+    @staticmethod
+    def of_test(
+        examples: Sequence[Example],
+        classes: Sequence[str],
+        probabilities: npt.NDArray[np.float64],
+    ) -> Predictions | None:
+        """Make them of the source's own test part; None where it has none."""
+        if not examples:
+            return None
+        position = {name: k for k, name in enumerate(classes)}
+        truth = np.array([position[e.label or ""] for e in examples], np.intp)
+        return Predictions.of(examples, truth, probabilities)
+
+    def evaluate_test(self, classes: Sequence[str]) -> Evaluation:
+        """Return their scores, of the source's own test part."""
+        return evaluate(
+            self.probabilities,
+            self.truth,
+            classes,
+            method=f"test part, {len(self.truth):,} examples",
+            groups=self.groups,
         )

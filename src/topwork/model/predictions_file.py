@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from topwork.errors import ModelError
-from topwork.model.predictions import Answers
+from topwork.model.predictions import Predictions
 
 
-def write_answers(path: Path, answers: Mapping[str, Answers | None]) -> None:
+def write_predictions(path: Path, answers: Mapping[str, Predictions | None]) -> None:
     """Write the answers under their names; where all are None, no file."""
     from safetensors.numpy import save_file
 
@@ -30,7 +30,7 @@ def write_answers(path: Path, answers: Mapping[str, Answers | None]) -> None:
         save_file(tensors, path, metadata=names)
 
 
-def read_answers(path: Path) -> dict[str, Answers]:
+def read_predictions(path: Path) -> dict[str, Predictions]:
     """Undo `write_answers`. Raises ModelError where the file is of another form."""
     from safetensors import SafetensorError, safe_open
 
@@ -39,7 +39,7 @@ def read_answers(path: Path) -> dict[str, Answers]:
         with safe_open(path, framework="numpy") as file:
             for key, text in (file.metadata() or {}).items():
                 names, digests, groups = json.loads(text)
-                found[key] = Answers(
+                found[key] = Predictions(
                     names=tuple(names),
                     digests=tuple(digests),
                     groups=tuple(groups),

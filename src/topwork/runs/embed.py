@@ -10,22 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from topwork.backbones.base import Backbone
-from topwork.backbones.catalog import default_backbone
-from topwork.backbones.registry import get_backbone
 from topwork.core import files
+from topwork.core.options import RunOptions
 from topwork.errors import DataError, SettingError
 from topwork.examples.example import Skipped
-from topwork.examples.sources import read_examples
+from topwork.examples.tables.columns import ColumnNames
 from topwork.executors.base import POOLS
 from topwork.features.export import write_parquet
 from topwork.features.extract import default_pools, extract
-from topwork.model.model import Progress, check_modality, staged
+from topwork.runs.source import examples_and_backbone
 
 TABLE = "features.parquet"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class FeaturesFile:
     """What was written: a row an example, and how the numbers were come by."""
 
     path: Path
@@ -42,13 +41,10 @@ def embed(
     *,
     backbone: str | Path | Backbone | None = None,
     pools: Sequence[str] = ("mean", "prefix", "last"),
-    input_column: str | None = None,
-    label_column: str | None = None,
-    device: str = "auto",
-    strict: bool = False,
+    columns: ColumnNames | None = None,
+    options: RunOptions = RunOptions(),  # noqa: B008  # a frozen value
     overwrite: bool = False,
-    on_progress: Progress | None = None,
-) -> Written:
+) -> FeaturesFile:
     """Write `features.parquet` into a folder. Memory does not grow with the number of examples.
 
     What is computed is what `train` computes too, so that neither does it twice; `pools` says
@@ -70,23 +66,15 @@ def embed(
         raise SettingError(
             f"--pools names {', '.join(unknown)}; accepted: all, {', '.join(POOLS)}."
         )
-    chosen = None if backbone is None else get_backbone(backbone)
-    found = read_examples(
-        data,
-        modality=None if chosen is None else chosen.modality,
-        input_column=input_column,
-        label_column=label_column,
-        on_progress=staged(on_progress, "read"),
+    found, chosen = examples_and_backbone(
+        data, columns=columns, backbone=backbone, call="train(inputs, labels)"
     )
-    chosen = chosen or get_backbone(default_backbone(found.modality))
-    check_modality(found, chosen)
     extraction = extract(
         found.examples,
         chosen,
         pools=(*default_pools(len(found), found.modality), *(() if everything else wanted)),
-        device=device,
-        strict=strict,
-        on_progress=staged(on_progress, "features"),
+        device=options.device,
+        strict=options.strict,
     )
     if not extraction.examples:
         first = extraction.skipped[0]
@@ -95,14 +83,8 @@ def embed(
             f"first: {first.name}: {first.reason}."
         )
     with files.disk_errors(f"Writing {str(path)!r}"), files.replacing(path) as temporary:
-        num_numbers = write_parquet(
-            extraction.table,
-            extraction.examples,
-            temporary,
-            pools=wanted,
-            on_progress=staged(on_progress, "write"),
-        )
-    return Written(
+        num_numbers = write_parquet(extraction.table, extraction.examples, temporary, pools=wanted)
+    return FeaturesFile(
         path=path,
         num_rows=len(extraction.examples),
         num_numbers=num_numbers,

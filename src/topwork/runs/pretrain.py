@@ -1,8 +1,6 @@
-"""Makes a backbone: trains a network from random weights on a task of the user's own.
+"""Pre-training of a backbone on a task of the user's own.
 
-    examples -> decoded windows on disk -> epochs of training, a checkpoint after each -> backbone
-
-What it does not know: how a network is trained (training/), and how a backbone lies on disk.
+examples -> decoded windows on disk -> epochs of training, a checkpoint after each -> backbone
 """
 
 from __future__ import annotations
@@ -19,22 +17,29 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 import numpy.typing as npt
 
-from topwork.backbones.base import Backbone, Card
-from topwork.backbones.random import architecture as architecture_of
+from topwork.backbones.base import Backbone, Card, check_modality
+from topwork.backbones.named_architecture import architecture as architecture_of
 from topwork.backbones.saved.folder import check_place, write_backbone
 from topwork.backbones.small import PREFIX
+from topwork.core.options import RunOptions
+from topwork.core.progress import Listener, listening
 from topwork.core.units import parse_seconds
 from topwork.errors import SettingError
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.arrays.array import array_shape
-from topwork.examples.example import ExampleSet, Modality, Skipped
-from topwork.examples.sources import read_or_take
-from topwork.model.model import Progress, check_modality, staged
+from topwork.examples.example import Example, ExampleSet, Modality, Skipped
+from topwork.examples.held_out import hold_out
+from topwork.examples.sources import labelled_examples
+from topwork.examples.split import check_readable, divide
+from topwork.examples.tables.columns import ColumnNames
+from topwork.recipe import Recipe
+from topwork.runs.job import JobMaker
 from topwork.training.budget import AGREED, agree_epochs
-from topwork.training.finetune import tune
+from topwork.training.epoch_progress import EpochProgress
+from topwork.training.finetune import TrainingJob, finetune
 from topwork.training.loop.task import Epoch
-from topwork.training.prepare import Prepared
 from topwork.training.settings import Training
+from topwork.training.strategy import Strategy
 
 if TYPE_CHECKING:
     import torch
@@ -42,9 +47,6 @@ if TYPE_CHECKING:
 Rows = npt.NDArray[np.intp]
 OnEpoch = Callable[[Epoch, int], None]
 """Called with an epoch, and how many there will be."""
-
-SENSELESS = ("layer_decay", "average", "lora", "num_views", "freeze")
-"""Settings of fine-tuning: there is nothing yet that would be worth keeping."""
 
 
 @final
@@ -112,7 +114,7 @@ def pretrain(
     architecture: str,
     out: str | Path,
     groups: Sequence[object] | None = None,
-    columns: Mapping[str, str | None] | None = None,
+    columns: ColumnNames | None = None,
     size: int | None = None,
     overwrite: bool = False,
     settings: Training | None = None,
@@ -120,7 +122,7 @@ def pretrain(
     resume: bool = True,
     device: str = "auto",
     seed: int = 0,
-    on_progress: Progress | None = None,
+    on_progress: Listener | None = None,
     on_epoch: OnEpoch | None = None,
     log: str | Path | None = None,
     **overrides: Any,
@@ -133,9 +135,9 @@ def pretrain(
 
     Args:
         data, labels, groups: as `train` takes them.
-        architecture: as `topwork.backbones.random.architecture` takes it.
+        architecture: as `topwork.backbones.named_architecture.architecture` takes it.
         out: the folder to write the backbone into.
-        columns: of a table: names for `input_column`, `label_column`, `group_column`.
+        columns: of a table, where they have unusual names.
         size: pixels on each side, of images.
         settings: None, or what is None in it: chosen by the data and the network.
         time_limit: seconds, or `10m`, `1h30m`, for each call; without `epochs`, as many epochs as
@@ -157,54 +159,138 @@ def pretrain(
     place = Path(out).absolute()
     check_place(place, overwrite=overwrite)
     given = _given(settings, overrides)
-    backbone = _network(architecture, size, seed)
-    source = (data, labels, groups, dict(columns or {}))
-    found = _read(*source, _meant(architecture, backbone), on_progress)
-    if backbone is None:
-        backbone = architecture_of(architecture, input_shape=_shape_of(found), seed=seed)
-    check_modality(found, backbone)
-    plan = Prepared.of(found, backbone, given, seed, device, staged(on_progress, "decode"))
-    fixed = time_limit is None or given.epochs is not None
-    made, state = _train(plan, place, fixed, stop_at, resume, on_epoch, log)
-    written = write_backbone(
-        place,
-        backbone,
-        state,
-        card=_card(data, architecture, made),
-        report=made.to_dict(),
-        overwrite=overwrite,
-    )
+    options = RunOptions(device=device, resume=resume, log=None if log is None else Path(log))
+    with listening(on_progress):
+        backbone = _network(architecture, size, seed)
+        found = labelled_examples(
+            data,
+            labels,
+            groups,
+            columns=columns or ColumnNames(),
+            modality=_meant(architecture, backbone),
+            call="pretrain(inputs, labels, ...)",
+        )
+        if backbone is None:
+            backbone = architecture_of(architecture, input_shape=_shape_of(found), seed=seed)
+        check_modality(found, backbone)
+        plan = _HoldOut.of(found, backbone, given, seed, options)
+        if not resume:
+            _clear(_checkpoints(place))
+        if stop_at is not None and given.epochs is None:
+            folder = _checkpoints(place)
+            job = agree_epochs(plan.job, plan.train, stop_at=stop_at, folder=folder)
+            plan = replace(plan, job=job)
+        made, state = _train(plan, place, stop_at, options, on_epoch)
+        written = write_backbone(
+            place,
+            backbone,
+            state,
+            card=_card(data, architecture, made),
+            report=made.to_dict(),
+            overwrite=overwrite,
+        )
     _clear(_checkpoints(place))
     return replace(made, backbone=written)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _HoldOut:
+    """The job of `scratch` with a part held out in place of folds.
+
+    Attributes:
+        train, held: rows of the job's examples to learn from, and to score on (may be none).
+        method: of the score, in words.
+    """
+
+    job: TrainingJob
+    train: Rows
+    held: Rows
+    method: str
+    classes: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+
+    @staticmethod
+    def of(
+        found: ExampleSet, backbone: Backbone, given: Training, seed: int, options: RunOptions
+    ) -> _HoldOut:
+        """Decode all examples; hold out the data's own test part, or else a tenth.
+
+        Raises:
+            DataError: fewer than two classes, or a class that cannot be learned and is tested.
+            BackboneError: the network cannot be built.
+            StoreError: the decoded inputs cannot be written.
+        """
+        wanted, strategy = divide(found), Strategy(kind="scratch")
+        maker = JobMaker(
+            recipe=Recipe(train="scratch", seed=seed, training=given),
+            backbone=backbone,
+            options=options,
+            examples=(*wanted.train, *wanted.test),
+        )
+        job = maker.prepare(strategy)
+        examples = job.saved.examples
+        in_test = job.saved.indices >= len(wanted.train)
+        train, held = np.flatnonzero(~in_test), np.flatnonzero(in_test)
+        learned = [examples[i] for i in train]
+        check_readable(wanted.train, learned, job.saved.skipped, modality=found.modality)
+        method = f"the data's own {wanted.test[0].split} part" if wanted.test else ""
+        if not len(held):
+            kept, left = hold_out(
+                [e.label or "" for e in learned], [e.group for e in learned], seed=seed
+            )
+            train, held = train[kept], train[left]
+            method = "a tenth of the examples, held out"
+        return _HoldOut(
+            job=maker.settle(job, strategy, train),
+            train=train,
+            held=held,
+            method=f"{method}: {len(held):,} examples",
+            classes=maker.classes,
+            skipped=(*found.skipped, *job.saved.skipped),
+            notes=_notes(examples, train, held),
+        )
+
+
+def _notes(examples: Sequence[Example], train: Rows, held: Rows) -> tuple[str, ...]:
+    if not len(held):
+        return ("There is no score: there were too few examples to hold any out.",)
+    shared = {examples[i].group for i in train} & {examples[i].group for i in held} - {None}
+    if not shared:
+        return ()
+    return (
+        f"{len(shared)} groups stand in the training part and in the part that was held out: the "
+        "score may flatter.",
+    )
+
+
 def _train(
-    plan: Prepared,
+    plan: _HoldOut,
     place: Path,
-    fixed: bool,
     stop_at: float | None,
-    resume: bool,
+    options: RunOptions,
     on_epoch: OnEpoch | None,
-    log: str | Path | None,
 ) -> tuple[Pretrained, dict[str, torch.Tensor]]:
     """Return what training gave, and all tensors of the network."""
-    folder, job = _checkpoints(place), plan.job
-    if not resume:
-        _clear(folder)
-    if stop_at is not None and not fixed:
-        job = agree_epochs(job, plan.train, stop_at=stop_at, folder=folder)
-    planned = job.settings.epochs or 0
-    tuned = tune(
+    job, planned = plan.job, plan.job.settings.epochs or 0
+    progress = EpochProgress("train", epochs=planned, num_trainings=1)
+
+    def told(epoch: Epoch) -> None:
+        progress(epoch)
+        if on_epoch is not None:
+            on_epoch(epoch, planned)
+
+    fine_tuned = finetune(
         job,
         plan.train,
-        checkpoint=folder,
-        on_epoch=None if on_epoch is None else lambda epoch: on_epoch(epoch, planned),
+        checkpoint=_checkpoints(place),
+        on_epoch=told,
         stop_at=stop_at,
-        log=None if log is None else Path(log),
+        log=options.log,
     )
     evaluation = None
     if len(plan.held):
-        (scores,) = tuned.scores(plan.held, [1.0])
+        (scores,) = fine_tuned.scores(plan.held, [1.0])
         evaluation = evaluate(
             np.exp(scores),
             job.labels.classes[plan.held],
@@ -215,14 +301,14 @@ def _train(
     made = Pretrained(
         backbone=job.cut.backbone,
         evaluation=evaluation,
-        history=tuned.history,
+        history=fine_tuned.history,
         settings=job.settings,
         classes=plan.classes,
         num_train=len(plan.train),
         skipped=plan.skipped,
-        notes=(*plan.notes, *([tuned.stopped] if tuned.stopped else [])),
+        notes=(*plan.notes, *([fine_tuned.stopped] if fine_tuned.stopped else [])),
     )
-    return made, job.cut.state(tuned.network()[0])
+    return made, job.cut.state(fine_tuned.network()[0])
 
 
 def _given(settings: Training | None, overrides: Mapping[str, Any]) -> Training:
@@ -236,14 +322,7 @@ def _given(settings: Training | None, overrides: Mapping[str, Any]) -> Training:
             f"{', '.join(sorted(known))}."
         )
     given = base.changed(**overrides)
-    senseless = [name for name in SENSELESS if getattr(given, name) not in (None, ())]
-    if given.batch_norm == "frozen":
-        senseless.append("batch_norm = 'frozen'")
-    if senseless:
-        raise SettingError(
-            f"{', '.join(senseless)} is for networks that have learned something; this one begins "
-            "with random weights, and all of it is trained. Remove the setting."
-        )
+    given.check_from_scratch()
     return given
 
 
@@ -259,26 +338,6 @@ def _meant(name: str, backbone: Backbone | None) -> Modality | None:
     if backbone is not None:
         return backbone.modality
     return None if name.startswith(f"{PREFIX}conv2d") else "array"
-
-
-def _read(
-    data: str | Path | Sequence[object],
-    labels: Sequence[object] | None,
-    groups: Sequence[object] | None,
-    columns: dict[str, str | None],
-    modality: Modality | None,
-    on_progress: Progress | None,
-) -> ExampleSet:
-    return read_or_take(
-        data,
-        labels,
-        groups,
-        modality=modality,
-        columns=columns,
-        call="pretrain(inputs, labels, ...)",
-        naming="columns={...}",
-        on_progress=staged(on_progress, "read"),
-    )
 
 
 def _shape_of(found: ExampleSet) -> tuple[int, ...] | None:

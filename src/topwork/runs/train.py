@@ -1,8 +1,6 @@
-"""One run from end to end: read this first.
+"""One run from end to end. Read this first.
 
-    examples -> backbone -> features on disk -> cross-validation, head -> model
-
-What it does not know: how any of these is done, and who asked for it.
+data -> examples -> backbone -> features on disk -> cross-validation, head -> model
 """
 
 from __future__ import annotations
@@ -13,21 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from topwork.backbones.base import Backbone
-from topwork.backbones.catalog import default_backbone
-from topwork.backbones.registry import get_backbone
+from topwork.core.options import RunOptions
+from topwork.core.progress import Listener, listening
 from topwork.errors import SettingError
-from topwork.examples.example import ExampleSet, Modality
-from topwork.examples.sources import examples_from, read_examples
-from topwork.model.model import Model, Progress, check_modality, staged
-from topwork.recipe import Recipe
-from topwork.runs.head import fit_frozen
-from topwork.training.selection import Choice
-from topwork.training.settings import Training
-
-NEAREST = (
-    "The head alone: `nearest` compares what the network gives as it is. The other heads can be "
-    "trained with its last blocks."
-)
+from topwork.examples.example import ExampleSet
+from topwork.model.archive import check_place
+from topwork.model.model import Model
+from topwork.model.parts import ModelParts
+from topwork.recipe import TRAINING_STRATEGIES, Recipe
+from topwork.runs.head import run_head
+from topwork.runs.source import examples_and_backbone
 
 
 def train(
@@ -43,7 +36,7 @@ def train(
     recipe: Recipe | str | Path | None = None,
     resume: bool = True,
     log: str | Path | None = None,
-    on_progress: Progress | None = None,
+    on_progress: Listener | None = None,
     **settings: Any,
 ) -> Model:
     """Train a classifier from labelled images, sounds, texts or arrays.
@@ -71,161 +64,80 @@ def train(
         DataError: the data cannot be used, or is too little to learn from.
         ModalityError: the backbone takes another kind of input than the data holds.
         BackboneError: the backbone cannot be found or run.
-        SettingError: a setting has a value that is not accepted.
+        SettingError: a setting has a value that is not accepted, or the strategy does not use it.
         TrainingError: blocks were to be trained, and not even the first epoch went well.
     """
     if out is not None:
-        from topwork.model.archive import check_place
-
         check_place(Path(out), overwrite=overwrite)  # before the work, not after it
-    base = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe) if recipe else Recipe()
-    plan = _plan(base, data, labels, groups, backbone, settings)
+    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe) if recipe else Recipe()
+    if data is None:
+        data = recipe.data
+    if data is None:
+        raise SettingError("No data was given. Give a folder, a table, or a recipe that names one.")
+    recipe = recipe.with_settings(settings)
     if out is not None and not weights:
-        plan = _for_weights_elsewhere(plan)
-    chosen = backbone if isinstance(backbone, Backbone) else None
-    if chosen is None and plan.backbone is not None:
-        chosen = get_backbone(plan.backbone)
-    modality = None if chosen is None else chosen.modality
-    found = _read(plan, data, labels, groups, modality, on_progress)
-    if chosen is None:
-        chosen = get_backbone(default_backbone(found.modality))
-    plan = plan.changed(backbone=chosen.name)
-    model = train_examples(
-        found,
-        plan,
-        backbone=chosen,
+        recipe = _for_weights_elsewhere(recipe)
+    options = RunOptions(
         device=device,
-        on_progress=on_progress,
         resume=resume,
         log=None if log is None else Path(log),
+        strict=recipe.strict,
     )
-    if out is not None:
-        model.save(out, overwrite=overwrite, weights=weights)
+    if log is not None and recipe.strategy().kind == "head":
+        raise SettingError(
+            f"log is {str(log)!r} with train = 'head', which trains no network step by step; "
+            f"accepted with train = {TRAINING_STRATEGIES}. Leave it out, or choose one of these."
+        )
+    with listening(on_progress):
+        found, chosen = examples_and_backbone(
+            data,
+            labels,
+            groups,
+            columns=recipe.columns,
+            backbone=recipe.backbone if backbone is None else backbone,
+            call="train(inputs, labels)",
+        )
+        named = str(data) if isinstance(data, str | Path) else None
+        recipe = replace(recipe, data=named, backbone=chosen.name)
+        model = Model(train_examples(found, recipe, chosen, options), device=device)
+        if out is not None:
+            model.save(out, overwrite=overwrite, weights=weights)
     return model
 
 
 def train_examples(
     found: ExampleSet,
     recipe: Recipe,
-    *,
     backbone: Backbone,
-    device: str = "auto",
-    on_progress: Progress | None = None,
+    options: RunOptions = RunOptions(),  # noqa: B008  # a frozen value
+    *,
     scored: bool = True,
-    resume: bool = True,
-    log: Path | None = None,
-) -> Model:
-    """Train on examples that were read already; `scored=False` leaves the cross-validation out.
+) -> ModelParts:
+    """Train on examples that were read already.
 
-    What goes beyond the head is chosen by cross-validation, so without it `auto` is the head.
+    Args:
+        scored: False leaves the cross-validation out. What goes beyond the head is chosen by it,
+            so without it `auto` is the head.
     """
-    check_modality(found, backbone)
-    way = recipe.way()
-    if way.is_tuned:
-        from topwork.runs.blocks import (
-            fit_tuned,  # what trains networks is loaded where one is trained
-        )
+    strategy = recipe.strategy()
+    if strategy.trains_blocks:
+        from topwork.runs.blocks import run_blocks  # what trains networks loads torch
 
-        return fit_tuned(
-            found,
-            recipe,
-            backbone=backbone,
-            device=device,
-            on_progress=on_progress,
-            scored=scored,
-            resume=resume,
-            log=log,
-        )
-    frozen = fit_frozen(
-        found, recipe, backbone=backbone, device=device, on_progress=on_progress, scored=scored
-    )
-    if way.kind == "head" or frozen.crossed is None:
-        return frozen.model()
-    if recipe.head == "nearest":
-        return frozen.model(Choice(way="head", reason=NEAREST))
-    from topwork.runs.blocks import go_deeper
+        return run_blocks(found, recipe, backbone, options, scored=scored)
+    head_run = run_head(found, recipe, backbone, options, scored=scored)
+    if strategy.kind == "head" or head_run.cross_val is None:
+        return head_run.parts()
+    from topwork.runs.auto import run_auto
 
-    return go_deeper(frozen, on_progress=on_progress, resume=resume, log=log)
+    return run_auto(head_run)
 
 
-def _plan(
-    base: Recipe,
-    data: object,
-    labels: object,
-    groups: object,
-    backbone: str | Path | Backbone | None,
-    settings: dict[str, Any],
-) -> Recipe:
-    """Return the recipe with what the call says put in place of what it had."""
-    known, deeper = Recipe.__dataclass_fields__.keys(), Training.__dataclass_fields__.keys()
-    unknown = sorted(settings.keys() - known - deeper)
-    if unknown:
-        raise SettingError(
-            f"train() got {', '.join(unknown)}; accepted beside its arguments: "
-            f"{', '.join(sorted(known))}; and of how blocks are trained: "
-            f"{', '.join(sorted(deeper))}."
-        )
-    own = {name: settings.pop(name) for name in deeper & settings.keys()}
-    given = {k: tuple(v) if isinstance(v, list) else v for k, v in own.items()}
-    training = settings.get("training") or base.training
-    if given and isinstance(training, Training):
-        settings["training"] = training.changed(**given)
-    if data is None and base.data is None:
-        raise SettingError("No data was given. Give a folder, a table, or a recipe that names one.")
-    named = isinstance(data, str | Path)
-    if labels is None and data is not None and not named:
-        raise SettingError(
-            f"The data is a {type(data).__name__} without labels. Give a folder or table by its "
-            "path, or the labels of these inputs as well: train(inputs, labels)."
-        )
-    if (labels is not None or groups is not None) and (named or data is None):
-        raise SettingError(
-            "Labels and groups were given for a folder or table, which has its own. Give a list of "
-            "inputs with them, or name the table's columns: label_column, group_column."
-        )
-    name = backbone.name if isinstance(backbone, Backbone) else backbone
-    if data is not None and not named:
-        base = replace(base, data=None)
-    return base.changed(
-        **settings,
-        data=str(data) if named else None,
-        backbone=None if name is None else str(name),
-    )
-
-
-def _for_weights_elsewhere(plan: Recipe) -> Recipe:
+def _for_weights_elsewhere(recipe: Recipe) -> Recipe:
     """Return the recipe for a model that is saved without its backbone's weights."""
-    way = plan.way()
-    if way.is_tuned:
+    strategy = recipe.strategy()
+    if strategy.trains_blocks:
         raise SettingError(
-            f"The model is to be saved without weights, with train = '{way}', which changes them: "
-            "they would be nowhere. Save them too (weights=True), or train the head alone."
+            f"The model is to be saved without weights, with train = '{strategy}', which changes "
+            "them: they would be nowhere. Save them too (weights=True), or train the head alone."
         )
-    return plan.changed(train="head")
-
-
-def _read(
-    plan: Recipe,
-    data: object,
-    labels: object,
-    groups: object,
-    modality: Modality | None,
-    on_progress: Progress | None,
-) -> ExampleSet:
-    reading = staged(on_progress, "read")
-    if labels is not None:
-        return examples_from(
-            data,  # type: ignore[arg-type]
-            labels,  # type: ignore[arg-type]
-            groups,  # type: ignore[arg-type]
-            modality=modality,
-            on_progress=reading,
-        )
-    return read_examples(
-        plan.data or "",
-        modality=modality,
-        input_column=plan.input_column,
-        label_column=plan.label_column,
-        group_column=plan.group_column,
-        on_progress=reading,
-    )
+    return recipe.changed(train="head")

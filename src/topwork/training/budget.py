@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.digests import digest_settings
-from topwork.core.files import disk_errors, write_bytes
-from topwork.training.finetune import Job, tune
+from topwork.core.files import cache_folder, disk_errors, write_bytes
+from topwork.training.finetune import TrainingJob, finetune
 
 AGREED = "epochs.json"
 
@@ -33,7 +33,7 @@ MAX_EPOCHS = 300
 Rows = npt.NDArray[np.intp]
 
 
-def agree_epochs(job: Job, rows: Rows, *, stop_at: float, folder: Path) -> Job:
+def agree_epochs(job: TrainingJob, rows: Rows, *, stop_at: float, folder: Path) -> TrainingJob:
     """Return the job with as many epochs as go into the time until `stop_at`, at least one.
 
     Args:
@@ -58,7 +58,26 @@ def agree_epochs(job: Job, rows: Rows, *, stop_at: float, folder: Path) -> Job:
     return replace(job, settings=job.settings.changed(epochs=epochs))
 
 
-def seconds_of_epoch(job: Job, rows: Rows) -> float:
+def within(
+    job: TrainingJob, limit_seconds: float, num_trainings: int, *, resume: bool = True
+) -> TrainingJob:
+    """Return the job with no more epochs than go into the time, in each of its trainings.
+
+    The number is kept, so that the same run with the same limit has the same epochs, and goes on
+    where it was stopped; without `resume` it is measured anew.
+    """
+    rows = np.arange(len(job.labels.classes))
+    asked = [job.identity, job.settings.to_dict(), job.labels.seed, limit_seconds, num_trainings]
+    folder = cache_folder() / "training" / f"limit-{digest_settings(asked)}"
+    if not resume:
+        (folder / AGREED).unlink(missing_ok=True)
+    stop_at = time.monotonic() + limit_seconds / num_trainings
+    agreed = agree_epochs(job, rows, stop_at=stop_at, folder=folder).settings.epochs or 1
+    epochs = min(agreed, job.settings.epochs or agreed)
+    return replace(job, settings=job.settings.changed(epochs=epochs))
+
+
+def seconds_of_epoch(job: TrainingJob, rows: Rows) -> float:
     """Return how long a pass over these examples takes, measured on a few batches of them."""
     count = TRIAL_STEPS * (job.settings.batch_size or 1)
     if count >= len(rows):
@@ -66,7 +85,7 @@ def seconds_of_epoch(job: Job, rows: Rows) -> float:
     else:
         some = np.random.default_rng(0).choice(rows, count, replace=False)
     short = replace(job, settings=job.settings.changed(epochs=2))
-    timed = tune(short, some).history[-1]
+    timed = finetune(short, some).history[-1]
     return max(timed.seconds, 1e-3) * len(rows) / len(some)
 
 

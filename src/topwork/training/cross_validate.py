@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import final
 
@@ -20,15 +19,16 @@ import numpy as np
 
 from topwork.core import files
 from topwork.core.digests import digest_bytes, digest_settings
-from topwork.evaluation.fold_cache import KeptFolds
+from topwork.core.options import RunOptions
+from topwork.evaluation.fold_cache import FoldCache
 from topwork.heads.calibrate import fit_temperature
 from topwork.heads.dense import DenseHead
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 from topwork.heads.softmax import Softmax, log_loss, softmax
-from topwork.training.finetune import Doubles, Job, Rows, Tuned, tune
+from topwork.training.finetune import Doubles, FineTuned, Rows, TrainingJob, finetune
 from topwork.training.loop.task import Epoch
 
-SHARES = (0.25, 0.5, 0.75, 1.0)
+ALPHAS = (0.25, 0.5, 0.75, 1.0)
 """Of the trained weights in their mean with those before (WiSE-FT: Wortsman et al. 2022)."""
 
 OnEpoch = Callable[[Epoch], None]
@@ -36,7 +36,7 @@ OnEpoch = Callable[[Epoch], None]
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Fold:
+class FoldResult:
     """What training without some examples said of them.
 
     Attributes:
@@ -52,7 +52,7 @@ class Fold:
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Judged:
+class CVResult:
     """What the folds that are done say together.
 
     Attributes:
@@ -66,12 +66,12 @@ class Judged:
 
     rows: Rows
     probabilities: Doubles
-    share: float
-    sharpness: float
+    alpha: float
+    inverse_temperature: float
     seconds: float
 
     @staticmethod
-    def of(job: Job, folds: Sequence[Fold]) -> Judged:
+    def of(job: TrainingJob, folds: Sequence[FoldResult]) -> CVResult:
         """Put folds together; of one alone, with too little to halve it, all is as trained."""
         rows = np.concatenate([fold.rows for fold in folds])
         logits = np.concatenate([fold.logits for fold in folds], axis=1)
@@ -80,105 +80,119 @@ class Judged:
         if len(folds) == 1:  # what is chosen on one half of it is tried on the other
             for half in labels.folds(2)[1:]:
                 number[half] = 1
-        shares = shares_of(job)
+        alphas = alphas_of(job)
         chances = np.empty(logits.shape[1:])
         for k in np.unique(number):
             own = number == k
-            share, sharpness = len(shares) - 1, 1.0
+            alpha, inverse_temperature = len(alphas) - 1, 1.0
             if not own.all():
                 others = np.flatnonzero(~own)
-                share, sharpness = _choose(logits[:, others], labels.take(others))
-            chances[own] = softmax(sharpness * logits[share][own])
-        share, sharpness = _choose(logits, labels)
+                alpha, inverse_temperature = _choose(logits[:, others], labels.take(others))
+            chances[own] = softmax(inverse_temperature * logits[alpha][own])
+        alpha, inverse_temperature = _choose(logits, labels)
         order = np.argsort(rows)
-        return Judged(
+        return CVResult(
             rows=rows[order],
             probabilities=chances[order],
-            share=shares[share],
-            sharpness=sharpness,
+            alpha=alphas[alpha],
+            inverse_temperature=inverse_temperature,
             seconds=sum(fold.seconds for fold in folds),
         )
 
 
-def shares_of(job: Job) -> tuple[float, ...]:
+def alphas_of(job: TrainingJob) -> tuple[float, ...]:
     """Return the shares that are compared; of a network from random weights, all of it."""
     average = job.settings.average
     if not job.head_first:
         return (1.0,)
-    return SHARES if average in (None, "auto") else (float(average),)
+    return ALPHAS if average in (None, "auto") else (float(average),)
 
 
-def judge(
-    job: Job,
+def cross_validate(
+    job: TrainingJob,
     folds: Sequence[Rows],
     *,
+    options: RunOptions = RunOptions(),  # noqa: B008  # a frozen value
     on_epoch: OnEpoch | None = None,
     stop_at: float | None = None,
-    resume: bool = True,
-    log: Path | None = None,
-) -> Iterator[Fold]:
+) -> Iterator[FoldResult]:
     """Yield each fold as it is done; one that was done before is read from the disk.
 
     Args:
+        folds: rows of the job to leave out in turn.
         stop_at: deadline, of `time.monotonic`, that each training keeps to.
-        resume: take what an earlier run has kept; without it all is done anew.
-        log: folder for TensorBoard.
 
     Raises:
         TrainingError: training went wrong from the start.
     """
-    shares = shares_of(job)
-    key = digest_settings([_code(), job.identity, job.settings.to_dict(), list(shares)])
+    alphas = alphas_of(job)
+    key = digest_settings([job.identity, job.settings.to_dict(), list(alphas)])
     labels = job.labels
-    kept = KeptFolds(key, labels.classes, labels.groups, labels.weights)
+    kept = FoldCache(key, labels.classes, labels.groups, labels.weights)
     everything = np.arange(len(labels.classes))
     for number, fold in enumerate(folds):
-        shape = (len(shares) * len(fold), labels.num_classes)
+        shape = (len(alphas) * len(fold), labels.num_classes)
         started = time.monotonic()
-        found = kept.get(labels.seed, fold, shape) if resume else None
+        found = kept.get(labels.seed, fold, shape) if options.resume else None
         seconds = 0.0
         if found is None:
             rows = np.setdiff1d(everything, fold)
-            named = None if log is None else log / f"fold {number + 1}"
-            with checkpointed(job, rows, resume=resume) as place:
-                tuned = tune(
-                    job, rows, checkpoint=place, on_epoch=on_epoch, stop_at=stop_at, log=named
+            log = options.logged_in(f"fold {number + 1}").log
+            with checkpointed(job, rows, resume=options.resume) as place:
+                fine_tuned = finetune(
+                    job, rows, checkpoint=place, on_epoch=on_epoch, stop_at=stop_at, log=log
                 )
-                found = np.concatenate(tuned.scores(fold, shares))
-            if stop_at is None or tuned.stopped is None:
+                found = np.concatenate(fine_tuned.scores(fold, alphas))
+            if stop_at is None or fine_tuned.stopped is None:
                 kept.put(labels.seed, fold, found)
             seconds = time.monotonic() - started
-        logits = found.reshape(len(shares), len(fold), labels.num_classes)
-        yield Fold(rows=fold, logits=logits, seconds=seconds)
+        logits = found.reshape(len(alphas), len(fold), labels.num_classes)
+        yield FoldResult(rows=fold, logits=logits, seconds=seconds)
 
 
-def finish(
-    job: Job,
-    judged: Judged | None,
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Refit:
+    """What training on all examples gave.
+
+    Attributes:
+        alpha: share of the trained weights that is taken.
+        head: of the mean weights, calibrated.
+    """
+
+    fine_tuned: FineTuned
+    alpha: float
+    head: DenseHead
+
+
+def refit(
+    job: TrainingJob,
+    cv_result: CVResult | None,
     *,
+    options: RunOptions = RunOptions(),  # noqa: B008  # a frozen value
     on_epoch: OnEpoch | None = None,
     stop_at: float | None = None,
-    resume: bool = True,
-    log: Path | None = None,
-) -> tuple[Tuned, float, DenseHead]:
-    """Train on all examples; return what came of it, the share to take, and its head, calibrated.
+) -> Refit:
+    """Train on all examples.
 
-    Where nothing was judged, all of the trained weights are taken, as sure as they are.
+    Where nothing was cross-validated, all of the trained weights are taken, as sure as they are.
     """
     rows = np.arange(len(job.labels.classes))
-    with checkpointed(job, rows, resume=resume) as place:
-        named = None if log is None else log / "all"
-        tuned = tune(job, rows, checkpoint=place, on_epoch=on_epoch, stop_at=stop_at, log=named)
-    share = shares_of(job)[-1] if judged is None else judged.share
-    _, head = tuned.network(share)
-    sharpness = 1.0 if judged is None else judged.sharpness
+    with checkpointed(job, rows, resume=options.resume) as place:
+        log = options.logged_in("all").log
+        fine_tuned = finetune(
+            job, rows, checkpoint=place, on_epoch=on_epoch, stop_at=stop_at, log=log
+        )
+    alpha = alphas_of(job)[-1] if cv_result is None else cv_result.alpha
+    _, head = fine_tuned.network(alpha)
+    inverse_temperature = 1.0 if cv_result is None else cv_result.inverse_temperature
     num_classes = job.labels.num_classes
-    top = Softmax(matrix=sharpness * np.eye(num_classes), bias=np.zeros(num_classes))
-    return tuned, share, replace(head, softmax=top)
+    top = Softmax(matrix=inverse_temperature * np.eye(num_classes), bias=np.zeros(num_classes))
+    return Refit(fine_tuned=fine_tuned, alpha=alpha, head=replace(head, softmax=top))
 
 
 @contextmanager
-def checkpointed(job: Job, rows: Rows, *, resume: bool = True) -> Iterator[Path]:
+def checkpointed(job: TrainingJob, rows: Rows, *, resume: bool = True) -> Iterator[Path]:
     """Yield a folder for a training's checkpoints; it is removed where the training ends well.
 
     Without `resume` it is empty, whatever an earlier run left there.
@@ -197,14 +211,9 @@ def _choose(logits: Doubles, labels: Labels) -> tuple[int, float]:
     targets, weights = labels.targets, labels.weights
     found = []
     for own in logits:
-        sharpness = fit_temperature(own, targets, weights)
-        found.append((log_loss(softmax(sharpness * own), targets, weights), sharpness))
+        inverse_temperature = fit_temperature(own, targets, weights)
+        found.append(
+            (log_loss(softmax(inverse_temperature * own), targets, weights), inverse_temperature)
+        )
     best = int(np.argmin([loss for loss, _ in found]))
     return best, found[best][1]
-
-
-@cache
-def _code() -> str:
-    """Return the digest of the code that decides what a training gives."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    return digest_bytes(*(path.read_bytes() for path in sources))

@@ -23,7 +23,7 @@ from topwork.features.activations import Activations
 from topwork.features.table import ArrayTable
 from topwork.heads.dense import DenseHead, fresh_head
 from topwork.heads.kernel import Transform
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 from topwork.training.cut import (
     Cut,
     blend,
@@ -54,7 +54,7 @@ logger = logging.getLogger(__name__)
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Job:
+class TrainingJob:
     """What is trained, from what, and how: the same in every fold and at the end.
 
     Attributes:
@@ -104,7 +104,7 @@ class Job:
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Tuned:
+class FineTuned:
     """What training gave.
 
     Attributes:
@@ -116,39 +116,39 @@ class Tuned:
         stopped: why it ended before its time; None where it did not.
     """
 
-    job: Job
+    job: TrainingJob
     before: dict[str, torch.Tensor]
     after: dict[str, torch.Tensor]
     head: DenseHead
     history: tuple[Epoch, ...]
     stopped: str | None
 
-    def network(self, share: float = 1.0) -> tuple[torch.nn.Module, DenseHead]:
+    def network(self, alpha: float = 1.0) -> tuple[torch.nn.Module, DenseHead]:
         """Return the module of the mean weights, `share` of them trained, and its head."""
         module = with_head(self.job.cut.body(), self.head, dropout=0.0)
-        module.load_state_dict(blend(self.before, self.after, share))
+        module.load_state_dict(blend(self.before, self.after, alpha))
         return module.eval(), head_of(module, self.head)
 
-    def scores(self, rows: Rows, shares: Sequence[float]) -> list[Doubles]:
+    def scores(self, rows: Rows, alphas: Sequence[float]) -> list[Doubles]:
         """Return the logits [len(rows), K] of some examples, for each share of trained weights."""
         found = []
-        for share in shares:
-            module, head = self.network(share)
+        for alpha in alphas:
+            module, head = self.network(alpha)
             features = features_of(module.get_submodule("body"), self.job, rows)
             chances = head.predict(ArrayTable(features, head.segments))
             found.append(np.log(np.maximum(chances, 1e-30)))
         return found
 
 
-def tune(
-    job: Job,
+def finetune(
+    job: TrainingJob,
     rows: Rows,
     *,
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
     stop_at: float | None = None,
     log: Path | None = None,
-) -> Tuned:
+) -> FineTuned:
     """Train on these examples of the job.
 
     Raises:
@@ -161,7 +161,7 @@ def tune(
     )
     if job.settings.lora is not None:
         merge_lora(fitted.module)
-    return Tuned(
+    return FineTuned(
         job=job,
         before=begun.before,
         after=_copied(fitted.module.state_dict()),
@@ -171,7 +171,7 @@ def tune(
     )
 
 
-def with_found_lr(job: Job, rows: Rows) -> Job:
+def with_found_lr(job: TrainingJob, rows: Rows) -> TrainingJob:
     """Return the job with the learning rate that a range test on these examples suggests.
 
     Where the loss falls at no rate (the first head may be as good as can be), the job's own stays.
@@ -195,7 +195,7 @@ class _Begun:
     before: dict[str, torch.Tensor]
 
 
-def _begin(job: Job, rows: Rows) -> _Begun:
+def _begin(job: TrainingJob, rows: Rows) -> _Begun:
     settings, labels = job.settings, job.labels.take(rows)
     body = job.cut.body()
     keeps = settings.batch_norm != "train" or settings.lora is not None
@@ -215,13 +215,13 @@ def _begin(job: Job, rows: Rows) -> _Begun:
     order = {int(row): place for place, row in enumerate(rows)}
     places = np.array([order[int(row)] for row in source.rows], np.intp)
     weights = np.ones(len(rows)) if labels.weights is None else labels.weights
-    share = weights[places] / np.bincount(places)[places]  # a long example counts like a short one
+    alpha = weights[places] / np.bincount(places)[places]  # a long example counts like a short one
     task = Task(
         module=module,
         source=source,
         targets=labels.classes[places].astype(np.int64),
         num_classes=labels.num_classes,
-        weights=(share / share.mean()).astype(np.float32),
+        weights=(alpha / alpha.mean()).astype(np.float32),
         label_smoothing=job.label_smoothing,
         blocks=job.cut.blocks,
         identity=digest_settings([job.identity, rows.tolist()]),
@@ -264,7 +264,7 @@ def _names(module: torch.nn.Module) -> list[str]:
     return named + [name for name, _ in module.named_parameters()]
 
 
-def features_of(body: torch.nn.Module, job: Job, rows: Rows) -> npt.NDArray[np.float32]:
+def features_of(body: torch.nn.Module, job: TrainingJob, rows: Rows) -> npt.NDArray[np.float32]:
     """Return what the last block's pools give for the examples, [len(rows), width], unaltered."""
     source = Windows.of(job.saved, rows)
     vectors = _run(body, source, job.device)
@@ -300,7 +300,7 @@ def _run(body: torch.nn.Module, source: Windows, device: str) -> list[npt.NDArra
     return found
 
 
-def _first_head(job: Job, body: torch.nn.Module, rows: Rows, labels: Labels) -> DenseHead:
+def _first_head(job: TrainingJob, body: torch.nn.Module, rows: Rows, labels: Labels) -> DenseHead:
     """Return the head that training begins with, fitted where it has one layer."""
     segments, num_classes = job.cut.last, labels.num_classes
     if not job.head_first:

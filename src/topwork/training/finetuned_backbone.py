@@ -10,63 +10,36 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from topwork.backbones.architecture import build_bare
 from topwork.backbones.base import Backbone
+from topwork.backbones.random import RANDOM
 from topwork.core.digests import digest_bytes, digest_settings
-from topwork.errors import SettingError
-from topwork.training.finetune import Tuned
-from topwork.training.strategy import Way
+from topwork.training.finetune import FineTuned
+from topwork.training.strategy import Strategy
 
 if TYPE_CHECKING:
     import torch
 
-RANDOM = ", random weights"
-"""At the end of a name."""
 
-
-def tuned_backbone(tuned: Tuned, share: float, way: Way) -> Backbone:
+def finetuned_backbone(fine_tuned: FineTuned, alpha: float, strategy: Strategy) -> Backbone:
     """Return the backbone with the trained weights, `share` of them, in place of its own.
 
     It computes in float32: bfloat16 moves probabilities by more than a training's last epochs do.
     """
-    cut = tuned.job.cut
-    module, _ = tuned.network(share)
+    cut = fine_tuned.job.cut
+    module, _ = fine_tuned.network(alpha)
     state = cut.state(module)
     network = copy.deepcopy(cut.network.module)
     network.load_state_dict(state)
     done = replace(cut.network, module=network.eval())
-    name = f"{cut.backbone.name}, {way} tuned"
-    if way.kind == "scratch":
+    name = f"{cut.backbone.name}, {strategy} tuned"
+    if strategy.kind == "scratch":
         name = f"{cut.backbone.name.removesuffix(RANDOM)}, from scratch"
     return replace(
         cut.backbone,
         name=name,
-        digest=digest_settings([cut.backbone.digest, str(way), _digest(state)]),
+        digest=digest_settings([cut.backbone.digest, str(strategy), _digest(state)]),
         precision="f32",
         build=lambda: done,
-    )
-
-
-def random_backbone(backbone: Backbone, seed: int) -> Backbone:
-    """Return the same network with random weights: the control that starts from nothing.
-
-    Raises SettingError for a module of the user's own, which cannot be built anew.
-    """
-    architecture = backbone.architecture
-    if architecture is None:
-        raise SettingError(
-            f"The backbone {backbone.name!r} is a module of your own, and cannot be built anew "
-            "with random weights. Give one that was not trained, and train all of it: --train all."
-        )
-    known = dict(architecture)
-    return replace(
-        backbone,
-        name=backbone.name + RANDOM,
-        digest=digest_settings([backbone.digest, "random weights", seed]),
-        card=replace(
-            backbone.card, pretrained_on="nothing (random weights)", num_pretraining_examples=None
-        ),
-        build=lambda: build_bare(known, backbone.input, seed),
     )
 
 

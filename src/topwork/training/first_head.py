@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from topwork.heads.dense import Layer
 from topwork.heads.kernel import Floats, Rows
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 from topwork.heads.softmax import log_loss, softmax
 
 Doubles = npt.NDArray[np.float64]

@@ -5,15 +5,15 @@ What it does not know: how any of it was done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
+from topwork.core.plain import KEY, Plain
 from topwork.evaluation.intervals import Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tried:
+class Candidate(Plain):
     """One way of training, as far as it was tried.
 
     Attributes:
@@ -26,7 +26,7 @@ class Tried:
         verdict: what became of it, in a few words.
     """
 
-    way: str
+    strategy: str = field(metadata={KEY: "way"})
     accuracy: Estimate
     num_examples: int
     gain: float | None
@@ -34,14 +34,9 @@ class Tried:
     seconds: float
     verdict: str
 
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Tried:
-        """Undo `dataclasses.asdict`. Raises KeyError or TypeError on other data."""
-        return Tried(**{**data, "accuracy": Estimate(**data["accuracy"])})
-
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class Selection(Plain):
     """Which way a model was trained, out of which, and why.
 
     Attributes:
@@ -51,26 +46,7 @@ class Choice:
         trained: which blocks were trained, and how, in a sentence; empty for the head alone.
     """
 
-    way: str
+    strategy: str = field(metadata={KEY: "way"})
     reason: str = ""
-    tried: Sequence[Tried] = ()
+    candidates: Sequence[Candidate] = field(default=(), metadata={KEY: "tried"})
     trained: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {
-            "way": self.way,
-            "reason": self.reason,
-            "tried": [asdict(one) for one in self.tried],
-            "trained": self.trained,
-        }
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Choice:
-        """Undo `to_dict`. Raises KeyError or TypeError on other data."""
-        return Choice(
-            way=data["way"],
-            reason=data["reason"],
-            tried=tuple(Tried.from_dict(one) for one in data["tried"]),
-            trained=data.get("trained", ""),
-        )

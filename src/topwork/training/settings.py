@@ -17,6 +17,9 @@ ScheduleKind = Literal["cosine", "constant"]
 BatchNormMode = Literal["auto", "frozen", "train"]
 TrainingPrecision = Literal["auto", "f32", "bf16"]
 
+NOT_FROM_SCRATCH = ("layer_decay", "average", "lora", "num_views", "freeze")
+"""Settings of fine-tuning: random weights hold nothing yet that would be worth keeping."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
@@ -75,6 +78,11 @@ class Training:
     num_devices: int = 1
 
     def __post_init__(self) -> None:
+        if self.momentum != 0.9 and self.optimiser != "sgd":
+            raise SettingError(
+                f"momentum is {self.momentum!r} with optimiser = {self.optimiser!r}, which does "
+                "not use it; accepted with optimiser = 'sgd'. Leave it out, or choose that."
+            )
         for name, (accepted, fits) in _ACCEPTED.items():
             value = getattr(self, name)
             if not (value is None and name in _MAY_BE_NONE) and not fits(value):
@@ -82,6 +90,18 @@ class Training:
                     f"{name} is {value!r}; accepted: {accepted}. Correct it in the recipe's "
                     "[training] table, or where it was given."
                 )
+
+    def check_from_scratch(self) -> None:
+        """Raise SettingError where something is set that random weights have no use for."""
+        senseless = [name for name in NOT_FROM_SCRATCH if getattr(self, name) not in (None, ())]
+        if self.batch_norm == "frozen":
+            senseless.append("batch_norm = 'frozen'")
+        if senseless:
+            raise SettingError(
+                f"{', '.join(senseless)} is for networks that have learned something, and not used "
+                "from random weights, of which all are trained; accepted with train = auto, "
+                "last:K, all. Remove the setting."
+            )
 
     def changed(self, **settings: Any) -> Training:
         """Return one with the settings that are given and not None put in place of its own."""

@@ -18,7 +18,7 @@ ACCEPTED = "auto, head, last:K (the last K blocks), all, or scratch"
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Way:
+class Strategy:
     """One way; `last_blocks` is K of `last:K`, else 0."""
 
     kind: Kind
@@ -28,31 +28,31 @@ class Way:
         return f"last:{self.last_blocks}" if self.kind == "last" else self.kind
 
     @property
-    def is_tuned(self) -> bool:
+    def trains_blocks(self) -> bool:
         """Whether blocks of the network are trained, not the head alone."""
         return self.kind in ("last", "all", "scratch")
 
 
-def parse_way(text: object) -> Way:
+def parse_strategy(text: object) -> Strategy:
     """Read a way's name. Raises SettingError on one that is not accepted."""
     for kind in ("auto", "head", "all", "scratch"):
         if text == kind:
-            return Way(kind=kind)
+            return Strategy(kind=kind)
     if isinstance(text, str) and re.fullmatch(r"last:[1-9][0-9]{0,3}", text):
-        return Way(kind="last", last_blocks=int(text.removeprefix("last:")))
+        return Strategy(kind="last", last_blocks=int(text.removeprefix("last:")))
     raise SettingError(f"train is {text!r}; accepted: {ACCEPTED}. Write it like --train last:3.")
 
 
-def block_before(blocks: tuple[str, ...], way: Way, *, name: str) -> str | None:
+def block_before(blocks: tuple[str, ...], strategy: Strategy, *, name: str) -> str | None:
     """Return the last block before the cut; None where everything is trained.
 
     Raises SettingError where the network has no more blocks than are to be trained.
     """
-    if way.kind != "last":
+    if strategy.kind != "last":
         return None
-    if way.last_blocks >= len(blocks):
+    if strategy.last_blocks >= len(blocks):
         raise SettingError(
-            f"train is '{way}', and the backbone {name!r} has {len(blocks)} blocks; accepted: "
+            f"train is '{strategy}', and the backbone {name!r} has {len(blocks)} blocks; accepted: "
             f"last:1 to last:{len(blocks) - 1}, or all of them: --train all."
         )
-    return blocks[-way.last_blocks - 1]
+    return blocks[-strategy.last_blocks - 1]

@@ -21,7 +21,7 @@ from topwork.errors import BackboneError
 from topwork.examples.windows import Input
 from topwork.executors.block_shapes import blank_window, listening
 from topwork.training.loop.parameter_groups import freeze_batch_norm
-from topwork.training.trace import Seen, Shapes, make_batch
+from topwork.training.trace import Shapes, Trace, make_batch
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +43,7 @@ def resume(network: Network, spec: Input, block: str, *, name: str) -> Network:
         BackboneError: something else than the block's output crosses the cut, or no weight after
             it is not used before it too.
     """
-    seen = Seen.of(network, spec)
+    seen = Trace.of(network, spec)
     over = [b for b in network.blocks if seen.is_over(b, block)]
     for stubbed in (seen.outermost(block), over):
         resumed = _resumed(network, block, {part: seen.shapes[part] for part in stubbed}, seen)
@@ -105,11 +105,14 @@ def _stub(part: Any, crossing: _Crossing, name: str, shapes: Sequence[Shapes] | 
     import torch
 
     plain = torch.nn.Module
-    ways: dict[str, Any] = {  # BatchNorm's own, and weight norm's, ask for tensors that are gone
-        way: getattr(plain, way) for way in ("_load_from_state_dict", "_save_to_state_dict")
+    strategies: dict[
+        str, Any
+    ] = {  # BatchNorm's own, and weight norm's, ask for tensors that are gone
+        strategy: getattr(plain, strategy)
+        for strategy in ("_load_from_state_dict", "_save_to_state_dict")
     }
-    ways |= {"__deepcopy__": None, "__getstate__": object.__getstate__}
-    kind: Any = type("Stub", (_Stub, type(part)), ways)
+    strategies |= {"__deepcopy__": None, "__getstate__": object.__getstate__}
+    kind: Any = type("Stub", (_Stub, type(part)), strategies)
     stub: Any = kind.__new__(kind)
     plain.__init__(stub)
     stub.__dict__.update({key: v for key, v in vars(part).items() if key not in vars(stub)})
@@ -118,7 +121,7 @@ def _stub(part: Any, crossing: _Crossing, name: str, shapes: Sequence[Shapes] | 
 
 
 def _resumed(
-    network: Network, block: str, stubs: Mapping[str, Sequence[Shapes]], seen: Seen
+    network: Network, block: str, stubs: Mapping[str, Sequence[Shapes]], seen: Trace
 ) -> Network:
     import torch
 
@@ -213,7 +216,7 @@ def _trials(network: Network, spec: Input) -> list[list[Any]]:
 
 
 def _settle(
-    network: Network, resumed: Network, spec: Input, block: str, seen: Seen, name: str
+    network: Network, resumed: Network, spec: Input, block: str, seen: Trace, name: str
 ) -> None:
     """Note which tensors belong to what comes after, and let no other learn.
 

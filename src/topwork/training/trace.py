@@ -43,7 +43,7 @@ class Shapes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class Trace:
     """What was seen.
 
     Attributes:
@@ -60,21 +60,21 @@ class Seen:
     shapes: Mapping[str, list[Shapes]]
 
     @staticmethod
-    def of(network: Network, spec: Input) -> Seen:
+    def of(network: Network, spec: Input) -> Trace:
         """Run the network on an empty window, and on one half as long again where it may vary."""
         blank = blank_window(spec)
-        short = _Run(network, make_batch(spec, [blank]))
+        short = _TraceRun(network, make_batch(spec, [blank]))
         long = short
         if network.any_length:
             longer = np.concatenate([blank, blank[: len(blank) // 2 + 1]])
-            long = _Run(network, make_batch(spec, [longer]))
+            long = _TraceRun(network, make_batch(spec, [longer]))
         shapes = {}
         for name, found in short.shapes.items():
             others = long.shapes.get(name, [])
             if [len(one) for one in found] == [len(one) for one in others]:
                 both = zip(found, others, strict=True)
                 shapes[name] = [Shapes(short=one, long=other) for one, other in both]
-        return Seen(
+        return Trace(
             input=Shapes(short=short.input, long=long.input),
             dtype=short.dtype,
             begins=short.begins,
@@ -100,7 +100,7 @@ class Seen:
         return sorted(name for name in over if not covered(name))
 
 
-class _Run:
+class _TraceRun:
     """One run on a batch of one window."""
 
     def __init__(self, network: Network, batch: torch.Tensor) -> None:

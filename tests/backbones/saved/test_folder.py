@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from tests import small
 from tests.backbones import folders
 from topwork.backbones.base import Backbone, Card
-from topwork.backbones.random import architecture
+from topwork.backbones.named_architecture import architecture
 from topwork.backbones.registry import get_backbone
 from topwork.backbones.saved import folder as own
 from topwork.backbones.saved.folder import write_backbone

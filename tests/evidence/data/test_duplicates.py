@@ -4,8 +4,8 @@ import pytest
 from tests.evidence.tables import one_block
 from topwork.evaluation.intervals import wilson
 from topwork.evidence.data.duplicates import (
+    DuplicatePair,
     Leaks,
-    Pair,
     families,
     find_candidates,
     score_leaks,
@@ -28,12 +28,12 @@ def test_candidates_are_the_most_alike_first() -> None:
 def test_only_what_was_looked_at_and_is_the_same_stays() -> None:
     texts = ("a card is lost", "A card is lost!", "a card was found", "a card is lost")
     looks: dict[int, Look] = {i: TextLook(text=text) for i, text in enumerate(texts[:3])}
-    candidates = [Pair(first=a, second=b, alike=0.9) for a, b in ((0, 1), (1, 2), (0, 3))]
-    assert verify(candidates, looks) == (Pair(first=0, second=1, alike=1.0),)
+    candidates = [DuplicatePair(first=a, second=b, alike=0.9) for a, b in ((0, 1), (1, 2), (0, 3))]
+    assert verify(candidates, looks) == (DuplicatePair(first=0, second=1, alike=1.0),)
 
 
 def test_copies_of_copies_are_one_family() -> None:
-    pairs = [Pair(first=a, second=b, alike=1) for a, b in ((0, 2), (2, 5), (1, 4))]
+    pairs = [DuplicatePair(first=a, second=b, alike=1) for a, b in ((0, 2), (2, 5), (1, 4))]
     numbers = families(pairs, 6)
     assert numbers[0] == numbers[2] == numbers[5]
     assert numbers[1] == numbers[4]

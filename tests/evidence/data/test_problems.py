@@ -8,11 +8,11 @@ import pytest
 from tests.evidence.tables import one_block
 from topwork.errors import DataError
 from topwork.evidence.data import problems as module
-from topwork.evidence.data.duplicates import Pair
+from topwork.evidence.data.duplicates import DuplicatePair
 from topwork.evidence.data.problem import Problem, in_order, of_copies
 from topwork.evidence.data.problems import Problems, find_problems
 from topwork.examples.example import Example
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 
 NUM = 80
 
@@ -78,7 +78,7 @@ def test_without_a_test_part_copies_are_told_of_cross_validation() -> None:
 
 
 def test_without_probabilities_labels_are_not_judged() -> None:
-    problems = found(left_out=None, test_probabilities=None)
+    problems = found(oof_predictions=None, test_probabilities=None)
     assert problems.counts["label"] == 0
     assert problems.counts["leak"] == 1
     assert problems.score_without_leaks is None
@@ -109,7 +109,10 @@ def test_progress_is_told() -> None:
 
 def test_what_is_decoded_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_LOOKED", 10)
-    pairs = [Pair(first=4, second=12, alike=0.9), Pair(first=6, second=80, alike=0.8)]
+    pairs = [
+        DuplicatePair(first=4, second=12, alike=0.9),
+        DuplicatePair(first=6, second=80, alike=0.8),
+    ]
     wanted = module._to_look_at(pairs, np.array([9, 3, 2]), 83, "image")
     assert wanted[:5] == [4, 12, 6, 80, 9]
     assert len(wanted) == len(set(wanted)) == 10
@@ -118,7 +121,10 @@ def test_what_is_decoded_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_copy_under_another_label_is_the_worst() -> None:
     examples = [example(name, "", label) for name, label in (("a", "x"), ("b", "y"), ("c", "x"))]
-    pairs = [Pair(first=0, second=1, alike=0.9), Pair(first=0, second=2, alike=0.9)]
+    pairs = [
+        DuplicatePair(first=0, second=1, alike=0.9),
+        DuplicatePair(first=0, second=2, alike=0.9),
+    ]
     items = in_order(of_copies(pairs, examples, 3))
     assert [(item.name, item.severity) for item in items] == [("b", 1.0), ("c", 0.5)]
     assert "'x', this one 'y'" in items[0].reason
@@ -126,7 +132,10 @@ def test_a_copy_under_another_label_is_the_worst() -> None:
 
 def test_a_family_names_the_copy_that_is_nearest() -> None:
     examples = [example(name, "", "x") for name in "abc"]
-    pairs = [Pair(first=0, second=1, alike=0.9), Pair(first=1, second=2, alike=0.95)]
+    pairs = [
+        DuplicatePair(first=0, second=1, alike=0.9),
+        DuplicatePair(first=1, second=2, alike=0.95),
+    ]
     items = of_copies(pairs, examples, 3)
     assert [(item.name, item.other) for item in items] == [("b", "c"), ("c", "b")]
     leaks = of_copies(pairs, examples, 1)

@@ -9,12 +9,12 @@ import pytest
 
 from tests.heads.data import labels_of, make
 from topwork.errors import SettingError, TooFewError
-from topwork.evaluation.crossval import cross_predict
+from topwork.evaluation.crossval import cross_val_predict
 from topwork.evidence.learning_curve import points as curve_points
 from topwork.evidence.learning_curve.curve import LearningCurve, curve_of, learning_curve
 from topwork.evidence.learning_curve.points import choose_sizes, measure
 from topwork.heads.fit import fit_head
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -149,12 +149,12 @@ def test_the_time_bounds_the_repeats() -> None:
 def test_folds_that_are_kept_are_the_largest_size() -> None:
     table, classes = make(60, 2, noise=3.0)
     rows, labels = np.arange(60), labels_of(classes)
-    crossed = cross_predict(table, labels, features="of test_learning_curve", num_repeats=1)
+    cross_val = cross_val_predict(table, labels, features="of test_learning_curve", num_repeats=1)
     points = measure(table, rows, labels, seconds=1e-6, features="of test_learning_curve")
     assert points.num_repeats == (*(1,) * (len(points.sizes) - 1), 5)
     for fit in points.fits:
         if fit.size == len(points.sizes) - 1:
-            expected = crossed.probabilities[0, fit.test].argmax(1) == classes[fit.test]
+            expected = cross_val.probabilities[0, fit.test].argmax(1) == classes[fit.test]
             np.testing.assert_array_equal(fit.right, expected)
 
 

@@ -13,7 +13,7 @@ from topwork.evaluation import crossval
 from topwork.evidence.transfer import advice as module
 from topwork.evidence.transfer import scratch_baseline as control
 from topwork.evidence.transfer.advice import Advice, advise
-from topwork.evidence.transfer.backbone_comparison import Rivals, compare
+from topwork.evidence.transfer.backbone_comparison import BackboneComparison, compare
 from topwork.examples.sources import read_examples
 from topwork.recipe import Recipe
 
@@ -41,7 +41,7 @@ def test_every_question_has_an_answer(advice: Advice) -> None:
     assert advice.verdict.limit_seconds is None
     assert advice.verdict.says.endswith("against it the gain may be smaller.")
     assert "was not trained from scratch, as was asked" in advice.verdict.notes[0]
-    assert advice.rivals is None
+    assert advice.backbone_comparison is None
     assert advice.curve is not None
     told = json.loads(json.dumps(advice.to_dict()))
     assert told["verdict"]["says"] == advice.verdict.says
@@ -103,11 +103,18 @@ def test_backbones_are_compared_and_a_broken_one_stops_nothing(digits: Path) -> 
     other = "timm/test_efficientnet?pretrained=false&size=64&seed=3"
     names = [small.SMALL, "no-such-thing", other, "minilm-l6"]
     said = advise(digits, backbones=names, control=False)
-    rivals = said.rivals
-    assert rivals is not None
-    assert said.backbone == rivals.winner == rivals.rivals[0].name
+    backbone_comparison = said.backbone_comparison
+    assert backbone_comparison is not None
+    assert (
+        said.backbone
+        == backbone_comparison.winner
+        == backbone_comparison.backbones[0].name
+    )
     assert any("flatters it a little" in note for note in said.notes)
-    good, failed = rivals.rivals[:2], rivals.rivals[2:]
+    good, failed = (
+        backbone_comparison.backbones[:2],
+        backbone_comparison.backbones[2:],
+    )
     assert [one.name for one in failed] == ["no-such-thing", "minilm-l6"]
     assert "No backbone is called" in str(failed[0].error)
     assert "takes texts" in str(failed[1].error)
@@ -123,8 +130,8 @@ def test_backbones_are_compared_and_a_broken_one_stops_nothing(digits: Path) -> 
     assert first.megabytes == pytest.approx(4 * first.num_parameters / 1e6, rel=0.1)
     assert first.ms_per_example is not None
     assert first.ms_per_example > 0
-    assert rivals.winner in rivals.says
-    assert Rivals.from_dict(rivals.to_dict()) == rivals
+    assert backbone_comparison.winner in backbone_comparison.says
+    assert BackboneComparison.from_dict(backbone_comparison.to_dict()) == backbone_comparison
 
 
 def test_the_backbone_that_is_named_is_the_one_judged(digits: Path) -> None:

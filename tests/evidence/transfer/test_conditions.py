@@ -13,7 +13,7 @@ from topwork.evidence.transfer.conditions import (
     same_input,
     shared_low_levels,
 )
-from topwork.evidence.transfer.layer_probe import BlockScore, Depth
+from topwork.evidence.transfer.layer_probe import BlockScore, LayerProbe
 from topwork.examples.example import Example
 from topwork.examples.sounds.sound import Sound
 from topwork.examples.sources import examples_from
@@ -79,9 +79,9 @@ def test_far_more_data(
     assert re.search(words, said.because)
 
 
-def depth(over_random: Estimate | None, over_raw: Estimate | None) -> Depth:
+def depth(over_random: Estimate | None, over_raw: Estimate | None) -> LayerProbe:
     own = Estimate(value=0.6, low=0.5, high=0.7)
-    return Depth(
+    return LayerProbe(
         blocks=tuple(BlockScore(block=str(i), pretrained=own, random=own) for i in range(6)),
         raw=own,
         raw_name="raw pixels",

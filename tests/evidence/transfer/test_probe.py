@@ -7,7 +7,7 @@ from topwork.evidence.transfer.raw_inputs import raw_similarity
 from topwork.examples.example import Example
 from topwork.examples.folds import kfold
 from topwork.examples.sources import examples_from
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 
 
 def unit(features: np.ndarray) -> np.ndarray:

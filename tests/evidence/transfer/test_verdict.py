@@ -6,7 +6,7 @@ import pytest
 from tests import small
 from tests.evidence.transfer.test_layer_probe import frozen_on
 from topwork.backbones.base import Backbone
-from topwork.evidence.transfer.comparison import Answered, Compared
+from topwork.evidence.transfer.comparison import ComparedPredictions, Comparison
 from topwork.evidence.transfer.conditions import Condition
 from topwork.evidence.transfer.paired import gain
 from topwork.evidence.transfer.verdict import Verdict, cheap_controls, weigh
@@ -15,13 +15,13 @@ Places = np.ndarray
 
 
 @pytest.fixture(scope="module")
-def compared(digits: Path) -> Compared:
-    return Compared.of(frozen_on(digits, small.SMALL))
+def comparison(digits: Path) -> Comparison:
+    return Comparison.of(frozen_on(digits, small.SMALL))
 
 
-def one(name: str, right: Places, rows: Places | None = None) -> Answered:
+def one(name: str, right: Places, rows: Places | None = None) -> ComparedPredictions:
     own = np.arange(len(right)) if rows is None else rows
-    return Answered(name=name, rows=own, right=right.astype(float), seconds=3.0)
+    return ComparedPredictions(name=name, rows=own, right=right.astype(float), seconds=3.0)
 
 
 class Made:
@@ -31,15 +31,15 @@ class Made:
         class Found:
             modality = "image"
 
-        class Frozen:
+        class HeadRun:
             found = Found
             examples = range(len(right))
 
-        self.frozen, self.groups = Frozen, groups
+        self.head_run, self.groups = HeadRun, groups
         self.transferred = one("transfer", right)
 
 
-def verdict(own: Places, *controls: Answered, groups: Places | None = None) -> Verdict:
+def verdict(own: Places, *controls: ComparedPredictions, groups: Places | None = None) -> Verdict:
     return weigh(Made(own, groups), controls, limit_seconds=60.0)  # type: ignore[arg-type]
 
 
@@ -127,16 +127,16 @@ def test_verdicts_go_through_plain_data() -> None:
     assert Verdict.from_dict(said.to_dict()) == said
 
 
-def test_random_weights_and_raw_inputs_learn_from_the_same_folds(compared: Compared) -> None:
+def test_random_weights_and_raw_inputs_learn_from_the_same_folds(comparison: Comparison) -> None:
     """`small.SMALL` is the random network of seed 0 itself: as a control it is as right."""
-    random, raw = cheap_controls(compared)
+    random, raw = cheap_controls(comparison)
     assert random.name == "a new head on random weights"
     assert raw.name == "a head on raw pixels"
     assert np.array_equal(random.rows, np.arange(30))
-    assert abs(random.right.mean() - compared.transferred.right.mean()) <= 0.1
+    assert abs(random.right.mean() - comparison.transferred.right.mean()) <= 0.1
     assert raw.right.mean() > 0.8
 
 
 def test_a_module_of_ones_own_has_the_raw_inputs(digits: Path, tiny_backbone: Backbone) -> None:
-    (raw,) = cheap_controls(Compared.of(frozen_on(digits, tiny_backbone)))
+    (raw,) = cheap_controls(Comparison.of(frozen_on(digits, tiny_backbone)))
     assert raw.name == "a head on raw pixels"

@@ -10,7 +10,7 @@ import torch
 
 from tests.training import jobs, nets
 from topwork.errors import SettingError, TrainingError
-from topwork.training.finetune import tune
+from topwork.training.finetune import finetune
 from topwork.training.loop.task import Epoch
 from topwork.training.loop.trainer import fit
 
@@ -58,7 +58,7 @@ def test_two_processes_tune_what_comes_after_a_cut(kind: str, tmp_path: Path) ->
     found = []
     for num_devices in (1, 2):
         own = replace(job, settings=job.settings.changed(num_devices=num_devices))
-        found.append(tune(own, jobs.rows_of(job)).after)
+        found.append(finetune(own, jobs.rows_of(job)).after)
     for name, wanted in found[0].items():
         torch.testing.assert_close(found[1][name], wanted, atol=1e-4, rtol=1e-4)
 

@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from topwork.backbones.architecture import build_bare
 from topwork.backbones.base import Backbone, Card, Network, Precision
-from topwork.backbones.catalog import random_card
+from topwork.backbones.random import random_backbone
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.saved.card import model_card
 from topwork.backbones.saved.rebuild import card_from, check_weights, describe_backbone, rebuild
 from topwork.backbones.spec import Spec
 from topwork.backbones.timm.build import build_timm
 from topwork.backbones.timm.families import backbone_digest
-from topwork.backbones.timm.timm_metadata import package_versions
 from topwork.backbones.weights import Weights
 from topwork.core import files
 from topwork.core.digests import digest_file, digest_settings
@@ -176,7 +175,7 @@ def _check_state(backbone: Backbone, state: Mapping[str, torch.Tensor]) -> Mappi
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Written:
+class _FolderFacts:
     """What a folder says of its backbone, checked."""
 
     input: Input
@@ -200,20 +199,13 @@ def read_backbone(spec: Spec, repository: Repository, config: Mapping[str, Any])
     input = _changed(spec, written.input)
     architecture = written.architecture
     if not spec.pretrained:
-        library = str(architecture["library"])
-        return Backbone(
+        return random_backbone(
+            architecture,
+            input,
             name=str(spec),
-            digest=backbone_digest(
-                input,
-                architecture=dict(architecture),
-                seed=spec.seed,
-                versions=package_versions("torch" if library == MADE_BY else library),
-            ),
-            input=input,
-            card=random_card(spec),
-            architecture=architecture,
+            source=spec.base,
+            seed=spec.seed,
             precision=spec.precision or written.precision,
-            build=lambda: build_bare(architecture, input, spec.seed),
         )
     path, expected = _file(repository, WEIGHTS, written.files), written.files[WEIGHTS]
 
@@ -233,7 +225,7 @@ def read_backbone(spec: Spec, repository: Repository, config: Mapping[str, Any])
     )
 
 
-def _read(repository: Repository, config: Mapping[str, Any]) -> _Written:
+def _read(repository: Repository, config: Mapping[str, Any]) -> _FolderFacts:
     where = repr(repository.name)
     if config.get("format") != FORMAT:
         raise WeightsError(
@@ -257,7 +249,7 @@ def _read(repository: Repository, config: Mapping[str, Any]) -> _Written:
                 f"The backbone in {where} is of the library {library!r}, with the files "
                 f"{sorted(listed)}; accepted: {', '.join(LIBRARIES)}, with {WEIGHTS}. {COPY_AGAIN}."
             )
-        return _Written(
+        return _FolderFacts(
             input=input_from(record["input"], folder),
             architecture=record["architecture"],
             precision=record["precision"],

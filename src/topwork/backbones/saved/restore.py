@@ -9,21 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from topwork.backbones.base import Backbone, Card, Network, Precision
+from topwork.backbones.base import Backbone, Network
 from topwork.backbones.registry import get_backbone
-from topwork.backbones.saved.rebuild import rebuild
+from topwork.backbones.saved.rebuild import card_from, rebuild
 from topwork.errors import WeightsError
 from topwork.examples.windows import Input
 
 
 def restore_backbone(
+    record: Mapping[str, Any],
     *,
-    name: str,
-    digest: str,
     input: Input,
-    card: Card,
-    architecture: Mapping[str, Any] | None,
-    precision: Precision = "f32",
     weights: Path | None,
     weights_digest: str | None = None,
 ) -> Backbone:
@@ -31,7 +27,13 @@ def restore_backbone(
 
     The file is checked against `weights_digest` when it is used, and not before: a CPU needs the
     compiled form alone.
+
+    Args:
+        record: what `describe_backbone` gave.
+
+    Raises KeyError or TypeError on another record.
     """
+    name, digest, architecture = record["name"], record["digest"], record["architecture"]
 
     def build() -> Network:
         if weights is None:
@@ -47,9 +49,9 @@ def restore_backbone(
         name=name,
         digest=digest,
         input=input,
-        card=card,
+        card=card_from(record["card"]),
         architecture=architecture,
-        precision=precision,
+        precision=record["precision"],
         build=build,
     )
 

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from topwork.backbones.base import Backbone, Card
-from topwork.backbones.catalog import CARDS, Embedded, random_card
+from topwork.backbones.catalog import CARDS, EmbeddedBackbone
+from topwork.backbones.random import random_backbone
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.spec import Spec
 from topwork.backbones.timm.build import build_embedded, build_timm
 from topwork.backbones.timm.families import SIZES, backbone_digest
-from topwork.backbones.timm.timm_metadata import describe, package_versions
+from topwork.backbones.timm.timm_metadata import describe
 from topwork.backbones.weights import find_weights
 from topwork.errors import WeightsError
 from topwork.examples.images.preprocessing import ImageInput
@@ -27,7 +28,7 @@ from topwork.examples.images.preprocessing import ImageInput
 HUB_PREFIX = "timm/"
 
 
-def embedded_image(spec: Spec, entry: Embedded, folder: Path | None) -> Backbone:
+def embedded_image(spec: Spec, entry: EmbeddedBackbone, folder: Path | None) -> Backbone:
     """Return the embedded backbone; with random weights where no folder of it is given."""
     image = _image_input(spec, entry.settings)
     model = str(entry.settings["architecture"])
@@ -116,29 +117,13 @@ def _random(
     arguments: Mapping[str, Any] | None = None,
 ) -> Backbone:
     stem = {"stem": "small"} if spec.stem == "small" else {}
-    return Backbone(
+    return random_backbone(
+        _architecture(model, fixed_size, arguments) | stem,
+        image,
         name=str(spec),
-        digest=backbone_digest(
-            image,
-            architecture=model,
-            seed=spec.seed,
-            versions=package_versions(),
-            **({"arguments": dict(arguments)} if arguments else {}),
-            **stem,
-        ),
-        input=image,
-        card=random_card(replace(spec, base=f"timm's {model}")),
-        architecture=_architecture(model, fixed_size, arguments) | stem,
+        source=f"timm's {model}",
+        seed=spec.seed,
         precision=spec.precision or "f32",
-        build=lambda: build_timm(
-            model,
-            name=str(spec),
-            size=image.size,
-            fixed_size=fixed_size,
-            seed=spec.seed,
-            arguments=arguments,
-            stem=spec.stem,
-        ),
     )
 
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from topwork.backbones import speech
 from topwork.backbones.base import Backbone, Card, Network, Precision
-from topwork.backbones.catalog import CARDS, Embedded, random_card
+from topwork.backbones.catalog import CARDS, EmbeddedBackbone
+from topwork.backbones.random import random_backbone
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.spec import Spec
 from topwork.backbones.timm.families import backbone_digest
-from topwork.backbones.timm.timm_metadata import package_versions
 from topwork.backbones.transformers.encoders import clean_config
 from topwork.backbones.transformers.sound_network import (
     AST,
@@ -58,7 +58,7 @@ SPEECH_INPUT = SoundInput(
 )
 
 
-def embedded_sound(spec: Spec, entry: Embedded, folder: Path | None) -> Backbone:
+def embedded_sound(spec: Spec, entry: EmbeddedBackbone, folder: Path | None) -> Backbone:
     """Return the speech embedding; with random weights where no folder of it is given."""
     files = [] if folder is None else [folder / file for file in entry.sha256]
     return _backbone(
@@ -67,7 +67,7 @@ def embedded_sound(spec: Spec, entry: Embedded, folder: Path | None) -> Backbone
         {"library": "topwork", "model": entry.name},
         card=entry.card,
         weights=list(entry.sha256.values()) if files else None,
-        build=lambda: speech.load_speech(*files) if files else speech.build_speech(seed=spec.seed),
+        build=lambda: speech.load_speech(*files),
         precision=entry.precision,
     )
 
@@ -90,9 +90,7 @@ def sound_from(spec: Spec, repository: Repository, config: Mapping[str, Any]) ->
         architecture,
         card=card,
         weights=None if weights is None else weights.digest,
-        build=lambda: build_sound(
-            architecture, sound, name=str(spec), weights=weights, seed=spec.seed
-        ),
+        build=lambda: build_sound(architecture, sound, name=str(spec), weights=weights),
     )
 
 
@@ -106,13 +104,18 @@ def _backbone(
     build: Callable[[], Network],
     precision: Precision = "f32",
 ) -> Backbone:
-    parts: dict[str, Any] = {"weights": weights}
     if weights is None:
-        parts = {"seed": spec.seed, "versions": package_versions("transformers")}
-        card = random_card(spec)
+        return random_backbone(
+            architecture,
+            sound,
+            name=str(spec),
+            source=spec.base,
+            seed=spec.seed,
+            precision=spec.precision or precision,
+        )
     return Backbone(
         name=str(spec),
-        digest=backbone_digest(sound, architecture=dict(architecture), **parts),
+        digest=backbone_digest(sound, architecture=dict(architecture), weights=weights),
         input=sound,
         card=card,
         architecture=architecture,

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from topwork.backbones.base import Backbone, Card
-from topwork.backbones.catalog import CARDS, PROMPTS, Embedded, random_card
+from topwork.backbones.catalog import CARDS, PROMPTS, EmbeddedBackbone
+from topwork.backbones.random import random_backbone
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.spec import Spec
 from topwork.backbones.timm.families import backbone_digest
-from topwork.backbones.timm.timm_metadata import package_versions
 from topwork.backbones.transformers.encoders import clean_config
 from topwork.backbones.transformers.sentence import MODULES, read_sentence
 from topwork.backbones.transformers.text_network import build_text
@@ -36,7 +36,7 @@ FROM_PADDING = {
 """Networks that count positions from the padding's number on, and so have that many fewer."""
 
 
-def embedded_text(spec: Spec, entry: Embedded, folder: Path) -> Backbone:
+def embedded_text(spec: Spec, entry: EmbeddedBackbone, folder: Path) -> Backbone:
     """Return the embedded backbone; its weights where the spec wants them, else random ones."""
     repository = Repository(name=entry.name, folder=folder)
     config = clean_config(repository.config(), entry.name)
@@ -115,14 +115,21 @@ def _backbone(
     dense: list[Path] | None = None,
     precision: Any = "f32",
 ) -> Backbone:
-    parts: dict[str, Any] = {"seed": spec.seed, "versions": package_versions("transformers")}
-    if weights is not None:
-        parts = {"weights": [weights.digest, *(digest_file(path) for path in dense or ())]}
+    if weights is None:
+        return random_backbone(
+            architecture,
+            text,
+            name=str(spec),
+            source=spec.base,
+            seed=spec.seed,
+            precision=spec.precision or precision,
+        )
+    digests = [weights.digest, *(digest_file(path) for path in dense or ())]
     return Backbone(
         name=str(spec),
-        digest=backbone_digest(text, architecture=dict(architecture), **parts),
+        digest=backbone_digest(text, architecture=dict(architecture), weights=digests),
         input=text,
-        card=random_card(spec) if weights is None else card,
+        card=card,
         architecture=architecture,
         precision=spec.precision or precision,
         build=lambda: build_text(
@@ -131,7 +138,6 @@ def _backbone(
             tokenizer=text.tokenizer,
             weights=weights,
             dense=dense or (),
-            seed=spec.seed,
         ),
     )
 

@@ -57,7 +57,7 @@ TURNED = {Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270,
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Regions:
+class ImageOcclusion:
     """An image, and what each of its places said for a class.
 
     Attributes:
@@ -79,7 +79,7 @@ class Regions:
         return overlay(self.pixels, self.map)
 
 
-def regions(model: Model, example: object, label: str | None = None) -> Regions:
+def regions(model: Model, example: object, label: str | None = None) -> ImageOcclusion:
     """Return what each region of an image says for a class (None: the one that the model names).
 
     Args:
@@ -105,7 +105,7 @@ def regions(model: Model, example: object, label: str | None = None) -> Regions:
     width, height, pixels = _shown(content)
     weights = (odds[0] - odds[1:]).reshape(GRID, GRID)
     down, across = _axes(spec, (width, height), (pixels.shape[1], pixels.shape[0]))
-    return Regions(
+    return ImageOcclusion(
         map=(down @ weights @ across.T).astype(np.float32),
         pixels=pixels,
         **answer(model, found[0], position),

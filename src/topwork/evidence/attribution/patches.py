@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone, Network
+from topwork.core.progress import report
 from topwork.errors import ExampleError
 from topwork.evidence.attribution.receptive_field import Field, receptive_fields
 from topwork.examples.example import Example
@@ -108,7 +109,6 @@ def find_patches(
     num_patches: int = 9,
     max_images: int = MAX_IMAGES,
     seed: int = 0,
-    on_progress: Report | None = None,
 ) -> tuple[Patches, ...]:
     """Return the patches of some blocks, early to late; none where no block has places.
 
@@ -119,7 +119,6 @@ def find_patches(
     Args:
         examples: images; a seeded sample of `max_images`, even over the classes, is looked at.
         blocks: names; None: `num_blocks` of those that have places, from the first to the last.
-        on_progress: called with how many images are done, and how many there are.
 
     Raises:
         BackboneError: the network cannot be built or run.
@@ -136,7 +135,7 @@ def find_patches(
         return ()
     fields = {f.block: f for f in receptive_fields(network, spec, wanted, seed=seed)}
     chosen, pixels = _read(_sample(examples, max_images, seed), spec)
-    found = _peaks(network, shapes, spec, fields, pixels, on_progress)
+    found = _peaks(network, shapes, spec, fields, pixels)
     return tuple(
         _block_patches(fields[shape.block], found[shape.block], chosen, pixels, spec,
                        num_units, num_patches)
@@ -181,7 +180,6 @@ def _peaks(
     spec: ImageInput,
     fields: dict[str, Field],
     pixels: Sequence[Pixels],
-    on_progress: Report | None,
 ) -> dict[str, _Peaks]:
     """Run the images through the network once; keep every channel's peak in every image."""
     import torch
@@ -201,8 +199,7 @@ def _peaks(
         for batch in _batches(pixels, spec):
             network.module(batch)
             done += len(batch)
-            if on_progress is not None:
-                on_progress(done, len(pixels))
+            report("patches", done, len(pixels))
     return {
         block: _Peaks(
             values=np.concatenate([values for values, _ in parts]),

@@ -54,7 +54,7 @@ BAR = 8
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Moments:
+class SoundOcclusion:
     """A sound as a picture, and what each stretch of it said for a class.
 
     Attributes:
@@ -75,7 +75,7 @@ class Moments:
     seconds: float
 
 
-def moments(model: Model, example: object, label: str | None = None) -> Moments:
+def moments(model: Model, example: object, label: str | None = None) -> SoundOcclusion:
     """Return what each moment of a sound says for a class (None: the one that the model names).
 
     Args:
@@ -111,7 +111,7 @@ def moments(model: Model, example: object, label: str | None = None) -> Moments:
     for i, drop in zip(starts, odds[0] - odds[1:], strict=True):
         sums[i : i + width] += drop
         counts[i : i + width] += 1
-    return Moments(
+    return SoundOcclusion(
         spectrogram=draw_spectrogram(samples, spec.rate_hz),
         times=np.stack([edges[:-1], edges[1:]], axis=1) / spec.rate_hz,
         weights=sums / counts,
@@ -120,7 +120,7 @@ def moments(model: Model, example: object, label: str | None = None) -> Moments:
     )
 
 
-def picture(found: Moments, scale: int = 2) -> Image.Image:
+def picture(found: SoundOcclusion, scale: int = 2) -> Image.Image:
     """Return the spectrogram with a bar below it: orange what spoke for the class, blue against.
 
     The strongest stretch has full colour, however weak it is.

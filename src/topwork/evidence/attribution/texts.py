@@ -26,7 +26,7 @@ MAX_PARTS = 64
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Words:
+class TextOcclusion:
     """The words of a text, and what each said for a class.
 
     Attributes:
@@ -42,7 +42,7 @@ class Words:
     probability: float
 
 
-def words(model: Model, example: object, label: str | None = None) -> Words:
+def words(model: Model, example: object, label: str | None = None) -> TextOcclusion:
     """Return what each word of a text says for a class (None: the one that the model names).
 
     Words are what stands between blanks. A text of a single word has nothing to be compared with:
@@ -79,7 +79,7 @@ def words(model: Model, example: object, label: str | None = None) -> Words:
         for part, drop in zip(parts, drops, strict=True)
         for i in part
     ]
-    return Words(words=tuple(weights), **answer(model, found[0], position))
+    return TextOcclusion(words=tuple(weights), **answer(model, found[0], position))
 
 
 def _num_parts(spans: Sequence[tuple[int, int]]) -> int:

@@ -6,12 +6,13 @@ What it does not know: whether they differ at all, or the examples show too litt
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, final
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.plain import Plain
 from topwork.evaluation.intervals import Estimate, wilson
 
 Doubles = npt.NDArray[np.float64]
@@ -23,7 +24,7 @@ MIN_TAKEN, MIN_SHARE = 4, 0.1
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Confusion:
+class Confusion(Plain):
     """Two classes that are taken for one another.
 
     Attributes:
@@ -58,18 +59,6 @@ class Confusion:
         if self.told_apart.low <= self.by_chance:
             return f"{text}, no better than guessing between the two: consider merging them."
         return f"{text}: look at them side by side, and consider merging them."
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data under the same names."""
-        return asdict(self)
-
-    @staticmethod
-    def from_dict(data: dict[str, Any]) -> Confusion:
-        """Undo `to_dict`. Raises KeyError or TypeError on other data."""
-        own = dict(data)
-        for name in ("share", "told_apart"):
-            own[name] = Estimate(**own[name])
-        return Confusion(**own)
 
 
 def find_confusions(

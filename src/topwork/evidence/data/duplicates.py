@@ -8,12 +8,13 @@ they are decoded.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, final
+from dataclasses import dataclass
+from typing import Literal, final
 
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.plain import Plain
 from topwork.evaluation.intervals import Estimate, effective_share, wilson
 from topwork.evidence.data.neighbours import directions, most_alike
 from topwork.evidence.data.similarity import likeness
@@ -35,7 +36,7 @@ MIN_ALIKE = 0.7
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Pair:
+class DuplicatePair:
     """Two positions in a list of examples, `first < second`, and how alike they are, 0 to 1."""
 
     first: int
@@ -45,7 +46,7 @@ class Pair:
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Leaks:
+class Leaks(Plain):
     """What copies do to a score.
 
     Attributes:
@@ -74,20 +75,8 @@ class Leaks:
             f"{what} {others}. The accuracy is {self.score} with them, and {self.without} without."
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data under the same names."""
-        return asdict(self)
 
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Leaks:
-        """Undo `to_dict`. Raises KeyError or TypeError on other data."""
-        own = dict(data)
-        for name in ("score", "without"):
-            own[name] = Estimate(**own[name])
-        return Leaks(**own)
-
-
-def find_candidates(table: FeatureTable, rows: Rows) -> tuple[Pair, ...]:
+def find_candidates(table: FeatureTable, rows: Rows) -> tuple[DuplicatePair, ...]:
     """Return pairs of positions in `rows` that may be copies, the most alike first."""
     if len(rows) < 2:
         return ()
@@ -98,23 +87,25 @@ def find_candidates(table: FeatureTable, rows: Rows) -> tuple[Pair, ...]:
     best: dict[tuple[int, int], float] = {}
     for a, b, value in zip(here.tolist(), there.tolist(), alike.tolist(), strict=True):
         best[min(a, b), max(a, b)] = value
-    pairs = (Pair(first=a, second=b, alike=v) for (a, b), v in best.items())
+    pairs = (DuplicatePair(first=a, second=b, alike=v) for (a, b), v in best.items())
     return tuple(sorted(pairs, key=lambda pair: (-pair.alike, pair.first, pair.second)))
 
 
-def verify(candidates: Sequence[Pair], looks: Mapping[int, Look]) -> tuple[Pair, ...]:
+def verify(
+    candidates: Sequence[DuplicatePair], looks: Mapping[int, Look]
+) -> tuple[DuplicatePair, ...]:
     """Return the candidates that are copies by the looks at them, the surest first."""
     known = [c for c in candidates if c.first in looks and c.second in looks]
     values = likeness([(looks[c.first], looks[c.second]) for c in known])
     pairs = (
-        Pair(first=c.first, second=c.second, alike=float(v))
+        DuplicatePair(first=c.first, second=c.second, alike=float(v))
         for c, v in zip(known, values, strict=True)
         if v > 0
     )
     return tuple(sorted(pairs, key=lambda pair: (-pair.alike, pair.first, pair.second)))
 
 
-def families(pairs: Sequence[Pair], num: int) -> Rows:
+def families(pairs: Sequence[DuplicatePair], num: int) -> Rows:
     """Return the number of each example's family, [num]: copies of copies are one family."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

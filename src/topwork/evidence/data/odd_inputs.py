@@ -76,11 +76,11 @@ Judge = Callable[[Look], list[Finding]]
 
 def find_odd(looks: Mapping[int, Look]) -> tuple[Oddity, ...]:
     """Return what is odd among the inputs looked at, the oddest first; one trait an input."""
-    judge = _judge_for(list(looks.values()))
+    cross_validate = _judge_for(list(looks.values()))
     found = [
         Oddity(position=position, trait=trait, reason=reason, severity=severity)
         for position, look in looks.items()
-        for trait, reason, severity in judge(look)
+        for trait, reason, severity in cross_validate(look)
     ]
     counts = Counter(oddity.trait for oddity in found)
     most = max(1.0, COMMON * len(looks))
@@ -104,7 +104,7 @@ def _judge_for(looks: list[Look]) -> Judge:
     if texts:
         judges[TextLook] = _text_judge(texts)
 
-    def judge(look: Look) -> list[Finding]:
+    def cross_validate(look: Look) -> list[Finding]:
         if isinstance(look, Unreadable):
             return [("unreadable", f"it can no longer be read: {look.reason}", 1.0)]
         if isinstance(look, ArrayLook):
@@ -112,7 +112,7 @@ def _judge_for(looks: list[Look]) -> Judge:
             return [("constant", "all its numbers are the same", 0.9)] if same else []
         return judges[type(look)](look)
 
-    return judge
+    return cross_validate
 
 
 def _image_judge(images: list[ImageLook]) -> Judge:
@@ -121,7 +121,7 @@ def _image_judge(images: list[ImageLook]) -> Judge:
     is_grey = {id(look): _chroma(look) < GREY for look in images}
     mostly_grey = sum(is_grey.values()) > len(images) / 2
 
-    def judge(look: Look) -> list[Finding]:
+    def cross_validate(look: Look) -> list[Finding]:
         if not isinstance(look, ImageLook):
             return []
         found: list[Finding] = []
@@ -139,7 +139,7 @@ def _image_judge(images: list[ImageLook]) -> Judge:
             found.append((one, f"it is {one}, and most others are {most}", 0.3))
         return found
 
-    return judge
+    return cross_validate
 
 
 def _exposure(look: ImageLook) -> list[Finding]:
@@ -171,7 +171,7 @@ def _chroma(look: ImageLook) -> float:
 def _sound_judge(sounds: list[SoundLook]) -> Judge:
     usual = median(look.seconds for look in sounds)
 
-    def judge(look: Look) -> list[Finding]:
+    def cross_validate(look: Look) -> list[Finding]:
         if not isinstance(look, SoundLook):
             return []
         if look.peak < SILENT_PEAK:
@@ -185,7 +185,7 @@ def _sound_judge(sounds: list[SoundLook]) -> Judge:
             found.append(("offset", reason, 0.4))
         return found + _length(look.seconds, usual, MANY_TIMES, "{:.2f} s", "lasts")
 
-    return judge
+    return cross_validate
 
 
 def _length(value: float, usual: float, times: float, form: str, verb: str) -> list[Finding]:
@@ -203,7 +203,7 @@ def _text_judge(texts: list[str]) -> Judge:
     commonest, count = scripts.most_common(1)[0] if scripts else ("", 0)
     has_one = count >= SCRIPT_SHARE * len(texts)
 
-    def judge(look: Look) -> list[Finding]:
+    def cross_validate(look: Look) -> list[Finding]:
         text = look.text.strip() if isinstance(look, TextLook) else ""
         if not text:
             return [("empty", "it is empty", 0.95)]
@@ -217,7 +217,7 @@ def _text_judge(texts: list[str]) -> Judge:
             found.append(("script", reason, 0.6))
         return found
 
-    return judge
+    return cross_validate
 
 
 def script_of(text: str) -> str | None:

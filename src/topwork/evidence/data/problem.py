@@ -12,7 +12,7 @@ from typing import Literal, final
 import numpy as np
 import numpy.typing as npt
 
-from topwork.evidence.data.duplicates import Pair, families
+from topwork.evidence.data.duplicates import DuplicatePair, families
 from topwork.evidence.data.label_errors import find_label_errors
 from topwork.evidence.data.odd_inputs import find_odd
 from topwork.evidence.data.outliers import THRESHOLD, Outliers
@@ -70,13 +70,13 @@ class Problem:
 
 
 def of_labels(
-    left_out: Doubles, truth: Rows, examples: Sequence[Example], classes: Sequence[str]
+    oof_predictions: Doubles, truth: Rows, examples: Sequence[Example], classes: Sequence[str]
 ) -> list[Problem]:
     """Return the labels that are likely wrong."""
-    found = find_label_errors(left_out, truth)
+    found = find_label_errors(oof_predictions, truth)
     problems = []
     for i in found.likely.tolist():
-        other, own = float(left_out[i, found.suggested[i]]), float(found.scores[i])
+        other, own = float(oof_predictions[i, found.suggested[i]]), float(found.scores[i])
         better = classes[int(found.suggested[i])]
         problems.append(
             _problem(
@@ -94,7 +94,7 @@ def of_labels(
 
 
 def of_copies(
-    copies: Sequence[Pair], everything: Sequence[Example], num_train: int
+    copies: Sequence[DuplicatePair], everything: Sequence[Example], num_train: int
 ) -> list[Problem]:
     """Return each copy once: of a family, all but the first are copies of it.
 

@@ -12,9 +12,8 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import partial
 from pathlib import Path
 from typing import Any, final
 
@@ -22,11 +21,12 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.files import write_bytes
+from topwork.core.plain import Plain
 from topwork.errors import DataError
 from topwork.evidence.data.confusions import Confusion, find_confusions
 from topwork.evidence.data.duplicates import (
+    DuplicatePair,
     Leaks,
-    Pair,
     families,
     find_candidates,
     score_leaks,
@@ -46,11 +46,10 @@ from topwork.evidence.data.problem import (
 from topwork.evidence.data.thumbnails import look_at, modality_of
 from topwork.examples.example import Example, Modality
 from topwork.features.table import FeatureTable
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 
 Doubles = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
-Progress = Callable[[str, int, int], None]
 
 MAX_LOOKED = 2_000
 """Images or sounds that are decoded, at most: 1 ms a photo of 400 x 500 pixels. Those that may be
@@ -62,7 +61,7 @@ MAX_PAIRS = 4_000
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Problems:
+class Problems(Plain):
     """What is wrong with the data.
 
     Attributes:
@@ -112,42 +111,19 @@ class Problems:
             rows.writerow({**own, "severity": f"{item.severity:.4f}", "other": item.other or ""})
         write_bytes(Path(path), text.getvalue().encode("utf-8"))
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data under the same names."""
-        return {
-            "items": [asdict(item) for item in self.items],
-            "confusions": [confusion.to_dict() for confusion in self.confusions],
-            "score_without_leaks": self.score_without_leaks and self.score_without_leaks.to_dict(),
-            "num_examples": self.num_examples,
-            "num_looked": self.num_looked,
-        }
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Problems:
-        """Undo `to_dict`. Raises KeyError or TypeError on other data."""
-        leaks = data["score_without_leaks"]
-        return Problems(
-            items=tuple(Problem(**item) for item in data["items"]),
-            confusions=tuple(Confusion.from_dict(one) for one in data["confusions"]),
-            score_without_leaks=None if leaks is None else Leaks.from_dict(leaks),
-            num_examples=data["num_examples"],
-            num_looked=data["num_looked"],
-        )
-
 
 def find_problems(
     *,
     examples: Sequence[Example],
     labels: Labels | Rows,
     classes: Sequence[str],
-    left_out: Doubles | None,
+    oof_predictions: Doubles | None,
     table: FeatureTable,
     rows: Rows,
     test_examples: Sequence[Example] = (),
     test_rows: Rows | None = None,
     test_probabilities: Doubles | None = None,
     modality: Modality | None = None,
-    on_progress: Progress | None = None,
 ) -> Problems:
     """Look for wrong labels, copies, leaks, outliers, odd inputs and classes that are confused.
 
@@ -159,24 +135,20 @@ def find_problems(
         test_examples: of the test part, [M], with `test_rows`, and what the model said of them,
             `test_probabilities` [M, K], where it was asked.
         modality: None: seen from the first example.
-        on_progress: called with `look`, how many inputs were decoded, and how many are to be.
 
     Raises:
         DataError: the lengths do not fit together.
     """
     truth = np.asarray(labels.classes if isinstance(labels, Labels) else labels, np.intp)
     test_rows = np.zeros(0, np.intp) if test_rows is None else np.asarray(test_rows, np.intp)
-    _check("examples", len(examples), labels=truth, left_out=left_out, rows=rows)
+    _check("examples", len(examples), labels=truth, oof_predictions=oof_predictions, rows=rows)
     _check("test_examples", len(test_examples), rows=test_rows, probabilities=test_probabilities)
     everything = (*examples, *test_examples)
     outliers = find_outliers(table, rows, truth)
     candidates = find_candidates(table, np.concatenate([rows, test_rows]))[:MAX_PAIRS]
     modality = modality or modality_of(everything)
     wanted = _to_look_at(candidates, np.argsort(-outliers.scores), len(everything), modality)
-    looking = None if on_progress is None else partial(on_progress, "look")
-    looks = dict(
-        zip(wanted, look_at([everything[i] for i in wanted], modality, looking), strict=True)
-    )
+    looks = dict(zip(wanted, look_at([everything[i] for i in wanted], modality), strict=True))
     copies = verify(candidates, looks)
     items = of_copies(copies, everything, len(examples)) + of_odd(looks, everything)
     items += of_outliers(outliers, examples)
@@ -184,10 +156,10 @@ def find_problems(
     leaks = None
     if test_probabilities is not None:
         leaks = _test_leaks(copies, len(examples), test_examples, test_probabilities, classes)
-    if left_out is not None and len(examples):
-        items += of_labels(left_out, truth, examples, classes)
-        confusions = find_confusions(left_out, truth, classes)
-        leaks = leaks or _crossed_leaks(copies, examples, left_out, truth)
+    if oof_predictions is not None and len(examples):
+        items += of_labels(oof_predictions, truth, examples, classes)
+        confusions = find_confusions(oof_predictions, truth, classes)
+        leaks = leaks or _crossed_leaks(copies, examples, oof_predictions, truth)
     return Problems(
         items=in_order(items),
         confusions=confusions,
@@ -198,7 +170,7 @@ def find_problems(
 
 
 def _to_look_at(
-    candidates: Sequence[Pair], farthest: Rows, num: int, modality: Modality
+    candidates: Sequence[DuplicatePair], farthest: Rows, num: int, modality: Modality
 ) -> list[int]:
     """Return the positions to decode: possible copies, what is far out, then some of the rest."""
     most = num if modality in ("text", "array") else MAX_LOOKED
@@ -217,7 +189,7 @@ def _to_look_at(
 
 
 def _test_leaks(
-    copies: Sequence[Pair],
+    copies: Sequence[DuplicatePair],
     num_train: int,
     examples: Sequence[Example],
     probabilities: Doubles,
@@ -232,12 +204,15 @@ def _test_leaks(
 
 
 def _crossed_leaks(
-    copies: Sequence[Pair], examples: Sequence[Example], left_out: Doubles, truth: Rows
+    copies: Sequence[DuplicatePair],
+    examples: Sequence[Example],
+    oof_predictions: Doubles,
+    truth: Rows,
 ) -> Leaks | None:
     own = [pair for pair in copies if pair.second < len(examples)]
     family = families(own, len(examples))
     leaked = np.bincount(family)[family] > 1
-    right = (left_out.argmax(1) == truth).astype(np.float64)
+    right = (oof_predictions.argmax(1) == truth).astype(np.float64)
     groups = [example.group for example in examples]
     return score_leaks(right, leaked, part="cross-validation", groups=groups)
 

@@ -16,6 +16,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.progress import report
 from topwork.errors import ExampleError
 from topwork.evidence.data.alignment import SIDE
 from topwork.examples.arrays.npy import read_npy
@@ -120,7 +121,6 @@ def modality_of(examples: Sequence[Example]) -> Modality:
 def look_at(
     examples: Sequence[Example],
     modality: Modality,
-    on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Look]:
     """Return a look at each example, in order; what cannot be read comes as `Unreadable`."""
     look = _LOOKERS[modality]
@@ -135,8 +135,7 @@ def look_at(
     with ThreadPoolExecutor(_NUM_THREADS) as pool:
         for start in range(0, len(examples), _PART):
             out += pool.map(one, examples[start : start + _PART])
-            if on_progress is not None:
-                on_progress(len(out), len(examples))
+            report("look", len(out), len(examples))
     return out
 
 

@@ -8,22 +8,21 @@ new examples would be like those that there are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, final
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.plain import Plain
 from topwork.errors import SettingError
 from topwork.evaluation.intervals import Estimate, wilson
 from topwork.evidence.learning_curve.forms import Curves, Means, fit_curves, means_of
 from topwork.evidence.learning_curve.points import Points, measure
 from topwork.features.table import FeatureTable
-from topwork.heads.search import Labels
+from topwork.heads.labels import Labels
 from topwork.heads.settings import HeadSettings
-from topwork.model.model import Progress, staged
-from topwork.runs.head import Frozen
+from topwork.runs.head import HeadRun
 
 SECONDS = 20.0
 TIMES = 10
@@ -69,7 +68,7 @@ class Past:
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class LearningCurve:
+class LearningCurve(Plain):
     """Accuracy over the number of training examples, measured and predicted.
 
     Attributes:
@@ -84,6 +83,8 @@ class LearningCurve:
         line: size, accuracy, low and high, for a chart: from the smallest size to 10 times the
             examples that there are.
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("sentence",)
 
     num_examples: int
     sizes: tuple[int, ...]
@@ -147,25 +148,6 @@ class LearningCurve:
             f"{_percent(self.tenfold)}: {advice}.{same}"
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON can hold it; the sentence is there to be read."""
-        return {**asdict(self), "sentence": self.sentence}
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> LearningCurve:
-        """Undo `to_dict`. Raises KeyError or TypeError on other data."""
-        parts = {name: value for name, value in data.items() if name != "sentence"}
-        for name in ("sizes", "num_repeats"):
-            parts[name] = tuple(parts[name])
-        parts["accuracy"] = tuple(Estimate(**one) for one in parts["accuracy"])
-        parts["line"] = tuple((one[0], one[1], one[2], one[3]) for one in parts["line"])
-        if parts["past"] is not None:
-            past = dict(parts["past"])
-            for name in ("predicted", "came_true"):
-                past[name] = Estimate(**past[name])
-            parts["past"] = Past(**past)
-        return LearningCurve(**parts)
-
 
 def learning_curve(
     table: FeatureTable,
@@ -175,7 +157,6 @@ def learning_curve(
     settings: HeadSettings | None = None,
     seconds: float = SECONDS,
     features: str | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
 ) -> LearningCurve:
     """Measure the curve of a head on frozen features, and predict how it goes on.
 
@@ -186,7 +167,6 @@ def learning_curve(
         features: digest of the rows' features, as given to `cross_predict`: what that has kept on
             disk is the largest size, and costs nothing. Without it no sample is larger than
             `MAX_LANDMARKS`.
-        on_progress: called with the number of fits that are done, and of all if time allows.
 
     Raises:
         TooFewError: fewer than 10 examples, or no fold could teach anything about its test part.
@@ -201,23 +181,19 @@ def learning_curve(
         settings=settings,
         seconds=seconds,
         features=features,
-        on_progress=on_progress,
     )
     return curve_of(points)
 
 
-def frozen_curve(
-    frozen: Frozen, *, seconds: float, on_progress: Progress | None = None
-) -> LearningCurve:
+def head_curve(head_run: HeadRun, *, seconds: float) -> LearningCurve:
     """Return the curve of a run's own examples and head. Raises as `learning_curve` does."""
     return learning_curve(
-        frozen.table,
-        frozen.train,
-        frozen.labels,
-        settings=frozen.recipe.head_settings(),
+        head_run.table,
+        head_run.train,
+        head_run.labels,
+        settings=head_run.recipe.head_settings(),
         seconds=seconds,
-        features=frozen.features,
-        on_progress=staged(on_progress, "learning curve"),
+        features=head_run.features,
     )
 
 

@@ -9,7 +9,7 @@ curve through these points (curve_forms.py).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import final
@@ -17,13 +17,15 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.progress import staged
 from topwork.errors import TooFewError
 from topwork.evaluation.crossval import choose_num_repeats, draw_folds, num_workers, one_thread
-from topwork.evaluation.fold_cache import KeptFolds
+from topwork.evaluation.fold_cache import FoldCache
 from topwork.examples.folds import stratified_sample
 from topwork.features.table import FeatureTable
 from topwork.heads.fit import MAX_LANDMARKS, choose_space, fit_head
-from topwork.heads.search import SAMPLE, Choice, Labels
+from topwork.heads.labels import Labels
+from topwork.heads.search import SAMPLE, KernelChoice
 from topwork.heads.settings import HeadKind, HeadSettings
 
 MIN_EXAMPLES = 10
@@ -101,7 +103,6 @@ def measure(
     settings: HeadSettings | None = None,
     seconds: float = 20.0,
     features: str | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
 ) -> Points:
     """Fit heads on samples of the rows, for about so many seconds.
 
@@ -109,7 +110,6 @@ def measure(
         rows: of the table, [N]; `labels` holds theirs, in the same order.
         features: digest of their features; given, folds that cross-validation has kept on disk are
             the largest size, at no cost.
-        on_progress: called with the number of fits that are done, and of all if time allows.
 
     Raises:
         TooFewError: no fold could teach anything about its test examples, or too few examples.
@@ -120,8 +120,9 @@ def measure(
             f"{num} examples are too few for a learning curve; accepted: {MIN_EXAMPLES} or more. "
             "Label more examples."
         )
-    run = _Run(table, rows, labels, settings, features)
+    run = _CurveRun(table, rows, labels, settings, features)
     started = time.monotonic()
+    report = staged("learning curve")
     fits: list[Fit] = []
     costs = [0.0] * len(run.sizes)
     total = len(run.units) * len(run.sizes)
@@ -134,8 +135,7 @@ def measure(
 
     def note(new: Sequence[Fit]) -> None:
         fits.extend(new)
-        if on_progress is not None:
-            on_progress(len(fits), total)
+        report(len(fits), total)
 
     with one_thread(), ThreadPoolExecutor(num_workers(num)) as pool:
         for size in range(len(run.sizes)):  # one after the other: a choice serves larger sizes too
@@ -147,8 +147,7 @@ def measure(
                 if run.is_kept(size, unit) or costs[size] < left
             ]  # fmt: skip
             note(list(pool.map(one, wanted, [unit] * len(wanted))))
-    if on_progress is not None:
-        on_progress(total, total)
+    report(total, total)
     return Points(
         sizes=run.sizes, fits=tuple(fits), clusters=run.clusters, thins_groups=run.thins_groups
     )
@@ -163,7 +162,7 @@ def choose_sizes(largest: int, num_classes: int) -> tuple[int, ...]:
     return tuple(sorted({round(largest * 2.0**-h) for h in halvings}))
 
 
-class _Run:
+class _CurveRun:
     """The sizes, the folds, and how a head is fitted on one of the former outside of the latter."""
 
     def __init__(
@@ -176,7 +175,7 @@ class _Run:
     ) -> None:
         self._table, self._rows, self._labels = table, rows, labels
         self._settings = settings
-        self._kept = KeptFolds(
+        self._kept = FoldCache(
             features, labels.classes, labels.groups, labels.weights, settings=settings
         )
         num = len(rows)
@@ -184,7 +183,7 @@ class _Run:
         drawn, _ = draw_folds(labels, num_repeats=repeats)
         self.units = [(repeat, fold) for repeat, folds in enumerate(drawn) for fold in folds]
         self._on_disk = {u: found for u in range(len(self.units)) if (found := self._read(u))}
-        self._choices: dict[int, Choice] = {}
+        self._choices: dict[int, KernelChoice] = {}
         self.clusters = np.arange(num)
         if labels.groups is not None:
             self.clusters = np.unique(labels.groups, return_inverse=True)[1]
@@ -220,7 +219,7 @@ class _Run:
             ]
         taken = replace(labels.take(rest), seed=seed)
 
-        def choose(table: FeatureTable, rows: Rows, labels: Labels, kind: HeadKind) -> Choice:
+        def choose(table: FeatureTable, rows: Rows, labels: Labels, kind: HeadKind) -> KernelChoice:
             return self._choose(size, rows, labels, kind)
 
         head = fit_head(
@@ -229,7 +228,7 @@ class _Run:
         found = head.predict(self._table, self._rows[fold])
         return Fit(size=size, unit=unit, test=fold, right=self._is_right(found, fold))
 
-    def _choose(self, size: int, rows: Rows, labels: Labels, kind: HeadKind) -> Choice:
+    def _choose(self, size: int, rows: Rows, labels: Labels, kind: HeadKind) -> KernelChoice:
         """Search once for each size; above `SAMPLE`, what the size below chose is taken.
 
         The fit still tries the neighbouring penalties on all that it learns from. Searching anew in

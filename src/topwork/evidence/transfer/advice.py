@@ -8,33 +8,37 @@ What it does not know: how any of it is shown (advise_command.py).
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
 from topwork.backbones.base import Backbone
-from topwork.backbones.catalog import default_backbone
-from topwork.backbones.registry import get_backbone
+from topwork.core.options import RunOptions
+from topwork.core.progress import Listener, listening
 from topwork.core.units import parse_seconds
 from topwork.errors import BackboneError, SettingError, TooFewError, TrainingError
-from topwork.evidence.learning_curve.curve import LearningCurve, frozen_curve
-from topwork.evidence.transfer.backbone_comparison import Rivals, compare
-from topwork.evidence.transfer.comparison import Compared
+from topwork.evidence.learning_curve.curve import LearningCurve, head_curve
+from topwork.evidence.transfer.backbone_comparison import BackboneComparison, compare
+from topwork.evidence.transfer.comparison import Comparison
 from topwork.evidence.transfer.conditions import conditions
-from topwork.evidence.transfer.layer_probe import Depth, score_depth
-from topwork.evidence.transfer.scratch_baseline import LIMIT_SECONDS, find_control, run_control
+from topwork.evidence.transfer.layer_probe import LayerProbe, probe_layers
+from topwork.evidence.transfer.scratch_baseline import (
+    LIMIT_SECONDS,
+    find_scratch_baseline,
+    run_scratch_baseline,
+)
 from topwork.evidence.transfer.verdict import Verdict, cheap_controls, weigh
-from topwork.examples.example import ExampleSet, Modality
-from topwork.examples.sources import read_or_take
-from topwork.model.model import Progress, check_modality, staged
-from topwork.model.predictions import Answers
+from topwork.examples.tables.columns import ColumnNames
+from topwork.model.predictions import Predictions
 from topwork.recipe import Recipe
-from topwork.runs.head import Frozen, fit_frozen
+from topwork.runs.head import HeadRun, run_head
+from topwork.runs.source import examples_and_backbone
 
 CURVE_SECONDS = 20.0
 
 NOT_TRAINED = "Training from scratch was not tried: against it the gain may be smaller."
+NOT_TRAINED_NOTE = "The network was not trained from scratch, the hardest rival of transfer."
 
 
 @final
@@ -61,8 +65,8 @@ class Advice:
     num_examples: int
     num_classes: int
     verdict: Verdict
-    depth: Depth
-    rivals: Rivals | None
+    depth: LayerProbe
+    backbone_comparison: BackboneComparison | None
     curve: LearningCurve | None
     notes: tuple[str, ...]
     seconds: float
@@ -79,7 +83,9 @@ class Advice:
             "notes": list(self.notes),
             "verdict": self.verdict.to_dict(),
             "depth": self.depth.to_dict(),
-            "backbones": None if self.rivals is None else self.rivals.to_dict(),
+            "backbones": None
+            if self.backbone_comparison is None
+            else self.backbone_comparison.to_dict(),
             "learning_curve": None if self.curve is None else self.curve.to_dict(),
         }
 
@@ -98,7 +104,7 @@ def advise(
     label_column: str | None = None,
     group_column: str | None = None,
     seed: int = 0,
-    on_progress: Progress | None = None,
+    on_progress: Listener | None = None,
 ) -> Advice:
     """Say whether transfer makes sense on this data, from which backbone, and how deep.
 
@@ -124,122 +130,85 @@ def advise(
     """
     started = time.monotonic()
     limit = LIMIT_SECONDS if time_limit is None else parse_seconds(time_limit)
-    given = None if backbone is None else get_backbone(backbone)
-    columns = {
-        "input_column": input_column,
-        "label_column": label_column,
-        "group_column": group_column,
-    }
-    modality = None if given is None else given.modality
-    found = _read(data, labels, groups, modality, columns, on_progress)
-    recipe = Recipe(train="head", seed=seed)
-    rivals, frozen = _frozen(found, recipe, given, backbones, device, on_progress)
-    depth = score_depth(frozen, on_progress=on_progress)
-    verdict = judge_transfer(
-        frozen,
-        depth=depth,
-        limit_seconds=limit if control else None,
-        on_progress=on_progress,
+    columns = ColumnNames(
+        input_column=input_column, label_column=label_column, group_column=group_column
     )
-    curve, why_none = _curve(frozen, on_progress)
+    options = RunOptions(device=device)
+    with listening(on_progress):
+        # with several to compare, the data is read for the kind that it holds
+        found, chosen = examples_and_backbone(
+            data, labels, groups, columns=columns, backbone=backbone, call="advise(inputs, labels)"
+        )
+        recipe = Recipe(train="head", seed=seed)
+        comparison, head_run = None, None
+        if backbones:
+            comparison, done = compare(found, backbones, recipe, options)
+            head_run = done.get(comparison.winner if backbone is None else chosen.name)
+        if head_run is None:
+            head_run = run_head(found, recipe.changed(backbone=chosen.name), chosen, options)
+        probe = probe_layers(head_run)
+        verdict = judge_transfer(head_run, probe=probe, limit_seconds=limit if control else None)
+        curve, why_none = _curve(head_run)
     return Advice(
         origin=found.origin,
         modality=found.modality,
-        backbone=frozen.backbone.name,
-        pretrained_on=frozen.backbone.card.pretrained_on,
-        num_examples=len(frozen.examples),
-        num_classes=len(frozen.classes),
+        backbone=head_run.backbone.name,
+        pretrained_on=head_run.backbone.card.pretrained_on,
+        num_examples=len(head_run.examples),
+        num_classes=len(head_run.classes),
         verdict=verdict,
-        depth=depth,
-        rivals=rivals,
+        depth=probe,
+        backbone_comparison=comparison,
         curve=curve,
-        notes=(*frozen.notes, *(() if given else _chosen(backbones)), *why_none),
+        notes=(*head_run.notes, *(() if backbone else _chosen(backbones)), *why_none),
         seconds=time.monotonic() - started,
     )
 
 
 def judge_transfer(
-    frozen: Frozen,
+    head_run: HeadRun,
     *,
-    depth: Depth | None = None,
-    answers: Answers | None = None,
+    probe: LayerProbe | None = None,
+    predictions: Predictions | None = None,
     limit_seconds: float | None = LIMIT_SECONDS,
-    on_progress: Progress | None = None,
+    max_cheap: int | None = None,
 ) -> Verdict:
     """Return what transfer is worth, with what is kept of an earlier run found again.
 
     Args:
-        depth: as `score_depth` gives it, for the third condition.
-        answers: of another model on the same examples, left out, in the head's place.
+        probe: as `probe_layers` gives it, for the third condition.
+        predictions: of another model on the same examples, out of fold, in the head's place.
         limit_seconds: for training from scratch; None: it is not trained, and what an earlier run
             has kept of it is taken.
+        max_cheap: examples on which the head is compared, where nothing was trained from scratch;
+            None: as many as where it was.
 
     Raises:
-        TooFewError: there are too few examples for a cross-validated score, or for any control.
+        TooFewError: there are too few examples for a cross-validated score, or for any baseline.
     """
-    compared = Compared.of(frozen, answers=answers, on_progress=on_progress)
-    controls = cheap_controls(compared, on_progress=on_progress)
-    own, why_not = None, "as was asked."
+    comparison = Comparison.of(head_run, predictions=predictions)
+    own, note = None, NOT_TRAINED_NOTE
     if limit_seconds is None:
-        own = find_control(compared)
+        own = find_scratch_baseline(comparison)
     else:
         try:
-            own = run_control(compared, limit_seconds=limit_seconds, on_progress=on_progress)
+            own = run_scratch_baseline(comparison, limit_seconds=limit_seconds)
         except (SettingError, TrainingError, BackboneError) as error:
-            why_not = f"since it could not be. {error}"
-    notes = [f"The network was not trained from scratch, {why_not}"]
+            note = f"The network was not trained from scratch. {error}"
+    if own is None and max_cheap is not None and limit_seconds is None:
+        comparison = Comparison.of(head_run, max_examples=max_cheap)
+    baselines = cheap_controls(comparison)
     if own is not None:
-        controls.append(own.answered(compared))
-        notes = [own.sentence]
+        baselines.append(own.answered(comparison))
+        note = own.sentence
     return weigh(
-        compared,
-        controls,
+        comparison,
+        baselines,
         limit_seconds=None if own is None else own.limit_seconds,
         caveat=NOT_TRAINED if own is None else own.caveat,
-        conditions=conditions(frozen, depth),
-        notes=notes,
+        conditions=conditions(head_run, probe),
+        notes=[note],
     )
-
-
-def _read(
-    data: str | Path | Sequence[object],
-    labels: Sequence[object] | None,
-    groups: Sequence[object] | None,
-    modality: Modality | None,
-    columns: Mapping[str, str | None],
-    on_progress: Progress | None,
-) -> ExampleSet:
-    return read_or_take(
-        data,
-        labels,
-        groups,
-        modality=modality,
-        columns=columns,
-        call="advise(inputs, labels)",
-        naming="label_column, group_column",
-        on_progress=staged(on_progress, "read"),
-    )
-
-
-def _frozen(
-    found: ExampleSet,
-    recipe: Recipe,
-    given: Backbone | None,
-    backbones: Sequence[str | Backbone],
-    device: str,
-    on_progress: Progress | None,
-) -> tuple[Rivals | None, Frozen]:
-    """Compare backbones where several were named; return the one that the verdict is of."""
-    rivals = None
-    if backbones:
-        rivals, done = compare(found, backbones, recipe, device=device, on_progress=on_progress)
-        if given is None or given.name in done:
-            return rivals, done[rivals.winner if given is None else given.name]
-    given = given or get_backbone(default_backbone(found.modality))
-    check_modality(found, given)
-    recipe = recipe.changed(backbone=given.name)
-    frozen = fit_frozen(found, recipe, backbone=given, device=device, on_progress=on_progress)
-    return rivals, frozen
 
 
 def _chosen(backbones: Sequence[object]) -> tuple[str, ...]:
@@ -252,12 +221,9 @@ def _chosen(backbones: Sequence[object]) -> tuple[str, ...]:
     )
 
 
-def _curve(
-    frozen: Frozen, on_progress: Progress | None
-) -> tuple[LearningCurve | None, tuple[str, ...]]:
+def _curve(head_run: HeadRun) -> tuple[LearningCurve | None, tuple[str, ...]]:
     """Return the curve; where there are too few examples for one, what to say of that."""
     try:
-        curve = frozen_curve(frozen, seconds=CURVE_SECONDS, on_progress=on_progress)
+        return head_curve(head_run, seconds=CURVE_SECONDS), ()
     except TooFewError as error:
         return None, (f"There is no learning curve: {error}",)
-    return curve, ()

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import islice
-from typing import Any, final
+from typing import ClassVar, final
 
 import numpy as np
 
-from topwork.backbones.base import Backbone
+from topwork.backbones.base import Backbone, check_modality
 from topwork.backbones.registry import get_backbone
+from topwork.core.options import RunOptions
+from topwork.core.plain import Plain
+from topwork.core.progress import renamed
 from topwork.errors import TooFewError, TopworkError
 from topwork.evaluation.intervals import Estimate, accuracy
 from topwork.evidence.transfer.conditions import points
@@ -24,9 +27,8 @@ from topwork.evidence.transfer.paired import gain
 from topwork.examples.example import ExampleSet
 from topwork.executors.choose import open_executor
 from topwork.features.extract import stream_features
-from topwork.model.model import Progress, check_modality
 from topwork.recipe import Recipe
-from topwork.runs.head import Frozen, fit_frozen
+from topwork.runs.head import HeadRun, run_head
 
 NUM_TIMED, NUM_WARM = 24, 4
 """Examples that are run once more for the clock, after a few that are not counted."""
@@ -34,7 +36,7 @@ NUM_TIMED, NUM_WARM = 24, 4
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Rival:
+class ComparedBackbone:
     """One backbone, as far as it got.
 
     Attributes:
@@ -61,142 +63,122 @@ class Rival:
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Rivals:
+class BackboneComparison(Plain):
     """The backbones, the best first and those that failed last; `says` who won, and by how much."""
 
-    rivals: tuple[Rival, ...]
+    SHOWN: ClassVar[tuple[str, ...]] = ("winner",)
+
+    backbones: tuple[ComparedBackbone, ...]
     num_examples: int
     says: str
 
     @property
     def winner(self) -> str:
         """The name of the most accurate."""
-        return self.rivals[0].name
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {**asdict(self), "winner": self.winner}
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Rivals:
-        """Undo `to_dict`. Raises KeyError or TypeError on other data."""
-        rivals = []
-        for one in data["rivals"]:
-            scores = {
-                name: None if one[name] is None else Estimate(**one[name])
-                for name in ("accuracy", "behind")
-            }
-            rivals.append(Rival(**{**one, **scores}))
-        return Rivals(rivals=tuple(rivals), num_examples=data["num_examples"], says=data["says"])
+        return self.backbones[0].name
 
 
 def compare(
     found: ExampleSet,
     backbones: Sequence[str | Backbone],
     recipe: Recipe,
-    *,
-    device: str = "auto",
-    on_progress: Progress | None = None,
-) -> tuple[Rivals, Mapping[str, Frozen]]:
+    options: RunOptions = RunOptions(),  # noqa: B008  # a frozen value
+) -> tuple[BackboneComparison, Mapping[str, HeadRun]]:
     """Return how the backbones fare, and the frozen networks with their heads, by name.
 
     Raises:
         TooFewError: none of them could be scored.
     """
-    failed: list[Rival] = []
-    done: dict[str, tuple[Frozen, Rival]] = {}
+    failed: list[ComparedBackbone] = []
+    done: dict[str, tuple[HeadRun, ComparedBackbone]] = {}
     for given in backbones:
         name = given if isinstance(given, str) else given.name
         try:
             backbone = get_backbone(given)
             check_modality(found, backbone)
             own = recipe.changed(backbone=backbone.name)
-            told = _named(on_progress, backbone.name)
-            frozen = fit_frozen(found, own, backbone=backbone, device=device, on_progress=told)
-            if frozen.crossed is None:
-                raise TooFewError(frozen.notes[-1])
-            done[backbone.name] = (frozen, _measured(frozen))
+            with renamed(f"{{}} {backbone.name}"):
+                head_run = run_head(found, own, backbone, options)
+            if head_run.cross_val is None:
+                raise TooFewError(head_run.notes[-1])
+            done[backbone.name] = (head_run, _measured(head_run))
         except TopworkError as error:
-            failed.append(Rival(name=name, error=str(error)))
+            failed.append(ComparedBackbone(name=name, error=str(error)))
     if not done:
         reasons = "; ".join(f"{one.name}: {one.error}" for one in failed)
         raise TooFewError(f"None of the backbones could be scored. {reasons}")
-    rivals, says, num = _ranked(done)
+    compared, says, num = _ranked(done)
     return (
-        Rivals(rivals=(*rivals, *failed), num_examples=num, says=says),
-        {name: frozen for name, (frozen, _) in done.items()},
+        BackboneComparison(backbones=(*compared, *failed), num_examples=num, says=says),
+        {name: head_run for name, (head_run, _) in done.items()},
     )
 
 
-def _ranked(done: Mapping[str, tuple[Frozen, Rival]]) -> tuple[list[Rival], str, int]:
+def _ranked(
+    done: Mapping[str, tuple[HeadRun, ComparedBackbone]],
+) -> tuple[list[ComparedBackbone], str, int]:
     """Score them on the examples that all of them could read."""
-    digests = [{e.digest for e in frozen.examples} for frozen, _ in done.values()]
+    digests = [{e.digest for e in head_run.examples} for head_run, _ in done.values()]
     common = reduce(set.intersection, digests)
     rights, groups = {}, None
-    for name, (frozen, _) in done.items():
-        crossed = frozen.crossed
-        if crossed is None:  # such are among those that failed
+    for name, (head_run, _) in done.items():
+        cross_val = head_run.cross_val
+        if cross_val is None:  # such are among those that failed
             continue
         order = sorted(
             (example.digest, k)
-            for k, example in enumerate(frozen.examples)
+            for k, example in enumerate(head_run.examples)
             if example.digest in common
         )
         rows = np.array([k for _, k in order], np.intp)
-        right = (crossed.probabilities.argmax(2) == frozen.labels.classes).mean(0)
-        rights[name], groups = right[rows], frozen.labels.take(rows).group_numbers
+        right = (cross_val.probabilities.argmax(2) == head_run.labels.classes).mean(0)
+        rights[name], groups = right[rows], head_run.labels.take(rows).group_numbers
     names = sorted(rights, key=lambda name: -float(rights[name].mean()))
     best = names[0]
-    rivals = []
+    compared = []
     for name in names:
         behind = None if name == best else gain(rights[best] - rights[name], groups)
         score = accuracy(rights[name], groups)
-        rivals.append(replace(done[name][1], accuracy=score, behind=behind))
-    return rivals, _say(rivals, len(common)), len(common)
+        compared.append(replace(done[name][1], accuracy=score, behind=behind))
+    return compared, _say(compared, len(common)), len(common)
 
 
-def _say(rivals: Sequence[Rival], num: int) -> str:
-    best = rivals[0]
-    if len(rivals) == 1 or rivals[1].behind is None:
+def _say(compared: Sequence[ComparedBackbone], num: int) -> str:
+    best = compared[0]
+    if len(compared) == 1 or compared[1].behind is None:
         return f"{best.name}: nothing else could be compared."
-    second = rivals[1]
-    lead = rivals[1].behind
+    second = compared[1]
+    lead = compared[1].behind
     said = f"{points(lead)} over {second.name} on the same {num:,} examples left out"
     if lead.low > 0:
         return f"{best.name} is best: {said}."
-    close = [one for one in rivals if one.behind is None or one.behind.low <= 0]
+    close = [one for one in compared if one.behind is None or one.behind.low <= 0]
     fast = min(close, key=lambda one: one.ms_per_example or 0.0)
     ending = f"The fastest of those that keep up is {fast.name}."
     return f"{best.name} is ahead, but not surely: {said}. {ending}"
 
 
-def _measured(frozen: Frozen) -> Rival:
+def _measured(head_run: HeadRun) -> ComparedBackbone:
     """Return the backbone's size, and its time an example on this machine."""
-    backbone = frozen.backbone
+    backbone = head_run.backbone
     module = backbone.build().module
     state, parameters = module.state_dict(), module.parameters()
-    return Rival(
+    return ComparedBackbone(
         name=backbone.name,
-        ms_per_example=_milliseconds(frozen),
+        ms_per_example=_milliseconds(head_run),
         num_parameters=sum(one.numel() for one in parameters),
         megabytes=sum(one.numel() * one.element_size() for one in state.values()) / 1e6,
         pretrained_on=backbone.card.pretrained_on,
     )
 
 
-def _milliseconds(frozen: Frozen) -> float:
+def _milliseconds(head_run: HeadRun) -> float:
     """Run some examples once more: what was kept on disk says nothing of the time it took."""
-    backbone, some = frozen.backbone, frozen.examples[:NUM_TIMED]
-    executor = open_executor(backbone, pools=frozen.pools, device=frozen.device)
+    backbone, some = head_run.backbone, head_run.examples[:NUM_TIMED]
+    executor = open_executor(backbone, pools=head_run.pools, device=head_run.options.device)
     for _ in stream_features(islice(some, NUM_WARM), executor, backbone.input):
         pass
     started = time.perf_counter()
     for _ in stream_features(some, executor, backbone.input):
         pass
     return 1000 * (time.perf_counter() - started) / len(some)
-
-
-def _named(on_progress: Progress | None, name: str) -> Progress | None:
-    if on_progress is None:
-        return None
-    return lambda stage, done, total: on_progress(f"{stage} {name}", done, total)

@@ -14,15 +14,16 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.digests import digest_settings
+from topwork.core.digests import digest_bytes, digest_settings
+from topwork.core.memo import key_of
+from topwork.core.progress import renamed
 from topwork.errors import TooFewError
-from topwork.evaluation.crossval import cross_predict, draw_folds
+from topwork.evaluation.crossval import cross_val_predict, draw_folds
 from topwork.examples.example import Example
 from topwork.heads.kernel import Rows
-from topwork.heads.search import Labels, sample_rows
-from topwork.model.model import Progress, staged
-from topwork.model.predictions import Answers
-from topwork.runs.head import Frozen
+from topwork.heads.labels import Labels, sample_rows
+from topwork.model.predictions import Predictions
+from topwork.runs.head import HeadRun
 
 Doubles = npt.NDArray[np.float64]
 
@@ -35,7 +36,7 @@ take a random EfficientNet-Lite0 half a minute on a core."""
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Answered:
+class ComparedPredictions:
     """What one way of doing without transfer (or with it) said of examples left out.
 
     Attributes:
@@ -53,7 +54,7 @@ class Answered:
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Compared:
+class Comparison:
     """The examples to compare on, and what transfer gave on them.
 
     Attributes:
@@ -65,16 +66,16 @@ class Compared:
             were given).
     """
 
-    frozen: Frozen
+    head_run: HeadRun
     places: Rows
     labels: Labels
     drawn: tuple[tuple[Rows, ...], ...]
-    transferred: Answered
+    transferred: ComparedPredictions
 
     @property
     def examples(self) -> tuple[Example, ...]:
         """Those that are compared on."""
-        return tuple(self.frozen.examples[i] for i in self.places)
+        return tuple(self.head_run.examples[i] for i in self.places)
 
     @property
     def groups(self) -> Rows | None:
@@ -84,71 +85,72 @@ class Compared:
     @property
     def is_whole(self) -> bool:
         """Whether all examples are compared on."""
-        return len(self.places) == len(self.frozen.examples)
+        return len(self.places) == len(self.head_run.examples)
 
     @staticmethod
     def of(
-        frozen: Frozen,
+        head_run: HeadRun,
         *,
-        answers: Answers | None = None,
+        predictions: Predictions | None = None,
         max_examples: int = MAX_COMPARED,
-        on_progress: Progress | None = None,
-    ) -> Compared:
+    ) -> Comparison:
         """Take the head's answers on all examples, or on a sample what it says anew.
 
         Args:
-            answers: of a model on these examples, left out: they take the place of the head's,
+            predictions: of a model on these examples, left out: they take the place of the head's,
                 where all examples are compared on.
 
         Raises:
             TooFewError: there are too few examples for a cross-validated score.
         """
-        if frozen.crossed is None:
-            raise TooFewError(frozen.notes[-1] if frozen.notes else "There is no score to compare.")
-        places = sample_rows(frozen.labels, max_examples)
-        labels = frozen.labels.take(places)
-        recipe = frozen.recipe
+        if head_run.cross_val is None:
+            raise TooFewError(
+                head_run.notes[-1] if head_run.notes else "There is no score to compare."
+            )
+        places = sample_rows(head_run.labels, max_examples)
+        labels = head_run.labels.take(places)
+        recipe = head_run.recipe
         drawn, _ = draw_folds(labels, num_folds=recipe.num_folds, num_repeats=recipe.num_repeats)
-        whole = len(places) == len(frozen.examples)
+        whole = len(places) == len(head_run.examples)
         right = None
         if whole:
-            right = (frozen.crossed.probabilities.argmax(2) == labels.classes).mean(0)
-            right = _of_answers(answers, frozen.examples) if answers is not None else right
+            right = (head_run.cross_val.probabilities.argmax(2) == labels.classes).mean(0)
+            right = _right(predictions, head_run.examples) if predictions is not None else right
         else:
-            crossed = cross_predict(
-                frozen.table,
-                labels,
-                rows=frozen.train[places],
-                features=features_key(frozen.backbone.digest, frozen, places),
-                settings=recipe.head_settings(),
-                num_folds=recipe.num_folds,
-                num_repeats=recipe.num_repeats,
-                on_progress=staged(on_progress, "cross-validate sample"),
-            )
-            right = (crossed.probabilities.argmax(2) == labels.classes).mean(0)
-        return Compared(
-            frozen=frozen,
+            with renamed("{} sample"):
+                cross_val = cross_val_predict(
+                    head_run.table,
+                    labels,
+                    rows=head_run.train[places],
+                    features=features_key(head_run.backbone.digest, head_run, places),
+                    settings=recipe.head_settings(),
+                    num_folds=recipe.num_folds,
+                    num_repeats=recipe.num_repeats,
+                )
+            right = (cross_val.probabilities.argmax(2) == labels.classes).mean(0)
+        return Comparison(
+            head_run=head_run,
             places=places,
             labels=labels,
             drawn=tuple(tuple(folds) for folds in drawn),
-            transferred=Answered(
-                name=HEAD_ALONE if answers is None else "the model",
+            transferred=ComparedPredictions(
+                name=HEAD_ALONE if predictions is None else "the model",
                 rows=np.arange(len(places)),
                 right=right,
-                seconds=frozen.seconds,
+                seconds=head_run.seconds,
             ),
         )
 
 
-def features_key(space: str, frozen: Frozen, places: Rows) -> str:
+def features_key(space: str, head_run: HeadRun, places: Rows) -> str:
     """Return the digest under which folds on some examples' features are kept."""
-    digests = [frozen.examples[i].digest for i in places]
-    return digest_settings([space, list(frozen.pools), *digests])
+    digests = [head_run.examples[i].digest for i in places]
+    return digest_settings([space, list(head_run.pools), *digests])
 
 
-def _of_answers(answers: Answers, examples: Sequence[Example]) -> Doubles:
+def _right(predictions: Predictions, examples: Sequence[Example]) -> Doubles:
     """Return whether each example was answered rightly. Raises TooFewError where one was not."""
-    place = {digest: k for k, digest in enumerate(answers.digests)}
+    place = {digest: k for k, digest in enumerate(predictions.digests)}
     missing = [example.name for example in examples if example.digest not in place]
     if missing:
         raise TooFewError(
@@ -156,5 +158,21 @@ def _of_answers(answers: Answers, examples: Sequence[Example]) -> Doubles:
             "Give the answers to all examples that were learned from."
         )
     rows = np.array([place[example.digest] for example in examples], np.intp)
-    said: Doubles = answers.probabilities[rows].argmax(1) == answers.truth[rows]
+    said: Doubles = predictions.probabilities[rows].argmax(1) == predictions.truth[rows]
     return said.astype(np.float64)
+
+
+def measurement_key(
+    head_run: HeadRun, places: Rows, labels: Labels, drawn: Sequence[Sequence[Rows]], *more: object
+) -> str:
+    """Return the key of a measurement on some of the examples; `more` is plain data."""
+    groups = b"" if labels.groups is None else "\n".join(labels.groups.tolist()).encode()
+    return key_of(
+        list(more),
+        head_run.backbone.digest,
+        head_run.backbone.input.settings(),
+        [head_run.examples[i].digest for i in places],
+        digest_bytes(labels.classes.astype("<i8").tobytes(), groups),
+        [labels.seed, head_run.recipe.class_weight],
+        [digest_bytes(fold.astype("<i8").tobytes()) for folds in drawn for fold in folds],
+    )

@@ -16,13 +16,13 @@ import numpy as np
 from topwork.backbones.base import Backbone
 from topwork.errors import ExampleError
 from topwork.evaluation.intervals import Estimate
-from topwork.evidence.transfer.layer_probe import Depth
+from topwork.evidence.transfer.layer_probe import LayerProbe
 from topwork.examples.example import Example
 from topwork.examples.images.decode import ImageInput, decode_image
 from topwork.examples.sounds.files import open_sound
 from topwork.examples.sounds.preprocessing import SoundInput
 from topwork.examples.sounds.sound import Sound, SoundFile
-from topwork.runs.head import Frozen
+from topwork.runs.head import HeadRun
 
 NUM_LOOKED_AT = 50
 """Examples whose form is looked at: what most of them are shows in far fewer."""
@@ -54,11 +54,11 @@ class Condition:
     because: str
 
 
-def conditions(frozen: Frozen, depth: Depth | None) -> tuple[Condition, ...]:
+def conditions(head_run: HeadRun, depth: LayerProbe | None) -> tuple[Condition, ...]:
     """Return the three conditions, answered from the data, the card and what was measured."""
     return (
-        same_input(frozen.examples, frozen.backbone),
-        far_more_data(len(frozen.examples), frozen.backbone),
+        same_input(head_run.examples, head_run.backbone),
+        far_more_data(len(head_run.examples), head_run.backbone),
         shared_low_levels(depth),
     )
 
@@ -98,7 +98,7 @@ def far_more_data(num_examples: int, backbone: Backbone) -> Condition:
     return Condition(question=question, answer=times >= FAR_MORE, because=because)
 
 
-def shared_low_levels(depth: Depth | None) -> Condition:
+def shared_low_levels(depth: LayerProbe | None) -> Condition:
     """Say whether what the early blocks have learned helps here."""
     question = "Does what its early blocks have learned help here?"
     if depth is None or (depth.over_random is None and depth.over_raw is None):

@@ -7,19 +7,23 @@ seconds). What it does not know: which blocks the product's head takes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from typing import Any, final
+from dataclasses import dataclass
+from typing import ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
+from topwork.backbones.random import with_random_weights
+from topwork.core.memo import memo
+from topwork.core.plain import Plain
+from topwork.core.progress import renamed, staged
 from topwork.errors import BackboneError, ExampleError, SettingError
 from topwork.evaluation.crossval import draw_folds, one_thread
 from topwork.evaluation.intervals import Estimate, accuracy
-from topwork.evidence.kept import identity_of, remembered
+from topwork.evidence.transfer.comparison import measurement_key
 from topwork.evidence.transfer.paired import gain
 from topwork.evidence.transfer.probe import probe
 from topwork.evidence.transfer.raw_inputs import NAMES, raw_similarity
@@ -27,10 +31,8 @@ from topwork.features.extract import extract
 from topwork.features.table import FeatureTable
 from topwork.heads.grams import Grams
 from topwork.heads.kernel import Floats, Kernel, Rows
-from topwork.heads.search import Labels, sample_rows
-from topwork.model.model import Progress, staged
-from topwork.runs.head import Frozen
-from topwork.training.finetuned_backbone import random_backbone
+from topwork.heads.labels import Labels, sample_rows
+from topwork.runs.head import HeadRun
 
 Doubles = npt.NDArray[np.float64]
 
@@ -54,7 +56,7 @@ class BlockScore:
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Depth:
+class LayerProbe(Plain):
     """Accuracy by depth, all on the same examples and folds.
 
     Attributes:
@@ -66,6 +68,8 @@ class Depth:
             same blocks with random weights; None without these.
         over_raw: the same against the inputs as they are.
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("sentence",)
 
     blocks: tuple[BlockScore, ...]
     raw: Estimate | None
@@ -90,43 +94,15 @@ class Depth:
             f"Of {len(self.blocks)} blocks, block {place} ({best.block}) alone serves best: "
             f"{best.pretrained.value:.3f}"
         )
-        rivals = []
+        baselines = []
         if best.random is not None:
-            rivals.append(f"{best.random.value:.3f} with random weights")
+            baselines.append(f"{best.random.value:.3f} with random weights")
         if self.raw is not None:
-            rivals.append(f"{self.raw.value:.3f} from {self.raw_name}")
-        return said + (f", against {' and '.join(rivals)}." if rivals else ".")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return {**asdict(self), "sentence": self.sentence}
-
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Depth:
-        """Undo `to_dict`. Raises KeyError or TypeError on other data."""
-        blocks = tuple(
-            BlockScore(
-                block=one["block"],
-                pretrained=Estimate(**one["pretrained"]),
-                random=_estimate(one["random"]),
-            )
-            for one in data["blocks"]
-        )
-        return Depth(
-            blocks=blocks,
-            raw=_estimate(data["raw"]),
-            raw_name=data["raw_name"],
-            num_examples=data["num_examples"],
-            num_all=data["num_all"],
-            early=tuple(data["early"]),
-            over_random=_estimate(data["over_random"]),
-            over_raw=_estimate(data["over_raw"]),
-        )
+            baselines.append(f"{self.raw.value:.3f} from {self.raw_name}")
+        return said + (f", against {' and '.join(baselines)}." if baselines else ".")
 
 
-def score_depth(
-    frozen: Frozen, *, max_examples: int = MAX_PROBED, on_progress: Progress | None = None
-) -> Depth:
+def probe_layers(head_run: HeadRun, *, max_examples: int = MAX_PROBED) -> LayerProbe:
     """Probe every block of the network, of the same one with random weights, and the raw inputs.
 
     Args:
@@ -135,50 +111,47 @@ def score_depth(
     Raises:
         TooFewError: no fold could teach anything about its test examples.
     """
-    places = sample_rows(frozen.labels, max_examples)
-    labels = frozen.labels.take(places)
-    recipe = frozen.recipe
+    places = sample_rows(head_run.labels, max_examples)
+    labels = head_run.labels.take(places)
+    recipe = head_run.recipe
     drawn, _ = draw_folds(labels, num_folds=recipe.num_folds, num_repeats=recipe.num_repeats)
-    identity = identity_of(frozen, places, labels, drawn)
-    return remembered(
-        ["depth", list(frozen.pools), len(frozen.examples), *identity],
-        lambda: _score(frozen, places, labels, drawn, on_progress),
-        read=Depth.from_dict,
-        write=Depth.to_dict,
+    return memo(
+        measurement_key(
+            head_run, places, labels, drawn, "layers", list(head_run.pools), len(head_run.examples)
+        ),
+        lambda: _score(head_run, places, labels, drawn),
+        read=LayerProbe.from_dict,
+        write=LayerProbe.to_dict,
     )
 
 
 def _score(
-    frozen: Frozen,
+    head_run: HeadRun,
     places: Rows,
     labels: Labels,
     drawn: Sequence[Sequence[Rows]],
-    on_progress: Progress | None,
-) -> Depth:
-    told = staged(on_progress, "depth")
-    examples = [frozen.examples[i] for i in places]
-    names = frozen.table.blocks
+) -> LayerProbe:
+    report = staged("depth")
+    examples = [head_run.examples[i] for i in places]
+    names = head_run.table.blocks
     early = names[: max(1, round(EARLY * len(names)))]
-    random, raw = random_network(frozen), None
+    random, raw = random_network(head_run), None
     total = (len(names) + 1) * (1 if random is None else 2) + 1
-    bench = _Bench(labels=labels, drawn=drawn, early=early, told=told, total=total)
-    told(0, total)
-    own = bench.probe_blocks(frozen.table, frozen.train[places], frozen.pools)
+    bench = _Bench(labels=labels, drawn=drawn, early=early, report=report, total=total)
+    report(0, total)
+    own = bench.probe_blocks(head_run.table, head_run.train[places], head_run.pools)
     other: dict[str, Doubles] = {}
     if random is not None:
-        extraction = extract(
-            examples,
-            random,
-            pools=frozen.pools,
-            device=frozen.device,
-            on_progress=staged(on_progress, "features of random weights"),
-        )
+        with renamed("{} of random weights"):
+            extraction = extract(
+                examples, random, pools=head_run.pools, device=head_run.options.device
+            )
         if not extraction.skipped:
-            other = bench.probe_blocks(extraction.table, np.arange(len(places)), frozen.pools)
+            other = bench.probe_blocks(extraction.table, np.arange(len(places)), head_run.pools)
     with suppress(ExampleError):  # arrays of several shapes cannot be set side by side
-        raw = bench.probe_one(raw_similarity(examples, frozen.found.modality))
+        raw = bench.probe_one(raw_similarity(examples, head_run.found.modality))
     groups = labels.group_numbers
-    return Depth(
+    return LayerProbe(
         blocks=tuple(
             BlockScore(
                 block=name,
@@ -188,19 +161,19 @@ def _score(
             for name in names
         ),
         raw=None if raw is None else accuracy(raw, groups),
-        raw_name=NAMES[frozen.found.modality],
+        raw_name=NAMES[head_run.found.modality],
         num_examples=len(places),
-        num_all=len(frozen.examples),
+        num_all=len(head_run.examples),
         early=early,
         over_random=gain(own[""] - other[""], groups) if other else None,
         over_raw=None if raw is None else gain(own[""] - raw, groups),
     )
 
 
-def random_network(frozen: Frozen) -> Backbone | None:
+def random_network(head_run: HeadRun) -> Backbone | None:
     """Return the same network with random weights; None for a module of the user's own."""
     try:
-        return random_backbone(frozen.backbone, frozen.recipe.seed)
+        return with_random_weights(head_run.backbone, head_run.recipe.seed)
     except (SettingError, BackboneError):
         return None
 
@@ -212,7 +185,7 @@ class _Bench:
     labels: Labels
     drawn: Sequence[Sequence[Rows]]
     early: tuple[str, ...]
-    told: Any
+    report: Callable[[int, int], None]
     total: int
 
     def probe_blocks(
@@ -224,14 +197,10 @@ class _Bench:
             grams = Grams(table, rows)
         for name in table.blocks:
             found[name] = self.probe_one(grams.similarity(Kernel(blocks=(name,), pools=pools)))
-            self.told(len(found), self.total)
+            self.report(len(found), self.total)
         found[""] = self.probe_one(grams.similarity(Kernel(blocks=self.early, pools=pools)))
         return found
 
     def probe_one(self, similarity: Floats) -> Doubles:
         with one_thread():
             return probe(similarity, self.labels, self.drawn)
-
-
-def _estimate(data: Mapping[str, float] | None) -> Estimate | None:
-    return None if data is None else Estimate(**data)

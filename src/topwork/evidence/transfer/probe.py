@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.heads.kernel import Floats, Kernel, Rows
+from topwork.heads.labels import Labels
 from topwork.heads.ridge import Centring, smallest_penalty, solve
-from topwork.heads.search import Labels
 from topwork.heads.softmax import best_temperature_loss, link
 
 Doubles = npt.NDArray[np.float64]

@@ -13,32 +13,31 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, final
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
-from topwork.core import files
 from topwork.core.digests import digest_settings
-from topwork.errors import BackboneError, StoreError, TrainingError
-from topwork.evaluation.fold_cache import folds_folder
-from topwork.evidence.kept import code_digest, identity_of
-from topwork.evidence.transfer.comparison import Answered, Compared
+from topwork.core.memo import keep_arrays, kept_arrays, key_of, memo, memo_folder
+from topwork.errors import BackboneError, TrainingError
+from topwork.evidence.transfer.comparison import (
+    ComparedPredictions,
+    Comparison,
+    measurement_key,
+)
 from topwork.examples.images.preprocessing import ImageInput
-from topwork.model.model import Progress
 from topwork.recipe import Recipe
 from topwork.runs.job import JobMaker
 from topwork.training.budget import SPARE, seconds_of_epoch
-from topwork.training.cross_validate import Judged, judge
-from topwork.training.finetune import Job
-from topwork.training.loop.task import Epoch
-from topwork.training.strategy import Way
+from topwork.training.cross_validate import CVResult, cross_validate
+from topwork.training.epoch_progress import EpochProgress
+from topwork.training.finetune import TrainingJob
+from topwork.training.strategy import Strategy
 
 Doubles = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
@@ -56,6 +55,11 @@ takes a time that grows with the square."""
 GOOD_EPOCHS = 50
 """That should fit, or the pictures are made smaller."""
 
+FACTS = (
+    "num_folds", "of_folds", "epochs", "usual_epochs", "side", "limit_seconds", "seconds",
+)  # fmt: skip
+"""What is kept of a baseline beside its predictions."""
+
 OVERTIME = 1.25
 """Of the limit, after which training stops wherever it is: the plan is by measured speed, which
 another process may have taken since."""
@@ -63,7 +67,7 @@ another process may have taken since."""
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Control:
+class ScratchBaseline:
     """What the network that was trained from random weights said of examples left out.
 
     Attributes:
@@ -86,10 +90,10 @@ class Control:
     limit_seconds: float
     seconds: float
 
-    def answered(self, compared: Compared) -> Answered:
+    def answered(self, comparison: Comparison) -> ComparedPredictions:
         """Return which examples it answered rightly."""
-        right = self.probabilities.argmax(1) == compared.labels.classes[self.rows]
-        return Answered(
+        right = self.probabilities.argmax(1) == comparison.labels.classes[self.rows]
+        return ComparedPredictions(
             name="training from scratch",
             rows=self.rows,
             right=right.astype(np.float64),
@@ -128,12 +132,11 @@ class Control:
         )
 
 
-def run_control(
-    compared: Compared,
+def run_scratch_baseline(
+    comparison: Comparison,
     *,
     limit_seconds: float = LIMIT_SECONDS,
-    on_progress: Progress | None = None,
-) -> Control:
+) -> ScratchBaseline:
     """Train it, or take what an earlier run with the same limit has kept.
 
     Raises:
@@ -141,46 +144,40 @@ def run_control(
         TrainingError: the limit does not hold two passes over the examples.
         BackboneError: the network cannot be trained.
     """
-    kept = _path(compared, limit_seconds)
-    found = _read(kept, compared)
+    key = f"{_key(comparison)}-{limit_seconds:g}"
+    found = _read(key, comparison)
     if found is not None:
         return found
     started = time.monotonic()
-    frozen, examples = compared.frozen, compared.examples
-    own = frozen.recipe
+    head_run, examples = comparison.head_run, comparison.examples
+    own = head_run.recipe
     recipe = Recipe(train="scratch", seed=own.seed, class_weight=own.class_weight)
 
-    def make(backbone: Backbone) -> tuple[Job, float]:
+    def make(backbone: Backbone) -> tuple[TrainingJob, float]:
         maker = JobMaker(
-            recipe=recipe,
-            backbone=backbone,
-            device=frozen.device,
-            examples=examples,
-            on_progress=on_progress,
+            recipe=recipe, backbone=backbone, options=head_run.options, examples=examples
         )
-        job = maker.make(Way(kind="scratch"))
-        side = getattr(backbone.input, "size", 0)
-        return job, _epoch_seconds(job, kept.with_name(f"{kept.stem}-{side}.json"))
+        job = maker.make(Strategy(kind="scratch"))
+        return job, _epoch_seconds(job)
 
-    job, epoch_seconds, side = _affordable(frozen.backbone, make, SPARE * limit_seconds)
-    place = {id(example): k for k, example in enumerate(examples)}
-    places = np.array([place[id(example)] for example in job.saved.examples], np.intp)
-    all_folds = [np.flatnonzero(np.isin(places, fold)) for fold in compared.drawn[0]]
+    job, epoch_seconds, side = _affordable(head_run.backbone, make, SPARE * limit_seconds)
+    places = job.saved.indices
+    all_folds = [np.flatnonzero(np.isin(places, fold)) for fold in comparison.drawn[0]]
     usual = job.settings.epochs or 1
     num_folds, epochs = _plan(job, epoch_seconds, limit_seconds, len(all_folds))
     job = replace(job, settings=job.settings.changed(epochs=epochs))
-    told = _Told(on_progress, num_folds, job.settings.epochs or 1)
+    on_epoch = EpochProgress("train scratch", epochs=epochs, num_trainings=num_folds)
     done = []
     stop_at = started + OVERTIME * limit_seconds
-    for fold in judge(job, all_folds[:num_folds], on_epoch=told, stop_at=stop_at):
+    for fold in cross_validate(job, all_folds[:num_folds], on_epoch=on_epoch, stop_at=stop_at):
         done.append(fold)
-        told.done = len(done)
+        on_epoch.begin(len(done))
         if time.monotonic() > stop_at:
             break
-    judged = Judged.of(job, done)
-    control = Control(
-        rows=places[judged.rows],
-        probabilities=judged.probabilities,
+    cv_result = CVResult.of(job, done)
+    control = ScratchBaseline(
+        rows=places[cv_result.rows],
+        probabilities=cv_result.probabilities,
         num_folds=len(done),
         of_folds=len(all_folds),
         epochs=job.settings.epochs or 1,
@@ -189,22 +186,25 @@ def run_control(
         limit_seconds=limit_seconds,
         seconds=time.monotonic() - started,
     )
-    _write(kept, control)
+    _write(key, control)
     return control
 
 
-def find_control(compared: Compared, *, limit_seconds: float | None = None) -> Control | None:
+def find_scratch_baseline(
+    comparison: Comparison, *, limit_seconds: float | None = None
+) -> ScratchBaseline | None:
     """Return what an earlier run has kept, of the longest limit where none is given."""
+    key = _key(comparison)
     if limit_seconds is not None:
-        return _read(_path(compared, limit_seconds), compared)
-    kept = folds_folder().glob(f"{_key(compared)}-*.npz")
-    found = [one for one in (_read(path, compared) for path in kept) if one is not None]
+        return _read(f"{key}-{limit_seconds:g}", comparison)
+    keys = (path.stem for path in memo_folder().glob(f"{key}-*.safetensors"))
+    found = [one for one in (_read(one, comparison) for one in keys) if one is not None]
     return max(found, key=lambda one: one.limit_seconds, default=None)
 
 
 def _affordable(
-    backbone: Backbone, make: Callable[[Backbone], tuple[Job, float]], seconds: float
-) -> tuple[Job, float, int | None]:
+    backbone: Backbone, make: Callable[[Backbone], tuple[TrainingJob, float]], seconds: float
+) -> tuple[TrainingJob, float, int | None]:
     """Return the job, how long its epoch takes, and the side of its pictures where they shrink.
 
     The largest of which enough epochs fit, by the time of the smallest.
@@ -233,7 +233,9 @@ def _sized(backbone: Backbone, spec: ImageInput, side: int) -> Backbone:
     )
 
 
-def _plan(job: Job, epoch_seconds: float, limit_seconds: float, most: int) -> tuple[int, int]:
+def _plan(
+    job: TrainingJob, epoch_seconds: float, limit_seconds: float, most: int
+) -> tuple[int, int]:
     """Return for how many folds, and how many epochs each, the network is trained.
 
     As many folds as the limit holds the usual number of epochs for, at least one.
@@ -250,72 +252,44 @@ def _plan(job: Job, epoch_seconds: float, limit_seconds: float, most: int) -> tu
     return num_folds, int(np.clip(in_all / num_folds, 1, usual))
 
 
-def _epoch_seconds(job: Job, kept: Path) -> float:
+def _epoch_seconds(job: TrainingJob) -> float:
     """Return how long a pass takes; it is kept, so that a run that goes on has the same epochs."""
-    try:
-        return max(float(json.loads(kept.read_text(encoding="utf-8"))), 1e-3)
-    except (OSError, ValueError, TypeError):  # none yet, or of no use
-        pass
-    measured = seconds_of_epoch(job, np.arange(len(job.labels.classes)))
-    with suppress(StoreError), files.disk_errors("Keeping a time"):
-        files.write_bytes(kept, json.dumps(measured).encode())
-    return measured
+    rows = np.arange(len(job.labels.classes))
+    return memo(
+        key_of("seconds of an epoch", job.identity, job.settings.to_dict(), job.labels.seed),
+        lambda: seconds_of_epoch(job, rows),
+        read=lambda data: max(float(data), 1e-3),
+        write=float,
+    )
 
 
-class _Told:
-    """Turns epochs into progress."""
-
-    def __init__(self, on_progress: Progress | None, num_folds: int, epochs: int) -> None:
-        self.done = 0
-        self._call, self._epochs, self._total = on_progress, epochs, num_folds * epochs
-
-    def __call__(self, epoch: Epoch) -> None:
-        if self._call is not None:
-            self._call("train scratch", self.done * self._epochs + epoch.number, self._total)
+def _key(comparison: Comparison) -> str:
+    return measurement_key(
+        comparison.head_run, comparison.places, comparison.labels, comparison.drawn[:1], "scratch"
+    )
 
 
-def _key(compared: Compared) -> str:
-    folds = compared.drawn[:1]
-    parts = identity_of(compared.frozen, compared.places, compared.labels, folds)
-    return digest_settings([code_digest(), *parts])
-
-
-def _path(compared: Compared, limit_seconds: float) -> Path:
-    return folds_folder() / f"{_key(compared)}-{limit_seconds:g}.npz"
-
-
-def _write(path: Path, control: Control) -> None:
-    """Keep it. A disk that refuses costs time later, and stops nothing now."""
-    told = {
-        name: getattr(control, name)
-        for name in (
-            "num_folds",
-            "of_folds",
-            "epochs",
-            "usual_epochs",
-            "side",
-            "limit_seconds",
-            "seconds",
-        )
+def _write(key: str, baseline: ScratchBaseline) -> None:
+    facts = {name: getattr(baseline, name) for name in FACTS}
+    text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "rows": baseline.rows,
+        "probabilities": baseline.probabilities,
+        "facts": text,
     }
-    text = np.frombuffer(json.dumps(told).encode(), np.uint8)
-    with (
-        suppress(StoreError),
-        files.disk_errors("Keeping a control"),
-        files.replacing(path) as temporary,
-        temporary.open("wb") as out,
-    ):
-        np.savez(out, rows=control.rows, probabilities=control.probabilities, told=text)
+    keep_arrays(key, arrays)
 
 
-def _read(path: Path, compared: Compared) -> Control | None:
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            told: Mapping[str, Any] = json.loads(kept["told"].tobytes())
-            rows, chances = kept["rows"].astype(np.intp), kept["probabilities"]
-        good = chances.shape == (len(rows), compared.labels.num_classes) and len(rows)
-        if not good or rows.min() < 0 or rows.max() >= len(compared.places):
-            return None
-        return Control(rows=rows, probabilities=chances.astype(np.float64), **told)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile):  # none of any use
+def _read(key: str, comparison: Comparison) -> ScratchBaseline | None:
+    kept = kept_arrays(key)
+    if kept is None:
         return None
+    with suppress(ValueError, KeyError, TypeError):  # of no use: it is trained anew
+        rows, probabilities = kept["rows"].astype(np.intp), kept["probabilities"]
+        good = probabilities.shape == (len(rows), comparison.labels.num_classes) and len(rows)
+        if good and rows.min() >= 0 and rows.max() < len(comparison.places):
+            facts = json.loads(kept["facts"].tobytes())
+            return ScratchBaseline(
+                rows=rows, probabilities=probabilities.astype(np.float64), **facts
+            )
+    return None

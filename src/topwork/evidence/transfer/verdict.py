@@ -10,24 +10,30 @@ What it does not know: how the questions are shown.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any, final
 
 import numpy as np
 
+from topwork.core.plain import Plain
+from topwork.core.progress import renamed
 from topwork.errors import ExampleError
-from topwork.evaluation.crossval import cross_predict, one_thread
+from topwork.evaluation.crossval import cross_val_predict, one_thread
 from topwork.evaluation.intervals import Estimate, accuracy
-from topwork.evidence.transfer.comparison import HEAD_ALONE, Answered, Compared, features_key
+from topwork.evidence.transfer.comparison import (
+    HEAD_ALONE,
+    ComparedPredictions,
+    Comparison,
+    features_key,
+)
 from topwork.evidence.transfer.conditions import Condition, points
 from topwork.evidence.transfer.layer_probe import random_network
 from topwork.evidence.transfer.paired import gain
 from topwork.evidence.transfer.probe import probe
 from topwork.evidence.transfer.raw_inputs import NAMES, raw_similarity
 from topwork.features.extract import extract
-from topwork.model.model import Progress, staged
 
 LEAST_GAIN = 0.01
 """One point: below it, no gain is promised, however sure it is."""
@@ -49,7 +55,7 @@ class Without:
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class Verdict(Plain):
     """What transfer is worth, and why that is said.
 
     Attributes:
@@ -82,62 +88,45 @@ class Verdict:
     conditions: tuple[Condition, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return asdict(self)
 
-    @staticmethod
-    def from_dict(data: Mapping[str, Any]) -> Verdict:
-        """Undo `to_dict`. Raises KeyError or TypeError on other data."""
-        parts = dict(data)
-        for name in ("worth", "transferred", "control"):
-            parts[name] = Estimate(**parts[name])
-        parts["without"] = tuple(
-            Without(**{**one, "accuracy": Estimate(**one["accuracy"])}) for one in parts["without"]
-        )
-        parts["conditions"] = tuple(Condition(**one) for one in parts["conditions"])
-        parts["notes"] = tuple(parts["notes"])
-        return Verdict(**parts)
-
-
-def cheap_controls(compared: Compared, *, on_progress: Progress | None = None) -> list[Answered]:
+def cheap_controls(comparison: Comparison) -> list[ComparedPredictions]:
     """Return what needs no training of a network: random weights, and the raw inputs."""
-    frozen, labels, found = compared.frozen, compared.labels, []
-    random = random_network(frozen)
+    head_run, labels, found = comparison.head_run, comparison.labels, []
+    random = random_network(head_run)
     if random is not None:
         started = time.monotonic()
-        extraction = extract(
-            compared.examples, random, pools=frozen.pools, device=frozen.device,
-            on_progress=staged(on_progress, "features of random weights"),
-        )  # fmt: skip
-        if not extraction.skipped:
-            recipe = frozen.recipe
-            crossed = cross_predict(
-                extraction.table.in_memory(),
-                labels,
-                features=features_key(extraction.space, frozen, compared.places),
-                settings=recipe.head_settings(),
-                num_folds=recipe.num_folds,
-                num_repeats=recipe.num_repeats,
-                on_progress=staged(on_progress, "cross-validate random weights"),
+        with renamed("{} of random weights"):
+            extraction = extract(
+                comparison.examples, random, pools=head_run.pools, device=head_run.options.device
             )
-            right = (crossed.probabilities.argmax(2) == labels.classes).mean(0)
+        if not extraction.skipped:
+            recipe = head_run.recipe
+            with renamed("{} random weights"):
+                cross_val = cross_val_predict(
+                    extraction.table.in_memory(),
+                    labels,
+                    features=features_key(extraction.space, head_run, comparison.places),
+                    settings=recipe.head_settings(),
+                    num_folds=recipe.num_folds,
+                    num_repeats=recipe.num_repeats,
+                )
+            right = (cross_val.probabilities.argmax(2) == labels.classes).mean(0)
             found.append(_answered("a new head on random weights", right, started))
     started = time.monotonic()
-    kind = frozen.found.modality
+    kind = head_run.found.modality
     try:
-        similarity = raw_similarity(compared.examples, kind)
+        similarity = raw_similarity(comparison.examples, kind)
     except ExampleError:
         return found
     with one_thread():
-        right = probe(similarity, labels, compared.drawn)
+        right = probe(similarity, labels, comparison.drawn)
     found.append(_answered(f"a head on {NAMES[kind]}", right, started))
     return found
 
 
 def weigh(
-    compared: Compared,
-    controls: Sequence[Answered],
+    comparison: Comparison,
+    controls: Sequence[ComparedPredictions],
     *,
     limit_seconds: float | None = None,
     caveat: str = "",
@@ -152,10 +141,10 @@ def weigh(
         caveat: that goes with the verdict wherever it is read.
     """
     best = _best(controls)
-    own = compared.transferred.right[best.rows]
-    groups = None if compared.groups is None else compared.groups[best.rows]
+    own = comparison.transferred.right[best.rows]
+    groups = None if comparison.groups is None else comparison.groups[best.rows]
     worth = gain(own - best.right, groups)
-    num_all, num = len(compared.frozen.examples), len(best.rows)
+    num_all, num = len(comparison.head_run.examples), len(best.rows)
     return Verdict(
         worth=worth,
         transferred=accuracy(own, groups),
@@ -165,31 +154,33 @@ def weigh(
         num_all=num_all,
         limit_seconds=limit_seconds,
         seconds=best.seconds,
-        without=tuple(_without(one, compared) for one in controls),
+        without=tuple(_without(one, comparison) for one in controls),
         expects_gain=worth.low > 0 and worth.value >= LEAST_GAIN,
-        says=" ".join(filter(None, [_say(worth, best, compared, float(own.mean())), caveat])),
+        says=" ".join(filter(None, [_say(worth, best, comparison, float(own.mean())), caveat])),
         conditions=tuple(conditions),
         notes=tuple(notes),
     )
 
 
-def _answered(name: str, right: Any, started: float) -> Answered:
+def _answered(name: str, right: Any, started: float) -> ComparedPredictions:
     rows = np.arange(len(right))
-    return Answered(name=name, rows=rows, right=right, seconds=time.monotonic() - started)
+    return ComparedPredictions(
+        name=name, rows=rows, right=right, seconds=time.monotonic() - started
+    )
 
 
-def _best(controls: Sequence[Answered]) -> Answered:
+def _best(controls: Sequence[ComparedPredictions]) -> ComparedPredictions:
     """Return the most accurate on the examples that all answered; of equals, the first."""
     common = reduce(np.intersect1d, [one.rows for one in controls])
 
-    def share(one: Answered) -> float:
+    def share(one: ComparedPredictions) -> float:
         return float(one.right[np.isin(one.rows, common)].mean())
 
     return max(controls, key=share)
 
 
-def _without(one: Answered, compared: Compared) -> Without:
-    groups = None if compared.groups is None else compared.groups[one.rows]
+def _without(one: ComparedPredictions, comparison: Comparison) -> Without:
+    groups = None if comparison.groups is None else comparison.groups[one.rows]
     return Without(
         name=one.name,
         accuracy=accuracy(one.right, groups),
@@ -198,16 +189,16 @@ def _without(one: Answered, compared: Compared) -> Without:
     )
 
 
-def _few(compared: Compared, num: int) -> str:
-    groups = compared.groups
+def _few(comparison: Comparison, num: int) -> str:
+    groups = comparison.groups
     said = f"{num:,} examples"
     return said if groups is None else f"{said} in {len(np.unique(groups)):,} groups"
 
 
-def _say(worth: Estimate, control: Answered, compared: Compared, own: float) -> str:
-    frozen = compared.frozen
-    num_all, num = len(frozen.examples), len(control.rows)
-    what = f"{frozen.found.modality}s"
+def _say(worth: Estimate, control: ComparedPredictions, comparison: Comparison, own: float) -> str:
+    head_run = comparison.head_run
+    num_all, num = len(head_run.examples), len(control.rows)
+    what = f"{head_run.found.modality}s"
     on = f"on your {num_all:,} {what}"
     if num < num_all:
         on = f"on {num:,} of your {num_all:,} {what}"
@@ -231,8 +222,8 @@ def _say(worth: Estimate, control: Answered, compared: Compared, own: float) -> 
             start = "Transfer would not hurt, but do not expect a gain"
         said = f"{start}: {figures} over {control.name} {on}, which chance alone may give."
         if rough:
-            said += f" {_few(compared, num)} are too few to tell."
-    if worth.low <= 0 and compared.transferred.name == HEAD_ALONE:
+            said += f" {_few(comparison, num)} are too few to tell."
+    if worth.low <= 0 and comparison.transferred.name == HEAD_ALONE:
         said += " That is of a new head alone; `topwork train` also tries to train blocks below it."
     return f"{said} Of those left out {own:.1%} were right with transfer, " + (
         f"{control.right.mean():.1%} without."

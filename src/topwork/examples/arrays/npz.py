@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.errors import ColumnError, SourceError
-from topwork.examples.contents import Held, array_digest
-from topwork.examples.deduplicate import SPLIT_NAMES, Found, clean_text
+from topwork.examples.contents import InMemory, array_digest
+from topwork.examples.deduplicate import SPLIT_NAMES, RawExample, clean_text
 from topwork.examples.example import Skipped, Split
 from topwork.examples.modality import as_meant
 from topwork.examples.tables.columns import ColumnNames, Columns, listed
-from topwork.examples.tables.rows import Outcome, Table, TableRows
+from topwork.examples.tables.rows import Outcome, TableColumns, TableRows
 
 _INPUTS = ("x", "data", "features", "inputs", "input", "signals", "arrays", "images")
 _LABELS = ("y", "label", "labels", "target", "targets")
@@ -90,7 +90,7 @@ def _rows(
             f"The file {name!r}: {key!r} is {rows.dtype} of shape {rows.shape}; accepted: numbers "
             "[N, ...], an array for each of N examples."
         )
-    table = Table(
+    table = TableColumns(
         name=name,
         folder=path.parent,
         given=given,
@@ -103,11 +103,11 @@ def _rows(
     for number, row in enumerate(rows):
         try:
             outcomes.append(
-                Found(
+                RawExample(
                     name=table.row_name(number),
                     order=(name, number),
                     digest=partial(array_digest, row),
-                    read=Held(content=row),
+                    read=InMemory(content=row),
                     **table.known(number),  # type: ignore[arg-type]
                 )
             )

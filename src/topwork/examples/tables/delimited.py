@@ -19,7 +19,7 @@ from topwork.examples.example import Split
 from topwork.examples.kinds import DOCUMENT_SUFFIXES, modality_of, suffix_of
 from topwork.examples.tables.columns import ColumnNames, Columns
 from topwork.examples.tables.named_files import file_rows
-from topwork.examples.tables.rows import Table, TableRows, text_rows
+from topwork.examples.tables.rows import TableColumns, TableRows, text_rows
 
 _DELIMITERS = ",;\t"
 _SAMPLE = 200
@@ -53,7 +53,7 @@ def read_table(
         return (*chosen[0].inputs, *chosen[0].others)
 
     values = read_columns(path, choose)
-    table = Table(
+    table = TableColumns(
         name=clean_text(path.relative_to(root).as_posix()),
         folder=path.parent,
         given=given,
@@ -65,7 +65,7 @@ def read_table(
     return string_rows(table)
 
 
-def string_rows(table: Table) -> TableRows:
+def string_rows(table: TableColumns) -> TableRows:
     """Return the rows of a table whose inputs are strings: names of files, or texts."""
     column, held = _choose_strings(table)
     if held == "files":
@@ -73,7 +73,7 @@ def string_rows(table: Table) -> TableRows:
     return TableRows(modality="text", outcomes=text_rows(table, column))
 
 
-def _choose_strings(table: Table) -> tuple[str, Literal["files", "texts"]]:
+def _choose_strings(table: TableColumns) -> tuple[str, Literal["files", "texts"]]:
     """Which column of strings is the input, and whether it names files or holds texts."""
     columns, meant = table.columns, table.given.meant
     if columns.given is not None:
@@ -89,7 +89,9 @@ def _choose_strings(table: Table) -> tuple[str, Literal["files", "texts"]]:
     return columns.text, "files" if some else "texts"
 
 
-def _name_files(table: Table, column: str, *, there: bool = False, every_row: bool = False) -> bool:
+def _name_files(
+    table: TableColumns, column: str, *, there: bool = False, every_row: bool = False
+) -> bool:
     """Whether most of a column's values, of a sample, are names of files.
 
     Such a name is that of a file that exists, or (unless `there`) has a suffix that is known.

@@ -13,8 +13,8 @@ from functools import partial
 from pathlib import Path
 
 from topwork.errors import ModalityError, SourceError
-from topwork.examples.contents import EMPTY, EMPTY_TEXT, FileDigest, Held, found_file
-from topwork.examples.deduplicate import Found, clean_text
+from topwork.examples.contents import EMPTY, EMPTY_TEXT, FileDigest, InMemory, found_file
+from topwork.examples.deduplicate import RawExample, clean_text
 from topwork.examples.example import Modality, Skipped
 from topwork.examples.folders import NOT_PLAIN
 from topwork.examples.kinds import (
@@ -27,15 +27,15 @@ from topwork.examples.kinds import (
 )
 from topwork.examples.modality import as_meant, most, refuse_mixture
 from topwork.examples.sounds.sound import SoundFile
-from topwork.examples.tables.rows import Outcome, Table, TableRows, part_name
+from topwork.examples.tables.rows import Outcome, TableColumns, TableRows, part_name
 
 _NOT_THERE = "there is no such file"
 
 
-def file_rows(table: Table, column: str, names: Sequence[object]) -> TableRows:
+def file_rows(table: TableColumns, column: str, names: Sequence[object]) -> TableRows:
     """Return the rows whose inputs are the files that they name."""
     files = [_file_row(table, number, value) for number, value in enumerate(names)]
-    usable = [one for one in files if isinstance(one, _File)]
+    usable = [one for one in files if isinstance(one, _NamedFile)]
     _check_there(table, column, names, files)
     kind, reasons = _kind_of(table, usable)
     digests: dict[Path, FileDigest] = {}
@@ -55,14 +55,14 @@ def file_rows(table: Table, column: str, names: Sequence[object]) -> TableRows:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _File:
+class _NamedFile:
     number: int
     path: Path
     name: str
     suffix: str
 
 
-def _file_row(table: Table, number: int, value: object) -> _File | Skipped:
+def _file_row(table: TableColumns, number: int, value: object) -> _NamedFile | Skipped:
     if value is None or value == "":
         return Skipped(name=table.row_name(number), reason="no file name")
     if not isinstance(value, str):
@@ -74,7 +74,7 @@ def _file_row(table: Table, number: int, value: object) -> _File | Skipped:
         path = _find(table.folder, value)
     except ValueError as error:
         return Skipped(name=name, reason=str(error))
-    return _File(number=number, path=path, name=name, suffix=suffix_of(value))
+    return _NamedFile(number=number, path=path, name=name, suffix=suffix_of(value))
 
 
 def _find(folder: Path, value: str) -> Path:
@@ -98,7 +98,7 @@ def _find(folder: Path, value: str) -> Path:
     return path
 
 
-def _kind_of(table: Table, files: Sequence[_File]) -> tuple[Modality, dict[int, str]]:
+def _kind_of(table: TableColumns, files: Sequence[_NamedFile]) -> tuple[Modality, dict[int, str]]:
     """The kind of the files, and by row why some cannot be used; those of no known kind may be."""
     kinds = {one.number: modality_of(one.path.name) or _look(one.path) for one in files}
     sure = {n: kind for n, kind in kinds.items() if kind is not None}
@@ -135,9 +135,9 @@ def _look(path: Path) -> Modality | None:
 
 
 def _check_there(
-    table: Table, column: str, names: Sequence[object], files: Sequence[_File | Skipped]
+    table: TableColumns, column: str, names: Sequence[object], files: Sequence[_NamedFile | Skipped]
 ) -> None:
-    if any(isinstance(one, _File) for one in files):
+    if any(isinstance(one, _NamedFile) for one in files):
         return
     missing = [
         str(name)
@@ -152,7 +152,7 @@ def _check_there(
         )
 
 
-def _sound_part(table: Table, one: _File, digests: dict[Path, FileDigest]) -> Outcome:
+def _sound_part(table: TableColumns, one: _NamedFile, digests: dict[Path, FileDigest]) -> Outcome:
     try:
         start, end = table.part(one.number)
     except ValueError as error:
@@ -160,10 +160,10 @@ def _sound_part(table: Table, one: _File, digests: dict[Path, FileDigest]) -> Ou
     digest = digests.setdefault(one.path, FileDigest(one.path))
     whole = start is None and end is None
     name = one.name if whole or not table.given.need_label else one.name + part_name(start, end)
-    return Found(
+    return RawExample(
         name=name,
         order=(one.name, one.number),
         digest=partial(digest.of_part, start, end),
-        read=Held(content=SoundFile(source=one.path, start_seconds=start, end_seconds=end)),
+        read=InMemory(content=SoundFile(source=one.path, start_seconds=start, end_seconds=end)),
         **table.known(one.number),  # type: ignore[arg-type]
     )

@@ -18,7 +18,7 @@ from typing import Any
 from topwork.core.digests import digest_bytes
 from topwork.errors import ColumnError, SourceError
 from topwork.examples.contents import array_digest, part_digest
-from topwork.examples.deduplicate import Found, clean_text
+from topwork.examples.deduplicate import RawExample, clean_text
 from topwork.examples.example import Modality, Skipped, Split
 from topwork.examples.kinds import PREFIX_BYTES, sniff, with_article
 from topwork.examples.modality import as_meant, most, refuse_mixture
@@ -32,7 +32,7 @@ from topwork.examples.tables.parquet_cells import (
     read_numbers,
     read_sound,
 )
-from topwork.examples.tables.rows import Outcome, Table, TableRows, part_name
+from topwork.examples.tables.rows import Outcome, TableColumns, TableRows, part_name
 
 _BATCH_ROWS = 64  # of images: some tens of MB at most
 
@@ -77,7 +77,7 @@ def read_parquet(
         if columns.label:
             label = features.get(columns.label)
             values[columns.label] = _label_names(values[columns.label], label)
-        table = Table(
+        table = TableColumns(
             name=name,
             folder=path.parent,
             given=given,
@@ -98,7 +98,7 @@ class _Cells:
     """The column of inputs of one table, read from start to end."""
 
     def __init__(
-        self, *, file: Any, path: Path, column: str, table: Table, on_rows: OnRows | None
+        self, *, file: Any, path: Path, column: str, table: TableColumns, on_rows: OnRows | None
     ) -> None:
         self._file = file
         self._path = path
@@ -162,7 +162,7 @@ class _Cells:
         meant = self._table.given.meant
         return "sound" if declared == "Audio" or meant == "sound" else "image"
 
-    def _sound(self, number: int, one: Found) -> Outcome:
+    def _sound(self, number: int, one: RawExample) -> Outcome:
         try:
             start, end = self._table.part(number)
         except ValueError as error:
@@ -181,10 +181,10 @@ class _Cells:
         read: Callable[..., object],
         *more: object,
         name: str | None = None,
-    ) -> Found:
+    ) -> RawExample:
         row_group = bisect_right(self._starts, number) - 1
         place = number - self._starts[row_group]
-        return Found(
+        return RawExample(
             name=name or self._table.row_name(number),
             order=(self._table.name, number),
             digest=digest,

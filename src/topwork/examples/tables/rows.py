@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from topwork.examples.contents import Held, check_text, text_digest
-from topwork.examples.deduplicate import Found, clean_text
+from topwork.examples.contents import InMemory, check_text, text_digest
+from topwork.examples.deduplicate import RawExample, clean_text
 from topwork.examples.example import Modality, Skipped, Split
 from topwork.examples.tables.columns import (
     ColumnNames,
@@ -22,7 +22,7 @@ from topwork.examples.tables.columns import (
 
 NO_LABEL = "no label"
 
-Outcome = Found | Skipped
+Outcome = RawExample | Skipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class TableRows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class TableColumns:
     """The columns of a table that tell of its inputs.
 
     Attributes:
@@ -117,7 +117,7 @@ def part_name(start_seconds: float | None, end_seconds: float | None) -> str:
     return f"[{start_seconds or 0:.12g}-{end} s]"
 
 
-def text_rows(table: Table, column: str) -> list[Outcome]:
+def text_rows(table: TableColumns, column: str) -> list[Outcome]:
     """Return the rows whose inputs are the texts that they hold."""
     outcomes: list[Outcome] = []
     for number, value in enumerate(table.values[column]):
@@ -131,11 +131,11 @@ def text_rows(table: Table, column: str) -> list[Outcome]:
             outcomes.append(Skipped(name=name, reason=str(error)))
             continue
         outcomes.append(
-            Found(
+            RawExample(
                 name=name,
                 order=(table.name, number),
                 digest=text_digest(text),
-                read=Held(content=text),
+                read=InMemory(content=text),
                 **known,  # type: ignore[arg-type]
             )
         )

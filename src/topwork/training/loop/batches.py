@@ -31,7 +31,7 @@ more of a step's examples are of one shape and run at once. Of few examples, all
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Part:
+class BatchPart:
     """Examples of one shape, loaded: all that a step has of it."""
 
     rows: Rows
@@ -69,14 +69,14 @@ def steps_of_epoch(source: Source, batch_size: int, *, seed: int, epoch: int) ->
 
 def load_ahead(
     source: Source, steps: Sequence[Rows], *, epoch: int, num_threads: int, pin: bool = False
-) -> Generator[list[Part]]:
+) -> Generator[list[BatchPart]]:
     """Yield each step's examples by shape, loaded in threads while the caller is at work.
 
     Raises:
         TrainingError: the source gives another shape than it said.
     """
     pool = ThreadPoolExecutor(num_threads, thread_name_prefix="topwork-load")
-    waiting: deque[Future[list[Part]]] = deque()
+    waiting: deque[Future[list[BatchPart]]] = deque()
     coming = iter(steps)
     ahead = 2
     try:
@@ -93,7 +93,7 @@ def load_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def _load(source: Source, rows: Rows, epoch: int, pin: bool) -> list[Part]:
+def _load(source: Source, rows: Rows, epoch: int, pin: bool) -> list[BatchPart]:
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for row in rows.tolist():
         by_shape.setdefault(tuple(source.shape(row)), []).append(row)
@@ -106,7 +106,7 @@ def _load(source: Source, rows: Rows, epoch: int, pin: bool) -> list[Part]:
                 f"{(len(members), *shape)}, as its shape() says. Correct the source."
             )
         parts.append(
-            Part(
+            BatchPart(
                 rows=np.array(members, np.int64),
                 inputs=inputs.pin_memory() if pin else inputs,
             )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, final
 import numpy as np
 
 from topwork.errors import TrainingError
-from topwork.training.loop.batches import Part, Rows
+from topwork.training.loop.batches import BatchPart, Rows
 from topwork.training.loop.parameter_groups import make_optimiser, parameter_groups, put_in_training
 from topwork.training.loop.task import Plan, Task
 
@@ -65,7 +65,7 @@ class Learner:
             group["lr"] = rate * factor
         return float(max(self._base_rates) * factor)
 
-    def step(self, parts: Sequence[Part], batch: Rows) -> torch.Tensor:
+    def step(self, parts: Sequence[BatchPart], batch: Rows) -> torch.Tensor:
         """Take one step: on `batch`, of which `parts` are this process's own share.
 
         The gradient is that of the whole batch's weighted mean loss, however it is cut up. Where
@@ -108,7 +108,7 @@ class Learner:
                 "or use a machine with more memory."
             ) from error
 
-    def _accumulate(self, parts: Sequence[Part], total: float) -> torch.Tensor | None:
+    def _accumulate(self, parts: Sequence[BatchPart], total: float) -> torch.Tensor | None:
         """Add up the gradient in micro-batches; None where memory ran out."""
         import torch
 
@@ -156,25 +156,25 @@ class Learner:
         """Halve the micro-batch. BatchNorms that learn have seen the failed ones too: no harm."""
         import torch
 
-        tried = min(self.micro_batch, largest)
+        candidates = min(self.micro_batch, largest)
         if self._fabric.world_size > 1:
-            tried = int(
-                self._reduced(torch.tensor(float(tried), device=self._fabric.device), "max")
+            candidates = int(
+                self._reduced(torch.tensor(float(candidates), device=self._fabric.device), "max")
             )
-        if tried == 1:
+        if candidates == 1:
             raise TrainingError(
                 f"Memory runs out with one example at a time ({self._fabric.device}). Use smaller "
                 "inputs (size= in the backbone's name), a smaller backbone, freeze more of it, or "
                 "a machine with more memory."
             )
-        self.micro_batch = tried // 2
+        self.micro_batch = candidates // 2
         gc.collect()
         if self._fabric.device.type == "cuda":
             torch.cuda.empty_cache()
         logger.warning(
             "Memory ran out with %d examples at a time; going on with %d. The optimiser's batch "
             "stays the same.",
-            tried,
+            candidates,
             self.micro_batch,
         )
 

@@ -36,7 +36,7 @@ News = Epoch | Outcome | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Run:
+class ProcessRun:
     """What every process of a run is told; see `fit`."""
 
     task: Task
@@ -46,7 +46,7 @@ class Run:
     stop_at: float | None
 
 
-def run_here(fabric: Fabric, run: Run, report: Report) -> Outcome:
+def run_here(fabric: Fabric, run: ProcessRun, report: Report) -> Outcome:
     """Train in this process, alone or as one of several."""
     checkpoints = None
     if run.checkpoint is not None:
@@ -59,7 +59,7 @@ def run_here(fabric: Fabric, run: Run, report: Report) -> Outcome:
     return outcome
 
 
-def run_apart(fabric: Fabric, run: Run, report: Report) -> Outcome:
+def run_apart(fabric: Fabric, run: ProcessRun, report: Report) -> Outcome:
     """Train in as many new processes as Fabric has devices, and take over the first one's weights.
 
     Raises:
@@ -95,7 +95,7 @@ def run_apart(fabric: Fabric, run: Run, report: Report) -> Outcome:
     return outcome
 
 
-def _packed(run: Run) -> bytes:
+def _packed(run: ProcessRun) -> bytes:
     """Return the run as bytes: its module's classes too, for many are made inside of functions.
 
     Raises:
@@ -130,7 +130,7 @@ def _share(fabric: Fabric, *, told: bytes, news: SimpleQueue[News], result: Path
     import cloudpickle
     from safetensors.torch import save_file
 
-    run: Run = cloudpickle.loads(told)
+    run: ProcessRun = cloudpickle.loads(told)
     module = run.task.module
     outcome = run_here(fabric, run, news.put if fabric.is_global_zero else _nobody)
     if fabric.is_global_zero:

@@ -154,7 +154,7 @@ class Epoch:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Fitted:
+class FitResult:
     """What training gave.
 
     Attributes:

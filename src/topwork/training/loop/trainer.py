@@ -12,8 +12,8 @@ from pathlib import Path
 
 from topwork.training.loop.epochs import Report
 from topwork.training.loop.fabric import make_fabric, sound_convolutions
-from topwork.training.loop.processes import Run, run_apart, run_here
-from topwork.training.loop.task import Epoch, Fitted, Plan, Task
+from topwork.training.loop.processes import ProcessRun, run_apart, run_here
+from topwork.training.loop.task import Epoch, FitResult, Plan, Task
 from topwork.training.loop.tensorboard import Scalars
 
 
@@ -26,7 +26,7 @@ def fit(
     on_epoch: Report | None = None,
     stop_at: float | None = None,
     log: Path | None = None,
-) -> Fitted:
+) -> FitResult:
     """Train the task's module.
 
     A run that is killed, or stopped with Ctrl-C, goes on from its last finished epoch when it is
@@ -48,7 +48,7 @@ def fit(
         TrainingError: not even the first epoch went well, or memory is too short for one example.
         StoreError: a checkpoint cannot be written.
     """
-    run = Run(task=task, plan=plan, checkpoint=checkpoint, resume=resume, stop_at=stop_at)
+    run = ProcessRun(task=task, plan=plan, checkpoint=checkpoint, resume=resume, stop_at=stop_at)
     fabric = make_fabric(plan)
     with Scalars(log) as scalars:
 
@@ -60,7 +60,7 @@ def fit(
         train = run_here if plan.settings.num_devices == 1 else run_apart
         with sound_convolutions(task.module):
             outcome = train(fabric, run, report)
-    return Fitted(
+    return FitResult(
         module=task.module,
         history=outcome.history,
         stopped=outcome.stopped,

@@ -1,0 +1,98 @@
+"""Results on disk under a key.
+
+A key covers all that a result depends on, the code included. A disk that refuses costs time later
+and stops nothing now; a file that is damaged counts as none.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.numpy
+
+from topwork.core import files
+from topwork.core.digests import digest_bytes, digest_settings
+from topwork.errors import StoreError
+
+T = TypeVar("T")
+
+UNREADABLE = (OSError, ValueError, KeyError, TypeError)
+
+log = logging.getLogger(__name__)
+
+
+def memo_folder() -> Path:
+    """Return where results are kept."""
+    return files.cache_folder() / "folds"
+
+
+@cache
+def code_version() -> str:
+    """Return the digest of the package's code and of what it computes with."""
+    package = Path(__file__).parent.parent
+    versions = {name: version(name) for name in ("topwork", "numpy", "scipy", "torch")}
+    sources = sorted(package.rglob("*.py"))
+    return digest_bytes(
+        digest_settings(versions).encode(), *(path.read_bytes() for path in sources)
+    )
+
+
+def key_of(*parts: Any) -> str:
+    """Return the key of a result that depends on these plain data, and on the code."""
+    return digest_settings([code_version(), *parts])
+
+
+def memo(
+    key: str,
+    make: Callable[[], T],
+    *,
+    read: Callable[[Any], T],
+    write: Callable[[T], Any],
+) -> T:
+    """Return what `make` gives, from the disk where it was made before.
+
+    Args:
+        read: undoes `write`; where it fails, the result is made anew.
+        write: gives plain data.
+    """
+    with suppress(*UNREADABLE):
+        return read(json.loads((memo_folder() / f"{key}.json").read_text(encoding="utf-8")))
+    made = make()
+    keep_file(f"{key}.json", json.dumps(write(made)).encode())
+    return made
+
+
+def keep_file(name: str, data: bytes) -> None:
+    """Keep a file of this name."""
+    try:
+        with files.disk_errors("Keeping a result"):
+            files.write_bytes(memo_folder() / name, data)
+    except StoreError as error:
+        log.warning("%s", error)
+
+
+def keep_arrays(key: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Keep arrays under a key."""
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    keep_file(f"{key}.safetensors", safetensors.numpy.save(whole))
+
+
+def kept_arrays(key: str) -> dict[str, npt.NDArray[Any]] | None:
+    """Return the arrays of a key; None where there are none of any use."""
+    path = memo_folder() / f"{key}.safetensors"
+    try:
+        return dict(safetensors.numpy.load(path.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (OSError, safetensors.SafetensorError) as error:
+        log.warning("%s is damaged (%s): what it held is computed anew.", path, error)
+        return None

@@ -1,0 +1,112 @@
+"""Labels of examples, as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, final
+
+import numpy as np
+import numpy.typing as npt
+
+from topwork.examples.example import Example
+from topwork.examples.folds import choose_num_folds, kfold, stratified_sample
+
+Rows = npt.NDArray[np.intp]
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Labels:
+    """What a search or fit learns from, row by row.
+
+    Attributes:
+        classes: int [N], positions in the list of classes.
+        num_classes: how many there are; in a fold, one of few examples may not occur at all.
+        groups: [N] or None; rows of one group stay on one side of every split.
+        weights: float64 [N], mean 1, or None for all alike.
+        seed: of the folds and samples.
+    """
+
+    classes: npt.NDArray[np.intp]
+    num_classes: int
+    groups: npt.NDArray[np.str_] | None = None
+    weights: npt.NDArray[np.float64] | None = None
+    seed: int = 0
+
+    @staticmethod
+    def of(
+        examples: Sequence[Example],
+        classes: Sequence[str],
+        *,
+        class_weight: Literal["none", "balanced"] = "none",
+        seed: int = 0,
+    ) -> Labels:
+        """Return those of examples, as positions in the classes, with groups and weights.
+
+        Args:
+            class_weight: `balanced`: each class weighs the same, however many examples it has.
+        """
+        position = {name: k for k, name in enumerate(classes)}
+        codes = np.array([position[e.label or ""] for e in examples], np.intp)
+        groups = None
+        if any(e.group is not None for e in examples):
+            # a name of its own for each that has none; "\0" cannot stand in a table's group
+            groups = np.array(
+                [f"\0{i}" if e.group is None else e.group for i, e in enumerate(examples)]
+            )
+        weights = None
+        if class_weight == "balanced":
+            counts = np.bincount(codes, minlength=len(classes))
+            weights = len(codes) / (len(classes) * counts[codes])
+        return Labels(
+            classes=codes, num_classes=len(classes), groups=groups, weights=weights, seed=seed
+        )
+
+    @property
+    def targets(self) -> npt.NDArray[np.float64]:
+        """One-hot, [N, K]."""
+        return np.eye(self.num_classes)[self.classes]
+
+    @property
+    def group_numbers(self) -> Rows | None:
+        """Number of each row's group, [N]; None where there are no groups."""
+        if self.groups is None:
+            return None
+        return np.unique(self.groups, return_inverse=True)[1].astype(np.intp)
+
+    def take(self, rows: Rows) -> Labels:
+        """Return those of some rows; classes keep their numbers."""
+        return Labels(
+            classes=self.classes[rows],
+            num_classes=self.num_classes,
+            groups=None if self.groups is None else self.groups[rows],
+            weights=None if self.weights is None else self.weights[rows],
+            seed=self.seed,
+        )
+
+    def folds(self, num_folds: int = 5) -> list[Rows]:
+        """Return the parts to leave out in turn; none where there is too little to leave out."""
+        groups = None if self.groups is None else self.groups.tolist()
+        if len(self.classes) < 4 or not self._could_be_tested():
+            return []
+        num = choose_num_folds(self.classes, wanted=num_folds, groups=groups)
+        return kfold(self.classes, num_folds=num, seed=self.seed, groups=groups)
+
+    def _could_be_tested(self) -> bool:
+        """Say whether any class stands in more than one group, so that it can be left out."""
+        if self.groups is None:
+            return int(np.bincount(self.classes).max()) > 1
+        pairs = set(zip(self.classes.tolist(), self.groups.tolist(), strict=True))
+        return len(pairs) > len(set(self.classes.tolist()))
+
+
+def sample_rows(labels: Labels, size: int) -> Rows:
+    """Return a stratified sample of indices; all of them where a sample could not be tested.
+
+    It has some of every group: of whole groups, few would be left to compare.
+    """
+    if len(labels.classes) <= size:
+        return np.arange(len(labels.classes))
+    sample = stratified_sample(labels.classes, size=size, seed=labels.seed)
+    return sample if labels.take(sample).folds() else np.arange(len(labels.classes))

@@ -1,0 +1,288 @@
+"""Makes the report of a model: gathers, lays out part by part, and writes one file.
+
+    model, its data -> gathered evidence -> parts -> HTML
+
+What it does not know: how anything is measured (evidence/), and how a part looks (templates/).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, final
+
+from topwork.core import files
+from topwork.core.progress import Listener, listening
+from topwork.core.units import parse_seconds
+from topwork.model.archive import CARD
+from topwork.model.card import with_worth
+from topwork.model.model import Model, load
+from topwork.reports import charts
+from topwork.reports.data_problems import data_problems
+from topwork.reports.gather import Gathered, gather
+from topwork.reports.layers import what_it_sees
+from topwork.reports.mistakes import (
+    LEFT_OUT,
+    TEST,
+    PredictionPart,
+    matrix_of,
+    matrix_of_scores,
+    no_mistakes,
+    surest_mistakes,
+)
+from topwork.reports.opening import opening
+from topwork.reports.page import render
+from topwork.reports.parts import Chart, Matrix, Missing, Mistakes, Page, Scores
+from topwork.reports.pictures import Album
+from topwork.reports.provenance import now, provenance
+from topwork.reports.reliability import reliability
+from topwork.reports.scores import class_rows, ood, score_rows
+from topwork.reports.words import counted, percent
+
+if TYPE_CHECKING:
+    from topwork.evaluation.metrics import Evaluation
+    from topwork.model.predictions import Predictions
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class WrittenReport:
+    """A report that was written.
+
+    Attributes:
+        path: of the page; `table`, of its data problems, None where there are none.
+        says: the verdict, in two lines.
+    """
+
+    path: Path
+    table: Path | None
+    says: tuple[str, str]
+    num_bytes: int
+    seconds: float
+
+
+def report(
+    model: Model | str | Path,
+    out: str | Path,
+    *,
+    data: str | Path | None = None,
+    control: str | float | None = None,
+    device: str = "auto",
+    on_progress: Listener | None = None,
+) -> WrittenReport:
+    """Write all that is known of a model as one page, and beside it the data's problems as CSV.
+
+    Args:
+        model: or the folder that it lies in, which is then named on the page; the verdict also
+            goes into the card there.
+        out: the file to write; one that is there is replaced.
+        data: where the labelled inputs lie now; None: where they lay when it was trained.
+        control: for how long (`5m`) to train the same network from scratch, to compare with; None:
+            it is not trained, but one that was trained before is found again.
+        device: of a model that is read from its folder.
+        on_progress: called with a stage's name, how much is done, and how much there is.
+
+    Raises:
+        SettingError: the control's time limit cannot be read.
+        DataError: the data that was named cannot be used.
+        StoreError: the place cannot be written to.
+    """
+    seconds = None if control is None else parse_seconds(control)
+    folder, out = None if isinstance(model, Model) else Path(model), Path(out)
+    if not isinstance(model, Model):
+        model = load(model, device=device)
+    with listening(on_progress):
+        gathered = gather(model, data=data, control_seconds=seconds)
+        page = lay_out(gathered, folder=folder)
+    text = render(page).encode()
+    table = None
+    with files.disk_errors(f"Writing the report to {str(out)!r}"):
+        with files.replacing(out) as new:
+            new.write_bytes(text)
+        if not isinstance(gathered.problems, Missing) and gathered.problems.items:
+            table = out.with_name(f"{out.stem}-problems.csv")
+            with files.replacing(table) as new:
+                gathered.problems.to_csv(new)
+        if folder is not None and not isinstance(gathered.verdict, Missing):
+            _note_worth(folder / CARD, model, gathered.verdict.says)
+    return WrittenReport(
+        path=out,
+        table=table,
+        says=(page.opening.sentence, _next(page)),
+        num_bytes=len(text),
+        seconds=gathered.seconds,
+    )
+
+
+def _note_worth(card: Path, model: Model, verdict: str) -> None:
+    """Put the verdict into the model's card; what a person wrote elsewhere in it stays."""
+    if not card.is_file():
+        return
+    before = card.read_text(encoding="utf-8")
+    after = with_worth(before, model.parts, verdict)
+    if after != before:
+        with files.replacing(card) as new:
+            new.write_text(after, encoding="utf-8")
+
+
+def lay_out(gathered: Gathered, *, folder: Path | None = None) -> Page:
+    """Return the page part by part."""
+    model = gathered.model
+    album = Album(gathered.examples, model.backbone.modality)
+    parts = _answered(model)
+    wrong = surest_mistakes(parts, model.classes, album)
+    # In this order, so that what matters most is drawn before the page is full.
+    problems = data_problems(gathered.problems, album)
+    seen = what_it_sees(gathered, wrong)
+    matrices = _matrices(model, parts, album)
+    data = model.data
+    return Page(
+        title="A model" if folder is None else folder.resolve().name,
+        subtitle=(
+            f"{counted(data.num_train, model.backbone.modality)} of {len(model.classes)} classes, "
+            f"transferred from {model.backbone.name}"
+        ),
+        made=f"Made by Topwork, {now()}. This page is one file, and asks the network for nothing.",
+        modality=model.backbone.modality,
+        opening=opening(gathered),
+        scores=_scores(model, parts, matrices),
+        mistakes=Mistakes(
+            wrong=wrong,
+            missing=None if wrong else no_mistakes(parts),
+            hint=_mistakes_hint(gathered, album),
+        ),
+        curve=_curve(gathered),
+        depth=_depth(gathered),
+        candidates=_candidates(model),
+        problems=problems,
+        seen=seen,
+        provenance=provenance(gathered, folder),
+    )
+
+
+def _answered(model: Model) -> list[PredictionPart]:
+    parts: list[tuple[str, str, Predictions | None]] = [
+        (LEFT_OUT, "Confusion, left out by cross-validation", model.oof_predictions),
+        (TEST, "Confusion, test part", model.test_predictions),
+    ]
+    return [
+        PredictionPart(id=id, title=title, answers=answers)
+        for id, title, answers in parts
+        if answers is not None and len(answers.truth)
+    ]
+
+
+def _matrices(model: Model, parts: list[PredictionPart], album: Album) -> list[Matrix]:
+    if parts:
+        scores = {LEFT_OUT: model.evaluation, TEST: model.test}
+        made = [matrix_of(part, model.classes, album, scores[part.id]) for part in parts]
+    else:
+        made = [
+            matrix_of_scores(one, id=id, title=f"Confusion, {one.method}")
+            for id, one in ((LEFT_OUT, model.evaluation), (TEST, model.test))
+            if one is not None
+        ]
+    return made
+
+
+def _scores(model: Model, parts: list[PredictionPart], matrices: list[Matrix]) -> Scores:
+    columns: list[Evaluation] = [one for one in (model.evaluation, model.test) if one is not None]
+    missing = None
+    if not columns:
+        why = model.notes[-1] if model.notes else "There were too few examples for any score."
+        missing = Missing(
+            why=why, remedy="Score it on other examples: `topwork evaluate MODEL DATA`."
+        )
+    best = columns[0] if columns else None
+    return Scores(
+        methods=[one.method for one in columns],
+        rows=score_rows(columns),
+        classes=() if best is None else class_rows(best),
+        classes_of="" if best is None else f"By {best.method}.",
+        matrices=matrices,
+        reliability=_reliability(parts[0], best) if parts else _unknown_reliability(),
+        ood=ood(model),
+        missing=missing,
+    )
+
+
+def _reliability(part: PredictionPart, best: Evaluation | None) -> Chart:
+    answers = part.answers
+    where = "left out by cross-validation" if part.id == LEFT_OUT else "of the test part"
+    caption = "On the dashed line the model is as often right as it is sure; below it, too sure."
+    if best is not None:
+        error = best.calibration_error
+        caption += (
+            f" On average it is off by {percent(error)} (calibration error; 95% interval "
+            f"{100 * error.low:.1f} to {100 * error.high:.1f}%)."
+        )
+    caption += f" Answers to examples {where}, in bins of equal count."
+    return charts.draw_reliability(
+        reliability(answers.probabilities, answers.truth),
+        name=f"reliability-{part.id}",
+        title="Reliability",
+        caption=caption,
+    )
+
+
+def _unknown_reliability() -> Missing:
+    return Missing(
+        why="It takes the answers to single examples, and the model folder holds none.",
+        remedy="Train the model again with this version of Topwork.",
+    )
+
+
+def _mistakes_hint(gathered: Gathered, album: Album) -> str:
+    hints = []
+    if isinstance(gathered.found, Missing):
+        hints.append(f"The examples are named, not shown. {gathered.found.why}")
+        hints.append(gathered.found.remedy)
+    if album.num_left_out:
+        hints.append(
+            f"{counted(album.num_left_out, 'example')} are named without being shown, to keep the "
+            "page small."
+        )
+    return " ".join(hints)
+
+
+def _curve(gathered: Gathered) -> Chart | Missing:
+    curve = gathered.curve
+    if isinstance(curve, Missing):
+        return curve
+    return charts.draw_curve(curve.sizes, curve.accuracy, curve.line, caption=curve.sentence)
+
+
+def _depth(gathered: Gathered) -> Chart | Missing:
+    depth = gathered.depth
+    if isinstance(depth, Missing):
+        return depth
+    of = f"{depth.num_examples:,} examples"
+    if depth.num_examples < depth.num_all:
+        of += f", drawn from {depth.num_all:,}"
+    return charts.draw_depth(
+        [one.block for one in depth.blocks],
+        [one.pretrained for one in depth.blocks],
+        [one.random for one in depth.blocks],
+        depth.raw,
+        caption=f"{depth.sentence} A simple head on each block alone, cross-validated on {of}.",
+    )
+
+
+def _candidates(model: Model) -> Chart | Missing:
+    selection = model.selection
+    if sum(one.num_examples > 0 for one in selection.candidates) < 2:
+        asked = (
+            f"One way of training was asked for ({selection.strategy}), so nothing was compared."
+        )
+        return Missing(
+            why=selection.reason or asked,
+            remedy="To let evidence decide how deep to train: `topwork train DATA --train auto`, "
+            "with more time where that is what it lacked (`--time-limit 30m`).",
+        )
+    caption = f"{selection.reason} The time is what each took on the clock, where it was trained."
+    return charts.draw_candidates(selection.candidates, selection.strategy, caption=caption)
+
+
+def _next(page: Page) -> str:
+    steps = page.opening.next_steps
+    return f"Next: {steps[0]}" if steps else "Nothing stands out that should be done next."

@@ -1,0 +1,278 @@
+"""Collects all that can be known of a model: its data again, and every piece of evidence.
+
+Each piece is asked for by itself. One that cannot be had leaves a `Missing` in its place, which
+says why and what would make it; it stops none of the others. What it does not know: how any of it
+is measured (evidence/), and how it is shown.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, final
+
+import numpy as np
+
+from topwork.backbones.base import Backbone
+from topwork.backbones.catalog import default_backbone
+from topwork.backbones.registry import get_backbone
+from topwork.core.options import RunOptions
+from topwork.errors import TopworkError
+from topwork.evaluation.crossval import one_thread
+from topwork.evidence.data.problems import Problems, find_problems
+from topwork.evidence.learning_curve.curve import LearningCurve, head_curve
+from topwork.evidence.transfer.advice import judge_transfer
+from topwork.evidence.transfer.layer_probe import LayerProbe, probe_layers
+from topwork.evidence.transfer.verdict import Verdict
+from topwork.examples.example import Example, ExampleSet
+from topwork.model.model import Model
+from topwork.reports.parts import Missing
+from topwork.reports.words import counted
+from topwork.runs.head import HeadRun, run_head
+from topwork.runs.source import examples_and_backbone
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+MAX_COMPARED = 500
+"""Examples on which transfer is compared with the cheap controls, where nothing was trained from
+scratch: those that `score_depth` probes, so random weights run over each of them once, and the
+folds of so many are drawn but once (those of 400 twice, which takes longer). For 1,192 photos of
+clothes that takes 20 s of one core less than all of them; the gain was 42.8 points (38.0 to 47.2)
+with 500 and 35.3 (32.3 to 38.2) with all, so the page says how many it is of."""
+
+CURVE_SECONDS = 3.0
+"""For the learning curve."""
+
+TROUBLES = (TopworkError, OSError, ValueError, ArithmeticError, LookupError, RuntimeError,
+            MemoryError, ImportError, TypeError, AttributeError)  # fmt: skip
+"""What one piece of evidence may fail with, without taking the page with it."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Gathered:
+    """A model, its data where that is still there, and what can be said of both.
+
+    Attributes:
+        found: the labelled inputs, read again.
+        frozen: the head on the frozen backbone, for what is asked of features; its `examples` and
+            `test_examples` are those that can be read.
+        remark: how the data differs from what the model was trained on; empty where it does not.
+        seconds: that gathering took.
+    """
+
+    model: Model
+    found: ExampleSet | Missing
+    head_run: HeadRun | Missing
+    remark: str
+    curve: LearningCurve | Missing
+    depth: LayerProbe | Missing
+    verdict: Verdict | Missing
+    problems: Problems | Missing
+    seconds: float
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """All examples that are there, of training and test."""
+        return () if isinstance(self.found, Missing) else tuple(self.found.examples)
+
+
+def gather(
+    model: Model, *, data: str | Path | None = None, control_seconds: float | None = None
+) -> Gathered:
+    """Collect it.
+
+    Args:
+        data: where the labelled inputs lie now; None: where they lay when the model was trained.
+        control_seconds: for training the same network from scratch; None: it is not trained, but
+            one that was trained before is found again.
+
+    Raises:
+        DataError: the data that was named cannot be used.
+        ModalityError: it is of another kind than the model takes.
+    """
+    started = time.monotonic()
+    found = _find_data(model, data)
+    head_run = _head_run(model, found)
+    # Each of the two leaves a core idle for half its time. One limit of threads around both, for
+    # each sets its own, and would put back what the other had set.
+    with one_thread(), ThreadPoolExecutor(1) as aside:
+        # in copies of the context, in which progress is reported too
+        curve_made = aside.submit(copy_context().run, _of, head_run, _curve)
+        problems_made = aside.submit(
+            copy_context().run, _of, head_run, lambda one: _problems(model, one)
+        )
+        probe = _of(head_run, probe_layers)
+        verdict = _of(head_run, lambda one: _verdict(model, one, probe, control_seconds))
+        curve, problems = curve_made.result(), problems_made.result()
+    return Gathered(
+        model=model,
+        found=found,
+        head_run=head_run,
+        remark=_remark(model, found),
+        curve=curve,
+        depth=probe,
+        verdict=verdict,
+        problems=problems,
+        seconds=time.monotonic() - started,
+    )
+
+
+def attempt(make: Callable[[], T], remedy: str) -> T | Missing:
+    """Return what `make` gives; where it fails, why, with what would help."""
+    try:
+        return make()
+    except TROUBLES as error:
+        if not isinstance(error, TopworkError):  # a fault of ours: it must be possible to find it
+            log.warning("A part of the report could not be made.", exc_info=True)
+        said = " ".join(str(error).split()) or type(error).__name__
+        return Missing(why=said if said.endswith((".", "?")) else f"{said}.", remedy=remedy)
+
+
+def _of(head_run: HeadRun | Missing, ask: Callable[[HeadRun], T | Missing]) -> T | Missing:
+    """Return what `ask` gives of the features; where there are none, why."""
+    if isinstance(head_run, Missing):
+        return head_run
+    return attempt(lambda: ask(head_run), "The rest of the report does not depend on it.")
+
+
+def _find_data(model: Model, data: str | Path | None) -> ExampleSet | Missing:
+    recipe = model.recipe
+
+    def read(source: str | Path) -> ExampleSet:
+        found, _ = examples_and_backbone(
+            source, columns=recipe.columns, backbone=model.backbone, call="train(inputs, labels)"
+        )
+        return found
+
+    if data is not None:
+        return read(data)
+    again = "Say where the data lies: `topwork report MODEL --data DATA`."
+    if recipe.data is None:
+        return Missing(
+            why="The model was trained on a list of inputs in memory, so the data cannot be found "
+            "again.",
+            remedy=again,
+        )
+    if not Path(recipe.data).exists():
+        why = f"The data is not where it lay when the model was trained ({recipe.data})."
+        return Missing(why=why, remedy=again)
+    return attempt(lambda: read(recipe.data or ""), again)
+
+
+def _head_run(model: Model, found: ExampleSet | Missing) -> HeadRun | Missing:
+    if isinstance(found, Missing):
+        return found
+
+    def run() -> HeadRun:
+        backbone = _original(model)
+        return run_head(
+            found,
+            model.recipe,
+            backbone,
+            RunOptions(device=model.device),
+            head=model.head if backbone is model.backbone else None,
+        )
+
+    return attempt(run, "Give the data that the model was trained on: --data DATA.")
+
+
+def _original(model: Model) -> Backbone:
+    """Return the backbone as it was before any of its blocks were trained."""
+    if model.selection.strategy in ("head", "auto"):
+        return model.backbone  # as it is in the model folder: it need not be found by name
+    name = model.recipe.backbone or default_backbone(model.backbone.modality)
+    return get_backbone(name)
+
+
+def _remark(model: Model, found: ExampleSet | Missing) -> str:
+    """Say how many of the examples that the model knows are not there any more."""
+    if isinstance(found, Missing):
+        return ""
+    there = {example.digest for example in found.examples}
+    known = [
+        d for part in (model.oof_predictions, model.test_predictions) if part for d in part.digests
+    ]
+    num_gone = sum(digest not in there for digest in known)
+    if not num_gone:
+        return ""
+    return (
+        f"Of the {counted(len(known), 'example')} that the model was trained and tested on, "
+        f"{num_gone:,} are not in {found.origin} any more, or were changed: these are named "
+        "without being shown."
+    )
+
+
+def _curve(head_run: HeadRun) -> LearningCurve:
+    return head_curve(head_run, seconds=CURVE_SECONDS)
+
+
+def _verdict(
+    model: Model,
+    head_run: HeadRun,
+    probe: LayerProbe | Missing,
+    control_seconds: float | None,
+) -> Verdict:
+    predictions = model.oof_predictions
+    if predictions is not None and not _covers(predictions.digests, head_run.examples):
+        predictions = None  # judged on some folds alone: the head's stand in for its own
+    return judge_transfer(
+        head_run,
+        probe=None if isinstance(probe, Missing) else probe,
+        predictions=predictions,
+        limit_seconds=control_seconds,
+        max_cheap=MAX_COMPARED if model.selection.strategy == "head" else None,
+    )
+
+
+def _covers(digests: Sequence[str], examples: Sequence[Example]) -> bool:
+    return {example.digest for example in examples} <= set(digests)
+
+
+def _problems(model: Model, head_run: HeadRun) -> Problems | Missing:
+    answers = model.oof_predictions
+    if answers is None:
+        return Missing(
+            why="There are no answers to examples left out to compare the labels with.",
+            remedy="Train the model again, with at least two examples of a class.",
+        )
+    own = _aligned(answers.digests, answers.probabilities, head_run.examples)
+    test_predictions = None
+    if model.test_predictions is not None and len(head_run.test_examples):
+        test_predictions = _aligned(
+            model.test_predictions.digests,
+            model.test_predictions.probabilities,
+            head_run.test_examples,
+        )
+    if own is None:
+        return Missing(
+            why="The data is not what the model was trained on, so its answers do not fit it.",
+            remedy="Give the data as it was (--data DATA), or train the model again.",
+        )
+    return find_problems(
+        examples=head_run.examples,
+        labels=head_run.labels,
+        classes=head_run.classes,
+        oof_predictions=own,
+        table=head_run.table,
+        rows=head_run.train,
+        test_examples=head_run.test_examples if test_predictions is not None else (),
+        test_rows=head_run.test if test_predictions is not None else None,
+        test_probabilities=test_predictions,
+    )
+
+
+def _aligned(digests: Sequence[str], probabilities: Any, examples: Sequence[Example]) -> Any:
+    """Return the probabilities in the examples' order; None where one of them has none."""
+    place = {digest: row for row, digest in enumerate(digests)}
+    rows = [place.get(example.digest, -1) for example in examples]
+    if -1 in rows or not rows:
+        return None
+    return probabilities[np.array(rows, np.intp)]

@@ -1,0 +1,94 @@
+"""Puts a model's scores, by method and by class, into the rows that the page shows.
+
+What it does not know: how the scores were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from topwork.evaluation.intervals import Estimate
+from topwork.evaluation.metrics import Evaluation
+from topwork.model.model import Model
+from topwork.reports.parts import ClassRow, Score, ScoreRow
+from topwork.reports.words import percent, span
+
+SHARES = {
+    "accuracy": "accuracy",
+    "mean recall of the classes (balanced accuracy)": "balanced_accuracy",
+    "mean F1 of the classes (macro F1)": "macro_f1",
+    "baseline: always the commonest class": "baseline",
+}
+"""Scores that are shown in percent, by what they are called."""
+
+OTHERS = {"log loss (0 is perfect)": "log_loss", "calibration error": "calibration_error"}
+
+
+def score(estimate: Estimate) -> Score:
+    """Return a share in percent."""
+    return Score(value=percent(estimate), interval=span(estimate))
+
+
+def score_rows(columns: Sequence[Evaluation]) -> tuple[ScoreRow, ...]:
+    """Return a row for every score, with a column for every evaluation."""
+    rows = [
+        ScoreRow(name=title, scores=[score(getattr(one, name)) for one in columns])
+        for title, name in SHARES.items()
+    ]
+    rows += [
+        ScoreRow(name=title, scores=[_plain(getattr(one, name)) for one in columns])
+        for title, name in OTHERS.items()
+    ]
+    return tuple(rows)
+
+
+def class_rows(evaluation: Evaluation) -> tuple[ClassRow, ...]:
+    """Return a row for every class, the one with the lowest F1 first."""
+    ordered = sorted(evaluation.per_class, key=lambda one: one.f1)
+    return tuple(
+        ClassRow(
+            label=one.label,
+            num_examples=f"{one.num_examples:,}",
+            recall=score(one.recall),
+            precision=score(one.precision),
+            f1=percent(one.f1),
+            bar=(
+                _hundredths(one.recall.low),
+                _hundredths(one.recall.value),
+                _hundredths(one.recall.high),
+            ),
+        )
+        for one in ordered
+    )
+
+
+def ood(model: Model) -> str:
+    """Say what the model does with inputs of none of its classes."""
+    if model.detector is None:
+        return (
+            "The model names one of its classes whatever it is given. To say `neither`, it would "
+            "have to be trained again, with this version of Topwork and enough examples to tell "
+            "what is foreign to it."
+        )
+    said = (
+        "`topwork predict --reject 0.05` says `neither` of what is stranger than all but 5% of the "
+        "model's own examples."
+    )
+    measured = model.ood
+    if measured is None:
+        return said
+    accepted = measured.false_accept
+    return (
+        f"{said} Measured with {measured.method}: {percent(accepted)} of these ({span(accepted)}) "
+        f"get a class all the same, and {percent(measured.rate)} of the model's own get none."
+    )
+
+
+def _hundredths(share: float) -> float:
+    return round(100 * share, 1)
+
+
+def _plain(estimate: Estimate) -> Score:
+    return Score(
+        value=f"{estimate.value:.3f}", interval=f"{estimate.low:.3f} to {estimate.high:.3f}"
+    )

@@ -1,0 +1,117 @@
+"""The demonstration, at a small size."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tests import small
+from topwork.cli import demos as demo
+from topwork.cli.app import app
+from topwork.cli.demos import DEMOS, DemoRow, prepare, run_demo, show_demo
+from topwork.cli.demo_data import write_digits
+from topwork.errors import SettingError, StoreError
+from topwork.evaluation.metrics import evaluate
+from topwork.examples.example import Modality
+
+
+def test_its_own_folder_is_made_anew(tmp_path: Path) -> None:
+    for _ in range(2):
+        prepare(tmp_path / "digits")
+        assert [path.name for path in (tmp_path / "digits").iterdir()] == [demo.MARK]
+        (tmp_path / "digits" / "old.png").touch()
+
+
+def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "digits-50").mkdir()
+    (tmp_path / "digits-50" / "thesis.txt").write_text("mine")
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "is not empty, and was not made by the demo" in result.stderr
+    assert (tmp_path / "digits-50" / "thesis.txt").read_text() == "mine"
+    with pytest.raises(SettingError, match="Give another: topwork demo --out FOLDER"):
+        run_demo(tmp_path)
+
+
+def test_a_file_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "demo").write_text("mine")
+    with pytest.raises(StoreError, match=r"Writing the data to .* failed"):
+        run_demo(tmp_path / "demo")
+    with pytest.raises(SettingError, match="is a file"):
+        prepare(tmp_path / "demo")
+    assert (tmp_path / "demo").read_text() == "mine"
+
+
+@pytest.fixture
+def fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test on one digit in thirty, on a small network."""
+
+    def write(folder: Path, *, num_train: int) -> None:
+        write_digits(folder, num_train=num_train)
+        for path in sorted(folder.glob("test/*/*.png")):
+            if int(path.stem) % 30:
+                path.unlink()
+
+    monkeypatch.setitem(demo.DEMOS, "image", replace(DEMOS["image"], write=write))
+    plain = demo.train
+    monkeypatch.setattr(
+        demo,
+        "train",
+        lambda folder, *, backbone, **settings: plain(
+            folder, backbone=small.SMALL if "?" in backbone else backbone, **settings
+        ),
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fewer")
+def test_it_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stages = set()
+    rows = run_demo(tmp_path, sizes=(40,), on_progress=lambda stage, done, total: stages.add(stage))
+    assert [row.num_examples for row in rows] == [40]
+    row = rows[0]
+    assert row.pretrained.num_examples == row.random.num_examples > 40
+    assert row.pretrained.accuracy.value > 0.5
+    assert row.pretrained != row.random
+    value, low, high = row.worth
+    assert low <= value <= high
+    assert value == pytest.approx(row.pretrained.accuracy.value - row.random.accuracy.value)
+    assert {"40 pre-trained: features", "40 random: cross-validate"} <= stages
+    show_demo(rows)
+    printed = capsys.readouterr().out
+    assert "40 examples" in printed
+    assert f"{row.pretrained.accuracy.value:.3f}" in printed
+    assert set(row.to_dict()) == {"num_examples", "pretrained", "random", "worth"}
+
+
+def test_a_test_part_that_was_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Untested:
+        test = None
+
+    monkeypatch.setattr(demo, "train", lambda *arguments, **settings: Untested())
+    with pytest.raises(SettingError, match=r"digits-50' has lost its test part\. Remove it"):
+        run_demo(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("modality", ["sound", "text"])
+def test_sounds_and_texts_are_worth_transferring(tmp_path: Path, modality: Modality) -> None:
+    (row,) = run_demo(tmp_path, modality, sizes=(50,))
+    assert row.worth[1] > 0  # the lower end of the interval
+    run = CliRunner().invoke(app, ["demo", "--sound", "--text", "--out", str(tmp_path)])
+    assert run.exit_code == 2
+    assert "accepted: one of them" in run.stderr
+
+
+def test_a_row_says_what_transfer_is_worth() -> None:
+    truth = np.arange(100) % 2
+    good, chance = np.eye(2)[truth], np.full((100, 2), 0.5)
+    row = DemoRow(
+        num_examples=10,
+        pretrained=evaluate(good, truth, ("a", "b"), method="test"),
+        random=evaluate(chance, truth, ("a", "b"), method="test"),
+    )
+    assert row.to_dict()["worth"]["value"] == pytest.approx(0.5)
+    assert row.to_dict()["worth"]["low"] > 0.35

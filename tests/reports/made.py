@@ -1,0 +1,106 @@
+"""Models and pages for the tests of the report."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from topwork.model.model import Model
+from topwork.model.predictions import Predictions
+from topwork.reports.parts import (
+    Cell,
+    Chart,
+    ClassRow,
+    ConfusedPair,
+    DataProblems,
+    Fact,
+    Figure,
+    Finding,
+    Gallery,
+    Marked,
+    Matrix,
+    Missing,
+    Mistakes,
+    Opening,
+    Page,
+    Provenance,
+    ReportTable,
+    Score,
+    ScoreRow,
+    Scores,
+    Shown,
+    Wrong,
+)
+
+PARTS = (
+    "head", "classes", "backbone", "pools", "evaluation", "test", "data", "recipe", "notes",
+    "choice", "left_out", "tested", "detector", "foreign", "device",
+)  # fmt: skip
+
+
+def changed(model: Model, **changes: Any) -> Model:
+    """The same model with something else in its place."""
+    parts = {name: getattr(model, name) for name in PARTS}
+    return Model(**{**parts, **changes}, open_executor=model._open_executor)
+
+
+def answers(
+    truth: Sequence[int], said: Sequence[int], num_classes: int, sure: float = 0.8
+) -> Predictions:
+    """Answers of this certainty, the rest shared evenly; the later ones are a little surer."""
+    chances = np.full((len(truth), num_classes), (1 - sure) / max(num_classes - 1, 1))
+    chances[np.arange(len(truth)), list(said)] = sure + 0.0001 * np.arange(len(truth))
+    chances /= chances.sum(1, keepdims=True)
+    names = tuple(f"example {i}" for i in range(len(truth)))
+    return Predictions(
+        names=names, digests=names, groups=(None,) * len(names), truth=np.array(truth, np.intp),
+        probabilities=chances,
+    )  # fmt: skip
+
+
+def page(word: str = "word") -> Page:
+    """A page with everything on it, and one word wherever a user's word may stand."""
+    table = ReportTable(header=("size", word), rows=[("1", word)])
+    chart = Chart(svg='<svg class="chart"></svg>', title=word, caption=word, table=table)
+    shown = Shown(name=word, text=word)
+    score = Score(value="90.0%", interval="80.0 to 95.0%")
+    picture = "data:image/webp;base64,AAAA"
+    pair = ConfusedPair(id="cv-0-1", true=word, said=word, count=3, shown=[shown])
+    cells = [Cell(text="1", heat=0.5, href="cv-0-1", says=word), Cell(text="", heat=0)]
+    matrix = Matrix(
+        id="cv", title=word, classes=[word], columns=[word, word], rows=[cells], pairs=[pair],
+        note=word,
+    )  # fmt: skip
+    wrong = Wrong(
+        digest="d", shown=shown, true=word, said=word, probability="90%", probability_of_true="1%",
+        is_test=False,
+    )  # fmt: skip
+    row = ClassRow(label=word, num_examples="3", recall=score, precision=score, f1="90.0%",
+                   bar=(10.0, 50.0, 90.0))  # fmt: skip
+    finding = Finding(kind=word, reason=word, label=word, suggestion=word, shown=shown, other=shown)
+    gallery = Gallery(
+        text=word,
+        figures=[Figure(picture=picture, width=9, height=9, alt=word, caption=word)],
+        marked=[Marked(title=word, parts=[(word, 0.5, 2), (word, -0.5, -4), (word, 0.0, 0)])],
+    )
+    return Page(
+        title=word, subtitle=word, made=word, modality="text",
+        opening=Opening(
+            sentence=word, score=score, method=word, baseline=score, worth=score, worth_text=word,
+            conditions=[(word, word, word)], next_steps=[f"{word}: `topwork {word}`"], notes=[word],
+        ),
+        scores=Scores(
+            methods=[word], rows=[ScoreRow(name=word, scores=[score])], classes=[row] * 25,
+            classes_of=word, matrices=[matrix], reliability=chart, ood=word,
+        ),
+        mistakes=Mistakes(wrong=[wrong], hint=word),
+        curve=chart, depth=Missing(why=word, remedy=f"`{word}`"), candidates=chart,
+        problems=DataProblems(
+            findings=[finding], sentences=[word], num_all=1, csv="data:text/csv,"
+        ),
+        seen=[(word, gallery), (word, Missing(why=word, remedy=word))],
+        provenance=Provenance(
+            facts=[Fact(name=word, value=word, is_code=True)], recipe=word,
+            skipped=[(word, word)], num_skipped=2, usage=[(word, word)],
+        ),
+    )  # fmt: skip

@@ -1,0 +1,107 @@
+"""The page in a browser: quiet, whole on a telephone, and its links open what they should.
+
+Skipped where no Chromium is installed.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.reports.made import changed
+from topwork.model.archive import load
+from topwork.reports.assemble import Made, make_report
+
+ARGUMENTS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PROGRAM = next((path for path in map(shutil.which, NAMES) if path), None)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(PROGRAM is None, reason="no Chromium is installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch_persistent_context(
+            str(tmp_path_factory.mktemp("profile")), executable_path=PROGRAM, args=ARGUMENTS
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def page(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A report with mistakes in it, and names that are long."""
+    model = load(saved)
+    assert model.oof_predictions is not None
+    chances = model.oof_predictions.probabilities[:, [1, 0, 2]]  # `one` and `two` are exchanged
+    wrong = replace(model.oof_predictions, probabilities=chances)
+    classes = ("one_and_only_that_is_very_long_indeed", "two", "zero" * 30)
+    out = tmp_path_factory.mktemp("browser") / "page.html"
+    return make_report(changed(model, oof_predictions=wrong, classes=classes), out, folder=saved)
+
+
+@pytest.mark.parametrize("width", [390, 800, 1400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_is_quiet_and_fits(browser: Any, page: Made, width: int, scheme: str) -> None:
+    said, asked = [], []
+    view = browser.new_page()
+    try:
+        view.on("console", lambda message: said.append(message.text))
+        view.on("pageerror", lambda error: said.append(str(error)))
+        view.on("request", lambda request: asked.append(request.url))
+        view.set_viewport_size({"width": width, "height": 844})
+        view.emulate_media(color_scheme=scheme)
+        view.goto(page.path.as_uri())
+        assert view.evaluate("document.documentElement.scrollWidth") <= width
+        broken = "[...document.images].filter(i => i.complete && !i.naturalWidth).length"
+        assert view.evaluate(broken) == 0
+        paper = view.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (sum(map(int, paper[4:-1].split(","))) < 200) == (scheme == "dark")
+        ink = view.evaluate("getComputedStyle(document.body).color")
+        text = "getComputedStyle(document.querySelector('svg.chart text')).fill"
+        assert view.evaluate(text) == ink, "the drawings follow the page"
+        assert said == []
+        beyond = [url for url in asked if not url.startswith(("data:", page.path.as_uri()))]
+        assert beyond == []
+    finally:
+        view.close()
+
+
+def test_a_cell_opens_its_examples(browser: Any, page: Made) -> None:
+    view = browser.new_page()
+    try:
+        view.goto(page.path.as_uri())
+        assert not view.is_visible("#cv-0-1")
+        view.click('a[href="#cv-0-1"]')
+        assert view.is_visible("#cv-0-1")
+        assert not view.is_visible("#cv-1-0")
+        view.click('.behind > .hint a[href="#cv-all"]')
+        assert view.is_visible("#cv-0-1")
+        assert view.is_visible("#cv-1-0")
+    finally:
+        view.close()
+
+
+def test_it_can_be_printed(browser: Any, page: Made) -> None:
+    view = browser.new_page()
+    try:
+        view.goto(page.path.as_uri())
+        assert view.pdf(format="A4").startswith(b"%PDF")
+        view.emulate_media(media="print", color_scheme="dark")
+        assert view.evaluate("getComputedStyle(document.body).backgroundColor") == (
+            "rgb(255, 255, 255)"
+        ), "paper is white"
+        assert not view.is_visible("nav")
+    finally:
+        view.close()
