@@ -96,7 +96,7 @@ def test_what_would_be_let_through_is_said() -> None:
         method="each of the 8 classes left out in turn",
     )  # fmt: skip
     assert describe_ood(scores) == (
-        "Inputs of no class: where --reject 5% says `neither`, 25% (17% to 35%) of them would "
+        "Inputs of no class: where --reject 5% says `unknown`, 25% (17% to 35%) of them would "
         "still be given a class (AUROC 0.871; measured: each of the 8 classes left out in turn)."
     )
 

@@ -110,7 +110,7 @@ def test_it_comes_back_from_its_tensors() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             Detector.restore(one.settings(), {**one.tensors(), **change}, head)
-    with pytest.raises(ValueError, match="`neither` is class 3 of 3"):
+    with pytest.raises(ValueError, match="`unknown` is class 3 of 3"):
         Detector.restore({**one.settings(), "neither": 3}, one.tensors(), head)
     with pytest.raises(ValueError, match="of the kind 'knn'"):
         Detector.restore({**one.settings(), "kind": "knn"}, one.tensors(), head)

@@ -35,7 +35,7 @@ def describe_ood(scores: OODScores) -> str:
     """Return in a sentence what comes of rejecting inputs that belong to no class."""
     got = scores.false_accept
     return (
-        f"Inputs of no class: where --reject {scores.rate:.0%} says `neither`, "
+        f"Inputs of no class: where --reject {scores.rate:.0%} says `unknown`, "
         f"{got.value:.0%} ({got.low:.0%} to {got.high:.0%}) of them would still be given a class "
         f"(AUROC {scores.auroc:.3f}; measured: {scores.method})."
     )

@@ -1,7 +1,7 @@
 """Fits what tells foreign inputs, on examples left out, and measures how many it lets through.
 
 The threshold comes from own examples that neither the head nor the distances had seen. What is
-really foreign is a class of the user's own called `neither`, left out by the same folds; without
+really foreign is a class of the user's own called `unknown`, left out by the same folds; without
 one, each class in turn, left out of the head and of the distances.
 
 What it does not know: how strangeness is scored (heads/foreign.py), and what is done with it.
@@ -30,7 +30,7 @@ from topwork.heads.fit import fit_head
 from topwork.heads.kernel import Kernel, Rows
 from topwork.heads.kernel_head import KernelHead
 from topwork.heads.labels import Labels
-from topwork.heads.ood import UNKNOWN, Detector, terms_of
+from topwork.heads.ood import OWN_NAMES, Detector, terms_of
 from topwork.heads.search import KernelChoice
 from topwork.heads.settings import HeadSettings
 
@@ -83,12 +83,12 @@ class OODSample:
     @property
     def unknown(self) -> int | None:
         """The position of the class that is called so; None without one, or with it alone."""
-        found = [k for k, name in enumerate(self.classes) if name.casefold() == UNKNOWN]
+        found = [k for k, name in enumerate(self.classes) if name.casefold() in OWN_NAMES]
         return found[0] if found and len(self.classes) > 1 else None
 
     @property
     def is_own(self) -> npt.NDArray[np.bool_]:
-        """Which examples are of another class than `neither`."""
+        """Which examples are of another class than `unknown`."""
         is_own: npt.NDArray[np.bool_] = np.ones(len(self.rows), bool)
         if self.unknown is not None:
             is_own = self.labels.classes != self.unknown
@@ -130,7 +130,7 @@ def detect_by_features(
         )
         detector = replace(detector, views=views)
         if held.unknown is not None:
-            scores = _of_neither(held, detector, distances, sample)
+            scores = _of_own_class(held, detector, distances, sample)
         else:
             scores = work.without_classes(detector)
     return OODDetection(detector=detector, scores=scores)
@@ -141,7 +141,7 @@ def detect_by_answers(held: OODSample) -> OODDetection | None:
 
     Its features learned the examples by heart, so that they lie nearer to each other than any new
     one will, those left out of the distances too; what was said of examples left out of the whole
-    training is honest. Without a class `neither` nothing foreign is at hand to measure with: to
+    training is honest. Without a class `unknown` nothing foreign is at hand to measure with: to
     leave classes out, it would have to be trained again without each.
     """
     everything = np.arange(len(held.rows))
@@ -151,7 +151,7 @@ def detect_by_answers(held: OODSample) -> OODDetection | None:
         return None
     scores = None
     if held.unknown is not None:
-        scores = _of_neither(held, detector, distances, everything)
+        scores = _of_own_class(held, detector, distances, everything)
     return OODDetection(detector=detector, scores=scores)
 
 
@@ -173,7 +173,7 @@ def _calibrated(held: OODSample, distances: Doubles, sample: Rows) -> Detector |
     return replace(detector, held_out=np.sort(detector.combine(terms, probabilities)))
 
 
-def _of_neither(
+def _of_own_class(
     held: OODSample, detector: Detector, distances: Doubles, sample: Rows
 ) -> OODScores | None:
     others = ~held.is_own[sample]

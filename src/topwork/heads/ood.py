@@ -1,4 +1,4 @@
-"""How strange an example is to a model: the score behind the label `neither`.
+"""How strange an example is to a model: the score behind the label `unknown`.
 
     probabilities -> log GEN ----------------------------------+
     features -> log distance to the nearest class, in two views +-> z of each -> score
@@ -26,7 +26,7 @@ from topwork.heads.base import Head, Tensors
 from topwork.heads.distances import ClassView
 from topwork.heads.kernel import Rows
 
-UNKNOWN = "neither"
+UNKNOWN = "unknown"
 """The label of what belongs to no class; a class of this name, in small or capital letters, is one
 of foreign examples to learn from."""
 
@@ -69,7 +69,7 @@ class Detector:
         centre: mean of log GEN and of each view's log distance over the own examples, [1 + V].
         spread: their standard deviations, [1 + V].
         held_out: scores of the own examples, each of models that had not seen it, ascending [H];
-            infinite for those that were taken for `neither`.
+            infinite for those that were taken for `unknown`.
         neither: position of a class of the user's own that is called so; None without one.
     """
 
@@ -80,7 +80,7 @@ class Detector:
     unknown: int | None = None
 
     def combine(self, terms: Doubles, probabilities: Doubles) -> Doubles:
-        """Return scores [N]: the higher, the stranger; infinite where `neither` is the answer."""
+        """Return scores [N]: the higher, the stranger; infinite where `unknown` is the answer."""
         z = (terms - self.centre) / self.spread
         distances = z[:, 1:]
         weight = DISTANCE_WEIGHT / max(distances.shape[1], 1)
@@ -143,7 +143,7 @@ class Detector:
             views.append(ClassView.restore(columns, own, head.segments))
         unknown = settings["neither"]
         if unknown is not None and not 0 <= int(unknown) < head.num_classes:
-            raise ValueError(f"`neither` is class {unknown} of {head.num_classes}")
+            raise ValueError(f"`unknown` is class {unknown} of {head.num_classes}")
         held_out = tensors["held_out"]
         centre, spread = tensors["centre"], tensors["spread"]
         shapes = {centre.shape, spread.shape}
@@ -170,7 +170,7 @@ def shares_of(held_out: Doubles, scores: Doubles) -> Doubles:
 
 
 def terms_of(probabilities: Doubles, distances: Doubles, unknown: int | None = None) -> Doubles:
-    """Return log GEN, of the classes but `neither`, and the log distances [N, V] as columns."""
+    """Return log GEN, of the classes but `unknown`, and the log distances [N, V] as columns."""
     known = probabilities
     if unknown is not None:
         known = np.delete(probabilities, unknown, axis=1)

@@ -206,7 +206,7 @@ def _limits(model: ModelParts) -> str:
     if model.detector is not None:
         said.append(
             "How foreign an input looks stands beside each answer (`foreign`); `topwork predict "
-            "--reject 0.05` then says `neither` of what is stranger than all but 5% of its own "
+            "--reject 0.05` then says `unknown` of what is stranger than all but 5% of its own "
             "examples."
         )
     if model.ood is not None:

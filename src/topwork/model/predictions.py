@@ -22,11 +22,11 @@ class Prediction:
 
     Attributes:
         name: of the input: its path, or `input 3`.
-        label: the most probable class, or `neither` where the input was rejected; None where it
+        label: the most probable class, or `unknown` where the input was rejected; None where it
             cannot be read.
-        probability: of that class, 0 to 1. Of `neither`: the share of the model's own examples
+        probability: of that class, 0 to 1. Of `unknown`: the share of the model's own examples
             that look less strange, which is no chance that the input is foreign (that depends on
-            how many foreign ones there are); or, of a class `neither` that was trained on, its
+            how many foreign ones there are); or, of a class `unknown` that was trained on, its
             probability where that is more.
         probabilities: of every class, in the order of the model's `classes`, rejected or not.
         error: why the input cannot be read; None where it can.

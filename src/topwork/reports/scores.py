@@ -66,12 +66,12 @@ def ood(model: Model) -> str:
     """Say what the model does with inputs of none of its classes."""
     if model.detector is None:
         return (
-            "The model names one of its classes whatever it is given. To say `neither`, it would "
+            "The model names one of its classes whatever it is given. To say `unknown`, it would "
             "have to be trained again, with this version of Topwork and enough examples to tell "
             "what is foreign to it."
         )
     said = (
-        "`topwork predict --reject 0.05` says `neither` of what is stranger than all but 5% of the "
+        "`topwork predict --reject 0.05` says `unknown` of what is stranger than all but 5% of the "
         "model's own examples."
     )
     measured = model.ood
