@@ -1,7 +1,4 @@
-"""The same training as a scikit-learn estimator: for pipelines, grid searches, cross_val_score.
-
-What it does not know: folders and tables; scikit-learn hands over lists of inputs.
-"""
+"""Training as a scikit-learn estimator."""
 
 from __future__ import annotations
 

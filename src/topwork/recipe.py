@@ -1,7 +1,4 @@
-"""All settings of a run as one value, and as a TOML file that makes the same run again.
-
-What it does not know: what the settings do.
-"""
+"""All settings of a run."""
 
 from __future__ import annotations
 

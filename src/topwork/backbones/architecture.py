@@ -1,7 +1,4 @@
-"""Builds any backbone's network again from what a model folder says of it, without its weights.
-
-What it does not know: names, and where weights are.
-"""
+"""Networks from plain data, without their weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every backbone promises: a name, a digest, its input, what it was trained on, its blocks.
+"""Backbones: what every one of them promises.
 
 What it does not know: how weights are found (weights.py), and how the network is run (executors).
 """

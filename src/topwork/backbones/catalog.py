@@ -1,6 +1,6 @@
-"""The known backbones as data: the three embedded ones, and tried ones of the Hugging Face hub.
+"""Known backbones, as data.
 
-What it does not know: how weights are fetched, and how a network is built. A name that is not
+ A name that is not
 here works too: any timm model, and any network for sounds or texts that transformers has.
 """
 

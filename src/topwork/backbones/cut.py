@@ -1,7 +1,4 @@
-"""Ends a backbone at one of its blocks: what comes after is not computed.
-
-What it does not know: what is done with the block's output, and how the rest is trained.
-"""
+"""Backbones that end at a block."""
 
 from __future__ import annotations
 

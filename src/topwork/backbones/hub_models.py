@@ -1,7 +1,6 @@
-"""Tried backbones of the Hugging Face hub, with their licences and what they were trained on.
+"""Tried backbones of the Hugging Face hub.
 
-Licences and data as the hub's model cards and the papers have them. What it does not know:
-whether a backbone can be fetched from here.
+Licences and data as the hub's model cards and the papers have them.
 """
 
 from __future__ import annotations

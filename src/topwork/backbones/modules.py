@@ -1,7 +1,4 @@
-"""Makes a backbone of a user's own torch module.
-
-What it does not know: timm, and any network by name.
-"""
+"""Backbones from a user's own torch module."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Gives a network of random weights to train from nothing, by the name of its architecture.
-
-What it does not know: the data, but for what it takes, and how the network is trained.
-"""
+"""Architectures to train from nothing, by name."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Gives a backbone by its name, whatever it takes: images, sounds or texts.
+"""Backbones by name.
 
 An embedded one; a model of timm; a repository of the Hugging Face hub or a folder in its layout,
 whose config.json says what it is; a folder that Topwork wrote; any of them with random weights;
-Topwork's own small architectures. Naming a backbone loads no torch. What it does not know: how each
-kind is read (image.py, sound.py, text.py, own.py), and users' own modules (modules.py).
+Topwork's own small architectures. Naming a backbone loads no torch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""A folder in the Hugging Face hub's layout, on this disk or on the hub, file by file.
+"""Folders in the Hugging Face hub's layout.
 
-What is cached is used as it is, without asking the network, so that a run can be repeated. What
-it does not know: what the files mean.
+What is cached is used as it is, without asking the network, so that a run can be repeated.
 """
 
 from __future__ import annotations

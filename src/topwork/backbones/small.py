@@ -1,8 +1,7 @@
-"""Topwork's own small architectures, for arrays and small pictures: mlp, conv1d, conv2d.
+"""Small networks for arrays and small pictures.
 
 Each is a row of modules, each taking what the one before gives, so that it can be cut anywhere.
-They have no published weights: they are named to be trained from nothing. What it does not know:
-how they are trained, and where weights are kept.
+They have no published weights: they are named to be trained from nothing.
 """
 
 from __future__ import annotations

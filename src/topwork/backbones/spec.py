@@ -1,7 +1,4 @@
-"""Reads what a user calls a backbone: `name?option=value&option=value`, and finds near names.
-
-What it does not know: which backbones exist.
-"""
+"""Backbone names with options."""
 
 from __future__ import annotations
 

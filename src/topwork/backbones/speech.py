@@ -1,9 +1,9 @@
-"""Google's speech embedding as one torch module, from samples to embeddings, with its ONNX weights.
+"""Google's speech embedding as a torch module.
 
 A row of modules, each taking what the one before gives, so that it can be cut and trained: the
 log-mel spectrogram [N, 1, T, 32], nine pairs of convolutions (over frequency, then over time), and
 the embedding [N, 96, T, 1]. It is convolutional over time: 12,512 samples (76 spectra) give one
-embedding, each 1,280 more (8 spectra, 80 ms) another. What it does not know: where the files are.
+embedding, each 1,280 more (8 spectra, 80 ms) another.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Finds and verifies weights in a package or a folder of the hub's layout, and reads their tensors.
+"""Weights of packages and folders, verified.
 
 Nothing it reads can run code: safetensors, JSON, ONNX, and PyTorch files through `weights_only`.
-What it does not know: what the tensors mean, and which network they go into.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Says in words what a model is made of, and as a table what else was tried, and why not.
-
-What it does not know: the scores (console.py), and how anything was tried.
-"""
+"""Printed account of what a model is."""
 
 from __future__ import annotations
 

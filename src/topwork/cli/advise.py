@@ -1,7 +1,4 @@
-"""The command `topwork advise`: does transfer make sense on this data, from what, and how deep.
-
-What it does not know: how any of it is measured (evidence/), and exit codes (shell.py).
-"""
+"""The command `topwork advise`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What was computed once and kept, in words and numbers, and how to get rid of it.
-
-What it does not know: how the features lie on disk (features/store.py).
-"""
+"""The command `topwork cache`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a person sees in a terminal: progress, tables of scores, what was passed over.
+"""Terminal output: progress, tables, remarks.
 
 Progress and remarks go to standard error, results to standard output, so that the results can be
-piped. What it does not know: how anything is computed.
+piped.
 """
 
 from __future__ import annotations

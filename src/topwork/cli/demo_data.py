@@ -1,7 +1,4 @@
-"""The demo's data: pictures and sentences that come with packages, and vowels that are made here.
-
-What it does not know: what is learned from them.
-"""
+"""Data of the demo."""
 
 from __future__ import annotations
 

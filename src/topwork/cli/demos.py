@@ -1,10 +1,9 @@
-"""Shows what transferred knowledge is worth, on data that needs no download.
+"""Demo of what transfer is worth.
 
 Pictures, sounds or sentences are written as a user would have them, and the very same `train`
 learns from few and from many of them, tested on the rest: once from the pre-trained network that
-comes with Topwork, once from a network of the same architecture with random weights, under the
-same kind of head. What it does not know: how the data is made (demo_data.py), and what a network
-trained in full from scratch would do.
+comes with Topwork, once from a network of the same architecture with random weights, under the same
+kind of head.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The options that several commands share, each worded once.
-
-What it does not know: what a command does with them.
-"""
+"""Options that several commands share."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Writes predictions as they come: as lines, CSV, JSON lines, or a table for a person.
+"""Predictions as lines, CSV, JSON or a table.
 
 Each writer takes the names of the classes and gives a callable, which gets every prediction in
-turn, and None at the end; a timeline is written moment by moment. What it does not know: who
-predicts.
+turn, and None at the end; a timeline is written moment by moment.
 """
 
 from __future__ import annotations

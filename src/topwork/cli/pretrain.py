@@ -1,7 +1,4 @@
-"""The command `topwork pretrain`: a backbone of one's own, from random weights.
-
-What it does not know: how it is trained (pretraining.py), and exit codes (shell.py).
-"""
+"""The command `topwork pretrain`."""
 
 from __future__ import annotations
 

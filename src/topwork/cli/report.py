@@ -1,7 +1,4 @@
-"""The command `topwork report`: all that is known of a model, as one page.
-
-What it does not know: what is on the page (report/), and exit codes (shell.py).
-"""
+"""The command `topwork report`."""
 
 from __future__ import annotations
 

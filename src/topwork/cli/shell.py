@@ -1,7 +1,6 @@
-"""What stands between the commands and the shell: exit codes, broken pipes, encodings.
+"""Exit codes, broken pipes, encodings.
 
-Exit codes: 0 all went well, 2 a wrong option, those of `errors.py`, 130 after Ctrl-C. What it does
-not know: what the commands do.
+Exit codes: 0 all went well, 2 a wrong option, those of `errors.py`, 130 after Ctrl-C.
 """
 
 from __future__ import annotations

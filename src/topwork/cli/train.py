@@ -1,7 +1,4 @@
-"""The command `topwork train`: a model of labelled examples, and how good it is.
-
-What it does not know: how it is trained (pipeline.py), and exit codes (shell.py).
-"""
+"""The command `topwork train`."""
 
 from __future__ import annotations
 

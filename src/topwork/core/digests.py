@@ -1,7 +1,6 @@
-"""Stable digests of bytes, files and settings: the same input gives the same digest anywhere.
+"""Stable digests of bytes, files and settings.
 
-All digests are SHA-256, as 64 lower-case hexadecimal digits. What it does not know: what the
-digests are used for.
+All digests are SHA-256, as 64 lower-case hexadecimal digits.
 """
 
 import hashlib

@@ -1,7 +1,4 @@
-"""Writing files so that a kill leaves the old one or the new one, and where caches are kept.
-
-What it does not know: what the files hold.
-"""
+"""Files written whole or not at all."""
 
 import os
 import shutil

@@ -1,8 +1,4 @@
-"""Cross-validation of the whole procedure: search, ridge and softmax anew in every fold.
-
-What it does not know: how the features were computed; they are frozen, and learn nothing from the
-examples, so they are shared by the folds.
-"""
+"""Cross-validation of heads on frozen features."""
 
 from __future__ import annotations
 

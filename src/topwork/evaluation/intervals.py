@@ -1,7 +1,4 @@
-"""95% intervals for shares of right answers, by closed form.
-
-What it does not know: who answered, and how the examples were split.
-"""
+"""95% intervals of accuracies."""
 
 from __future__ import annotations
 

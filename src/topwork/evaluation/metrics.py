@@ -1,10 +1,8 @@
-"""Scores of predictions, each with its 95% interval, as one value: `Evaluation`.
+"""Scores with 95% intervals.
 
 Shares of right answers have closed-form intervals; the rest are bootstrapped over what is
 independent (examples, or groups where there are any). The intervals say how far the score may be
 off because these examples and no others were drawn to test on.
-
-What it does not know: whether the predictions come from cross-validation or from a test set.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""Fits what tells foreign inputs, on examples left out, and measures how many it lets through.
+"""Fitting and measuring of out-of-distribution detection.
 
 The threshold comes from own examples that neither the head nor the distances had seen. What is
 really foreign is a class of the user's own called `unknown`, left out by the same folds; without
 one, each class in turn, left out of the head and of the distances.
-
-What it does not know: how strangeness is scored (heads/foreign.py), and what is done with it.
 """
 
 from __future__ import annotations

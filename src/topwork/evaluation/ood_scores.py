@@ -1,7 +1,4 @@
-"""How well foreign inputs are told from own ones, as one value: `ForeignScores`.
-
-What it does not know: what was foreign but in words, and how it was scored.
-"""
+"""Scores of out-of-distribution detection."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""How the content of each kind is hashed and read: files, and what is in memory.
-
-What it does not know: where inputs are found, what their labels are, and how they are decoded.
-"""
+"""Hashing and reading of contents."""
 
 from __future__ import annotations
 

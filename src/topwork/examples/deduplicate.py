@@ -1,12 +1,10 @@
-"""Makes each content one example, and says what becomes of repeats, conflicts and leaks.
+"""Repeats, conflicts and leaks between parts.
 
 - The same content and label again: one example, the first by name.
 - The same content under two labels: every copy is left out, for no one knows which is right.
 - The same content in two parts of a data set: kept in test, else in validation, else in train.
   A copy of a test image that was learned from would flatter the score.
 - The same content and label in two groups: kept once, in the first one's group, and reported.
-
-What it does not know: folders, tables, and what the content is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""One labelled input, identified by its content, and a list of them with what was passed over.
-
-What it does not know: how an input is decoded, and where it came from beyond its name.
-"""
+"""One labelled input, and sets of them."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -1,7 +1,4 @@
-"""Finds the inputs in folders, a folder per class, and tells of which kind they are.
-
-What it does not know: tables, and whether an input can be decoded.
-"""
+"""Inputs in a folder per class."""
 
 from __future__ import annotations
 

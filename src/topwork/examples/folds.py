@@ -1,6 +1,6 @@
-"""Deals examples into folds and samples: seeded, even over the classes, never through a group.
+"""Folds and stratified samples.
 
-What it does not know: the examples themselves, only their labels and groups. It does without
+ It does without
 scikit-learn, which takes 0.7 s to import; the tests compare the two.
 """
 

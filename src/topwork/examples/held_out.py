@@ -1,7 +1,4 @@
-"""Holds a tenth of the examples out, for a score, and leaves no class without any to learn from.
-
-What it does not know: what is trained on the rest.
-"""
+"""A tenth of the examples, held out."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Makes examples without labels, to predict, of whatever a user gives: in that order, all of it.
-
-What it does not know: labels, and the data sets that are trained on.
-"""
+"""Inputs to predict, from what users give."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Tells what kind of file something is, from its suffix or its first bytes, and names the kinds.
-
-What it does not know: whether the rest of the file keeps what its beginning promises.
-"""
+"""Kinds of files."""
 
 from pathlib import PurePath
 

@@ -1,7 +1,4 @@
-"""Tells the one kind that a folder or table is of, and which other files are mere strays in it.
-
-What it does not know: where the files are, and whether they can be read.
-"""
+"""The one kind that data is of."""
 
 from __future__ import annotations
 

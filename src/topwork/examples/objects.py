@@ -1,7 +1,4 @@
-"""Makes examples of what a Python program holds: paths, bytes, images, sounds, texts and arrays.
-
-What it does not know: tables, and folders of classes.
-"""
+"""Examples from Python objects."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reads labelled inputs from wherever a user keeps them: a folder, a table, a data set.
-
-What it does not know: whether an input can be decoded, and whether there are enough of them.
-"""
+"""Labelled examples of folders and tables."""
 
 from __future__ import annotations
 

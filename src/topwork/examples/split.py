@@ -1,7 +1,4 @@
-"""Says what is trained on and what is tested on, and whether it can be.
-
-What it does not know: whether the examples can be decoded, until it is told.
-"""
+"""Split into training and test parts."""
 
 from __future__ import annotations
 

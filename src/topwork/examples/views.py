@@ -1,9 +1,8 @@
-"""Makes altered views of a decoded input, as another photo or recording of it might have been.
+"""Augmented views of any input.
 
-The same example, view and names give the same view anywhere, in any order, on any thread: each
-name draws from a generator of its own, seeded by the three. So one name more leaves what the others
-draw as it was. What it does not know: how each kind is altered (image_views.py, sound_views.py,
-text_views.py, array_views.py), how many views there are, and what they are for.
+The same example, view and names give the same view anywhere, in any order, on any thread: each name
+draws from a generator of its own, seeded by the three. So one name more leaves what the others draw
+as it was.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Walks through folders, each real one once, and counts what it passes over.
-
-What it does not know: what kind of input is wanted, and what the folders' names mean.
-"""
+"""Folder walks that count what they pass."""
 
 from __future__ import annotations
 

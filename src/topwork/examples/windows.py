@@ -1,7 +1,7 @@
-"""Brings any content to the windows that a backbone takes: the one place that knows all kinds.
+"""Any content as a backbone's windows.
 
 An image or array is one window, a short sound or text too; a long one is several, whose features
-are joined (executors/join.py). What it does not know: what the windows are for.
+are joined (executors/join.py).
 """
 
 from __future__ import annotations

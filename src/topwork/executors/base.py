@@ -1,4 +1,4 @@
-"""What every executor promises: windows in, one vector of pooled features each out, in order.
+"""Executors: what every one of them promises.
 
 What it does not know: where the windows come from, and where the vectors go.
 """

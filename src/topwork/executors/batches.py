@@ -1,7 +1,7 @@
-"""Puts windows of equal shape together, so that a network computes several at once unpadded.
+"""Batches of windows of equal shape.
 
 Nothing is ever padded to the length of another: a window's features cannot depend on what it was
-computed with. What it does not know: what computes them.
+computed with.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""How the output of each block lies in memory, found by running the network once.
+"""Shapes of blocks' outputs.
 
-What it does not know: how the outputs are pooled. Importing this file loads no torch; calling
+ Importing this file loads no torch; calling
 `block_shapes` does.
 """
 

@@ -1,7 +1,7 @@
-"""Chooses what runs a backbone: a GPU where there is one, else OpenVINO, else PyTorch on the CPU.
+"""Choice of the executor and device.
 
-It does not load torch merely to ask for a GPU: where no NVIDIA driver and no Apple GPU is in
-sight, the answer is the CPU. What it does not know: how any of them works.
+It does not load torch merely to ask for a GPU: where no NVIDIA driver and no Apple GPU is in sight,
+the answer is the CPU.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Joins the features of a long example's windows into those that one long window would have.
+"""Features of several windows, joined.
 
-Means, standard deviations and maxima over all places come out as if the network had seen no
-seams (what it computes near a seam aside). What it does not know: how the windows were cut.
+Means, standard deviations and maxima over all places come out as if the network had seen no seams
+(what it computes near a seam aside).
 """
 
 from __future__ import annotations

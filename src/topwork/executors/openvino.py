@@ -1,7 +1,6 @@
-"""Runs the frozen part on a CPU with OpenVINO, from a compiled form that is kept on disk.
+"""OpenVINO executor, compiled once.
 
 The compiled form is made once, from the torch module; whoever opens it again needs no torch.
-What it does not know: which backbone is wanted, and where the windows come from.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""One torch module from windows to the pooled features of every block: what executors run.
+"""Torch module that pools every block.
 
-It is written so that it can be traced: the compiled forms are made from it, and the torch
-executor runs it as it is. What it does not know: which device runs it, and how inputs are batched.
-Importing this file loads no torch; calling `pooled_network` does.
+It is written so that it can be traced: the compiled forms are made from it, and the torch executor
+runs it as it is. Importing this file loads no torch; calling `pooled_network` does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Runs the frozen part in PyTorch: on a GPU in bfloat16, elsewhere in float32.
+"""PyTorch executor.
 
-On a CPU it is the slow reference; OpenVINO is several times as fast. What it does not know: which
-device is best (choose.py). Importing this file loads no torch; making an executor does.
+On a CPU it is the slow reference; OpenVINO is several times as fast. Importing this file loads no
+torch; making an executor does.
 """
 
 from __future__ import annotations

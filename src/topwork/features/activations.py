@@ -1,7 +1,6 @@
-"""Saves what comes out at the cut: one block's whole output, for every view of every example.
+"""Saved activations at the cut.
 
 It is computed once and read back mapped, as often as what lies after the cut is trained from it.
-What it does not know: where the examples come from, how the network is run, and what is trained.
 """
 
 from __future__ import annotations

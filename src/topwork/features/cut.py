@@ -1,7 +1,4 @@
-"""Brings windows as far as the cut: through the network up to one block, or not at all.
-
-What it does not know: which examples the windows are of, and where the outputs are kept.
-"""
+"""Windows brought up to the cut."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Writes features as a Parquet table that any other tool can read.
-
-What it does not know: how they were computed.
-"""
+"""Features as a Parquet table."""
 
 from __future__ import annotations
 

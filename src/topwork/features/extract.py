@@ -1,8 +1,4 @@
-"""Runs examples through a backbone into the store: what is there already is not computed again.
-
-What it does not know: where the examples come from, what is learned from the features, and how
-the network is run.
-"""
+"""Extraction of features into the store."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Features that lie in shards, read in parts, or taken into memory as a whole.
-
-What it does not know: how they got there, and which examples the rows are.
-"""
+"""Feature table over shards."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Where the windows of many examples lie in shards, and each of them as a mapped array.
-
-What it does not know: how they got there, and what they are used for.
-"""
+"""Memory-mapped index of saved activations."""
 
 from __future__ import annotations
 

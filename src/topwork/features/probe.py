@@ -1,6 +1,6 @@
-"""Decides in which type each block's features are stored, from what a few made-up examples give.
+"""Storage type of each block's features.
 
-What it does not know: the user's examples. The answer must not depend on them, or the features of
+ The answer must not depend on them, or the features of
 the same image would differ from one data set to the next.
 """
 

@@ -1,8 +1,8 @@
-"""One file of arrays of any shapes: a safetensors tensor for each window of each view.
+"""Shards of arrays of any shape.
 
 A tensor is called `digest:view:window`; an example's windows of one view follow each other. Beside
 them stand how much each window counts, and the examples' digests. A shard is written once, under a
-name that its tensors' names decide, and never edited. What it does not know: what the arrays are.
+name that its tensors' names decide, and never edited.
 """
 
 from __future__ import annotations

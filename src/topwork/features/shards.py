@@ -1,7 +1,6 @@
-"""One file of features: a safetensors tensor for each block, and the digests of its examples.
+"""Shards of features.
 
-A shard is written once, under a name that its examples' digests decide, and never edited. What it
-does not know: which backbone made the numbers, and which other shards there are.
+A shard is written once, under a name that its examples' digests decide, and never edited.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Features on disk: a folder for all that they depend on but the example, and shards within.
+"""Store of features on disk.
 
 The folder is called a space: the features of one backbone under one preprocessing. Any number of
 processes may read, add and clean at once: a shard is renamed into place whole, and never edited.
-What it does not know: how features are computed, and what is learned from them.
 """
 
 from __future__ import annotations

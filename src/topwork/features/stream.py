@@ -1,7 +1,4 @@
-"""Streams examples through a network: decoded in threads, a window of work ahead of it.
-
-What it does not know: where the features go, and which are known already.
-"""
+"""Examples streamed through a network."""
 
 from __future__ import annotations
 

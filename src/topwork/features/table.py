@@ -1,7 +1,4 @@
-"""Features of many examples as rows that can be read in parts, wherever they lie.
-
-What it does not know: how the features were computed, and what is learned from them.
-"""
+"""Feature tables, wherever they lie."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

@@ -1,7 +1,4 @@
-"""Gathers computed features into shards, and writes these beside the work that makes them.
-
-What it does not know: where the features come from, and which are on disk already.
-"""
+"""Writer of shards."""
 
 from __future__ import annotations
 

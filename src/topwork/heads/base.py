@@ -1,4 +1,4 @@
-"""What every head promises: a value, features in, probabilities out, with numpy alone.
+"""Heads: what every one of them promises.
 
     features -> transform -> scores -> softmax -> probabilities
 

@@ -1,19 +1,17 @@
-"""Fits the last layer, a softmax over ridge scores, on the scores of examples left out.
+"""Calibration of the softmax.
 
-Fitted on out-of-fold scores it is calibrated by construction, and as a full matrix it corrects
-what least squares does badly (classes that mask each other):
+Fitted on out-of-fold scores it is calibrated by construction, and as a full matrix it corrects what
+least squares does badly (classes that mask each other):
 
     logits = (T I + E) scores + b,   E and b ~ Normal(0, v)
 
 T is the best single temperature (Guo et al. 2017), held fixed; how far the matrix may go from it,
-v, is chosen by cross-validation on the log loss, nothing (plain temperature scaling) included.
-T is held so that E is measured in logits: were it E = T D with T free and D drawn to 0, T could
-grow to let D do as it likes, and cross-validation then refuses the matrix. Over the frozen
+v, is chosen by cross-validation on the log loss, nothing (plain temperature scaling) included. T is
+held so that E is measured in logits: were it E = T D with T free and D drawn to 0, T could grow to
+let D do as it likes, and cross-validation then refuses the matrix. Over the frozen
 EfficientNet-Lite0, second half of the blocks, linear, that against this, errors and log loss: 200
-hand signs 7.9% -> 5.2%, 0.253 -> 0.187 (5 draws); 50 of them 29.9 -> 26.4%, 0.99 -> 0.87 (6);
-1,192 clothes 8.6 -> 8.1%, 0.270 -> 0.272 (1).
-
-What it does not know: where the scores come from.
+hand signs 7.9% -> 5.2%, 0.253 -> 0.187 (5 draws); 50 of them 29.9 -> 26.4%, 0.99 -> 0.87 (6); 1,192
+clothes 8.6 -> 8.1%, 0.270 -> 0.272 (1).
 """
 
 from collections.abc import Sequence

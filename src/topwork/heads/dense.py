@@ -1,10 +1,9 @@
-"""One or several dense layers under a softmax: the head that is trained step by step.
+"""Dense head.
 
     features -> transform -> layer -> max(0, .) -> layer -> ... -> softmax -> probabilities
 
 Between layers stands max(0, .), which numpy has as torch has it (GELU needs the error function,
-which numpy lacks). What it does not know: how it was trained (mlp.py, nearest.py), and its twin in
-torch (dense_torch.py).
+which numpy lacks).
 """
 
 from __future__ import annotations

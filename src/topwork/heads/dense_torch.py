@@ -1,6 +1,6 @@
-"""A dense head as a torch module, to be trained, alone or behind a network's last blocks.
+"""Dense head as a torch module.
 
-What it does not know: how it is trained. Importing this file loads no torch; `to_torch` does.
+ Importing this file loads no torch; `to_torch` does.
 """
 
 from __future__ import annotations

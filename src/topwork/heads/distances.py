@@ -1,10 +1,8 @@
-"""How far an example is from the nearest class, in one view of the features.
+"""Distances from the nearest class.
 
 A Mahalanobis distance with one shrunk covariance for all classes (Lee et al. 2018, "A simple
 unified framework for detecting out-of-distribution samples"), along a few main directions; across
 all others the classes are taken as round. With numpy alone.
-
-What it does not know: how far is too far (foreign.py).
 """
 
 from __future__ import annotations

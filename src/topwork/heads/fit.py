@@ -1,10 +1,8 @@
-"""Fits a head: the search, the ridge on all the training examples, the softmax on top.
+"""Fitting of a head.
 
-Up to some thousand examples (`choose_max_landmarks`) the kernel matrix is solved as it is; above,
-a stratified sample of that many are landmarks for the rest (nystroem.py). Other heads than ridges
+Up to some thousand examples (`choose_max_landmarks`) the kernel matrix is solved as it is; above, a
+stratified sample of that many are landmarks for the rest (nystroem.py). Other heads than ridges
 have files of their own, and begin with the same vectors (nearest.py, mlp.py).
-
-What it does not know: where the features come from, and what the classes are called.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""Similarities of examples block by block and pool by pool, from which any kernel is put together.
+"""Gram matrices, block by block.
 
 Holding each (block, pool) apart costs `blocks * pools` matrices, and makes every choice of blocks
 and pools a sum of matrices instead of another pass over the features.
-
-What it does not know: which choice is a good one.
 """
 
 from collections.abc import Sequence

@@ -1,10 +1,8 @@
-"""The kernel under the softmax: which blocks and pools it looks at, and how it compares two.
+"""Kernel over blocks and pools.
 
 Every number is standardised, every block's vector is scaled to unit length so that each block has
 an equal say, and the blocks are averaged: `s(x, z) = mean over blocks of <u_b(x), u_b(z)>`. The
 kernel is `s` itself (linear) or `exp(-2 gamma (1 - s))` (RBF on the joined unit vectors).
-
-What it does not know: how a kernel is chosen (search.py), and what is fitted on it (ridge.py).
 """
 
 from collections.abc import Sequence

@@ -1,9 +1,8 @@
-"""A kernel over the features under a softmax: the head that is fitted in closed form.
+"""Kernel head, fitted in closed form.
 
     features -> unit vectors of blocks -> kernel -> scores -> softmax -> probabilities
 
-A linear kernel is folded into one matrix; an RBF one carries its landmarks in float16. What it
-does not know: how it was fitted (fit.py), and the names of the classes.
+A linear kernel is folded into one matrix; an RBF one carries its landmarks in float16.
 """
 
 from __future__ import annotations

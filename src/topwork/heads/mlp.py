@@ -1,10 +1,9 @@
-"""Hidden layers between the features and the softmax, trained step by step in torch.
+"""Multi-layer head, trained step by step.
 
 The layers are trained on the principal components of the examples' vectors: gradients never leave
 the examples' span, so nothing is lost up to `MAX_COMPONENTS` of them, and a step costs what a few
-hundred numbers cost, not 40,000. The components are then folded into the first layer. The same
-seed gives the same layers, whatever runs beside. Importing this file loads no torch; `fit_mlp`
-does. What it does not know: how an example became a vector.
+hundred numbers cost, not 40,000. The components are then folded into the first layer. The same seed
+gives the same layers, whatever runs beside. Importing this file loads no torch; `fit_mlp` does.
 """
 
 from __future__ import annotations

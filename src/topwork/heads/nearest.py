@@ -1,8 +1,8 @@
-"""The class whose mean is nearest: prototypes, for a few examples of classes that come and go.
+"""Nearest-mean head.
 
 Each class is the mean direction of its examples from the middle of all of them (Snell et al. 2017,
 "Prototypical networks for few-shot learning", with cosine similarity), so that it depends on no
-other class's examples but for that middle. What it does not know: how an example became a vector.
+other class's examples but for that middle.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
-"""Ridge regression over landmarks, for more examples than a kernel matrix can hold.
+"""Ridge regression over landmarks.
 
 A sample of the examples, the landmarks, stands for all (the Nystroem method, Williams and Seeger
 2001): each example becomes coordinates whose inner products approximate the kernel's values. The
 examples stream past in chunks, so that memory does not grow with their number.
-
-What it does not know: how landmarks are drawn, and which penalty is best.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How strange an example is to a model: the score behind the label `unknown`.
+"""Out-of-distribution score of an input.
 
     probabilities -> log GEN ----------------------------------+
     features -> log distance to the nearest class, in two views +-> z of each -> score
@@ -6,9 +6,6 @@
 GEN is the generalised entropy of the largest probabilities (Liu et al. 2023, "GEN: Pushing the
 limits of softmax-based out-of-distribution detection"). The distances (distances.py) are in two
 views of the features: the averages of the blocks that the head looks at, and of the last block.
-
-What it does not know: which examples the scores were compared on (evaluation/foreign.py), and what
-a rejected input is called.
 """
 
 from __future__ import annotations
@@ -27,8 +24,11 @@ from topwork.heads.distances import ClassView
 from topwork.heads.kernel import Rows
 
 UNKNOWN = "unknown"
-"""The label of what belongs to no class; a class of this name, in small or capital letters, is one
-of foreign examples to learn from."""
+"""The label of what belongs to no class."""
+
+OWN_NAMES = (UNKNOWN, "neither")
+"""A class of one of these names, in small or capital letters, is one of foreign examples to learn
+from."""
 
 GAMMA, NUM_LARGEST = 0.1, 10
 """Of GEN, as its authors have them but for the number: they take the largest tenth of 1,000. Ten

@@ -1,7 +1,4 @@
-"""Makes a head of any kind again from what `settings` and `tensors` gave.
-
-What it does not know: where these were kept (archive.py).
-"""
+"""Heads from their saved settings."""
 
 from __future__ import annotations
 

@@ -1,15 +1,13 @@
-"""Kernel ridge regression in closed form, and its exact k-fold predictions without refitting.
+"""Kernel ridge with exact k-fold predictions.
 
 With an intercept b that is not penalised, the solution is `A = M Y`, where `G = K + lambda W^-1`,
 `g = G^-1 1` and `M = G^-1 - g g' / (1' g)`. The residuals that the examples of fold F would have,
 had they been left out, are `(M_FF)^-1 A_F` (An, Liu and Venkatesh 2007, "Fast cross-validation
 algorithms for least squares support vector machine and kernel ridge regression", theorem 1).
 
-The intercept must be left out with the fold. Were the targets centred beforehand, then a ridge
-that all but interpolates would read a fold's labels off the rest: both the centred kernel and the
+The intercept must be left out with the fold. Were the targets centred beforehand, then a ridge that
+all but interpolates would read a fold's labels off the rest: both the centred kernel and the
 centred targets sum to zero.
-
-What it does not know: what the targets mean.
 """
 
 from collections.abc import Sequence

@@ -1,12 +1,10 @@
-"""Chooses blocks, pools, kernel and penalty by cross-validation inside the training data.
+"""Search for blocks, pools, kernel and penalty.
 
 A search by coordinates on a stratified sample, whose best candidates are then compared on all (or
 up to `FULL` of them). Each candidate costs one Cholesky factor: the k-fold predictions follow in
 closed form (ridge.py). Candidates are compared by log loss under their best temperature, which
-picked better than accuracy and than squared error on most sets that we tried it on: it sees how
-far a wrong answer was from right.
-
-What it does not know: what the final layer does with the scores.
+picked better than accuracy and than squared error on most sets that we tried it on: it sees how far
+a wrong answer was from right.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,4 @@
-"""Which head is wanted, as a value read from words such as `mlp:256,128`.
-
-What it does not know: how any of them is fitted (fit.py).
-"""
+"""Head settings, read from words."""
 
 from __future__ import annotations
 

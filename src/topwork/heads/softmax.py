@@ -1,7 +1,4 @@
-"""The last layer as a value: scores in, probabilities out; and the losses that judge them.
-
-What it does not know: where the scores come from, and how the layer is fitted (calibrate.py).
-"""
+"""Softmax over scores, and its losses."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,6 @@
-"""Writes the model card of a trained model: for people, and for the Hugging Face hub.
+"""Model card.
 
 The form is the hub's: a head of YAML with licence, task, base model and scores, then Markdown.
-What it does not know: how a model is saved, and what its report says.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A model that predicts, is judged, and is saved."""
+"""Model that predicts, is scored and saved."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Answers to examples as a file of the model folder: names and digests beside the numbers.
-
-What it does not know: which models answered, and what the classes are called.
-"""
+"""Predictions as a file of the model folder."""
 
 from __future__ import annotations
 

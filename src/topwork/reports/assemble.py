@@ -1,8 +1,6 @@
-"""Makes the report of a model: gathers, lays out part by part, and writes one file.
+"""Report of a model as one page.
 
     model, its data -> gathered evidence -> parts -> HTML
-
-What it does not know: how anything is measured (evidence/), and how a part looks (templates/).
 """
 
 from __future__ import annotations

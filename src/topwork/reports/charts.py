@@ -1,7 +1,4 @@
-"""Draws the report's charts, each with its numbers as a table beside it.
-
-What it does not know: where the numbers come from, and what the page's colours are (svg.py).
-"""
+"""Charts of the report."""
 
 from __future__ import annotations
 

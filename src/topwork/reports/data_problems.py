@@ -1,7 +1,4 @@
-"""Lists what seems wrong with the data, the gravest first, as the page shows it.
-
-What it does not know: how a problem is found (evidence/problems.py).
-"""
+"""Data problems, as the page shows them."""
 
 from __future__ import annotations
 

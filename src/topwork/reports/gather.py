@@ -1,8 +1,7 @@
-"""Collects all that can be known of a model: its data again, and every piece of evidence.
+"""Evidence on a model, gathered.
 
 Each piece is asked for by itself. One that cannot be had leaves a `Missing` in its place, which
-says why and what would make it; it stops none of the others. What it does not know: how any of it
-is measured (evidence/), and how it is shown.
+says why and what would make it; it stops none of the others.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Shows what the layers respond to, and what spoke for some of the surest mistakes.
-
-What it does not know: how any of it is computed (evidence/).
-"""
+"""What the layers respond to."""
 
 from __future__ import annotations
 

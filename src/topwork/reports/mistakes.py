@@ -1,7 +1,4 @@
-"""Shows wrong answers: confusion matrices, the examples behind their cells, the surest mistakes.
-
-What it does not know: how an example is made small (pictures.py), and how any of it is laid out.
-"""
+"""Confusion matrices and surest mistakes."""
 
 from __future__ import annotations
 

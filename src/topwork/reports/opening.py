@@ -1,7 +1,4 @@
-"""Says first what matters: how good the model is, what transfer was worth, and what to do next.
-
-What it does not know: how any of it was measured.
-"""
+"""Opening of the report, with next steps."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Renders the report as one HTML file that asks the network for nothing.
-
-What it does not know: what the parts of the page say, and where it is written to.
-"""
+"""HTML rendering of the report."""
 
 from __future__ import annotations
 

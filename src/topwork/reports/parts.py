@@ -1,7 +1,4 @@
-"""What the page shows, as values: charts, tables, matrices, examples, and what is not there.
-
-What it does not know: where any of it comes from (gather.py), and how it looks (templates/).
-"""
+"""Parts of the page, as values."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Makes small pictures and short sounds that stand in the page itself, and bounds what they weigh.
-
-What it does not know: which examples are shown, and where on the page.
-"""
+"""Small pictures and sounds in the page."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Says where a model comes from: data, backbone, licence, settings, versions; and how to use it.
-
-What it does not know: how good the model is.
-"""
+"""Provenance of a model."""
 
 from __future__ import annotations
 

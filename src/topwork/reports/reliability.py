@@ -1,7 +1,4 @@
-"""Sorts answers by how sure the model was of them, and says how many of each bin were right.
-
-What it does not know: how it is drawn.
-"""
+"""Reliability of the probabilities."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Puts a model's scores, by method and by class, into the rows that the page shows.
-
-What it does not know: how the scores were made.
-"""
+"""Scores, as the page shows them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Turns a matplotlib figure into an SVG element that takes its colours and type from the page.
+"""SVG charts in the page's own style.
 
 Matplotlib is given colours that stand for the page's own; afterwards they are replaced by the CSS
-variables, so that the same drawing follows the light and the dark page, and print. What it does
-not know: what is drawn.
+variables, so that the same drawing follows the light and the dark page, and print.
 """
 
 from __future__ import annotations

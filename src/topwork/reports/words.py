@@ -1,7 +1,4 @@
-"""Puts numbers into words the way the report speaks: percent, points, spans, seconds.
-
-What it does not know: what the numbers mean.
-"""
+"""Numbers in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The head alone, or a deeper cut where that pays."""
+"""The head, or a deeper cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of blocks: the last ones, all, or all from random weights.
+"""Training of blocks.
 
 examples -> outputs at the cut on disk -> each fold trained and judged -> all trained -> model
 """

@@ -1,7 +1,4 @@
-"""Examples in, a table of their features out: transfer without a head, for other tools.
-
-What it does not know: what the features will be used for.
-"""
+"""Features of labelled examples as a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A head on frozen features: what every run begins with.
+"""A head on frozen features.
 
 examples -> features on disk -> cross-validation, head
 """

@@ -1,4 +1,4 @@
-"""Training jobs: what is saved at the cut, and how it is trained."""
+"""Training jobs of a strategy."""
 
 from __future__ import annotations
 

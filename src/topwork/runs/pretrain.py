@@ -1,4 +1,4 @@
-"""Pre-training of a backbone on a task of the user's own.
+"""Pre-training of a backbone.
 
 examples -> decoded windows on disk -> epochs of training, a checkpoint after each -> backbone
 """

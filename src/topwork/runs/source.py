@@ -1,4 +1,4 @@
-"""What a user gives, as examples and a backbone."""
+"""Examples and backbone that a user gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run from end to end. Read this first.
+"""One run from end to end.
 
 data -> examples -> backbone -> features on disk -> cross-validation, head -> model
 """

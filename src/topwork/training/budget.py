@@ -1,8 +1,7 @@
-"""Says how many epochs go into a time limit, by trying out how long one takes.
+"""Epochs that go into a time limit.
 
 So the learning rate comes down to 0 within the limit. The number is kept beside the checkpoints: a
-run that goes on after a kill keeps the number that it began with. What it does not know: what is
-done after the last epoch.
+run that goes on after a kill keeps the number that it began with.
 """
 
 from __future__ import annotations

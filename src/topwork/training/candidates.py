@@ -1,8 +1,8 @@
-"""Chooses between the head alone and deeper cuts, by what cross-validation says of each.
+"""Trials of deeper cuts, fold by fold.
 
 A deeper way is tried on the folds of the head, so that the two are compared example by example. It
 is given up after any fold that leaves no hope, and taken where its gain is larger than the gain's
-standard error. What it does not know: how a way is trained (judge.py), and who asked.
+standard error.
 """
 
 from __future__ import annotations

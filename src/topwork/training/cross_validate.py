@@ -1,8 +1,7 @@
-"""Judges a way of training by cross-validation, fold by fold, and finishes it on all examples.
+"""Cross-validation of a training job.
 
 Each fold trains anew and predicts the examples that were left out, with several shares of trained
 and untrained weights; which share, and how sure the answers are, is chosen on the other folds.
-What it does not know: what else could be tried (strategy.py), and the classes' names.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""A network with its new head, as the one module that is trained.
+"""Networks cut at a block, with heads.
 
     inputs, or what was saved at the cut -> blocks -> pools of the last block -> head -> logits
 
-Its features are computed by the same code that serves the model later (executors/pooled.py). What
-it does not know: how it is trained, and what goes in.
+Its features are computed by the same code that serves the model later (executors/pooled.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Epochs of several trainings as the progress of one stage."""
+"""Progress of several trainings' epochs."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Trains what comes after the cut, with its head, on some of the examples; predicts the others.
+"""Fine-tuning of what comes after the cut.
 
 The head is fitted first, on the features that the network gives as it comes, and then trained
-together with the blocks (LP-FT: Kumar et al. 2022). What it does not know: which cut and which
-settings are best (policy.py, strategy.py), and the classes' names.
+together with the blocks (LP-FT: Kumar et al. 2022).
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""A fine-tuned network as a backbone of its own, which every executor runs as it runs any other.
-
-What it does not know: the head on top of it, and how it is saved.
-"""
+"""Fine-tuned network as a backbone."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Fits the layer that fine-tuning begins with: a logistic regression on the features as they come.
-
-What it does not know: where the features come from, and what happens to the layer afterwards.
-"""
+"""Logistic regression that fine-tuning begins with."""
 
 from __future__ import annotations
 

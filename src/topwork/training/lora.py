@@ -1,8 +1,7 @@
-"""Trains low-rank updates in place of a network's weights (LoRA: Hu et al. 2022).
+"""Low-rank updates in place of weights.
 
-Of large networks that takes little memory: the optimiser keeps numbers of the updates alone. At
-the end they are added to the weights, so that what is served is a plain network. What it does not
-know: how they are trained.
+Of large networks that takes little memory: the optimiser keeps numbers of the updates alone. At the
+end they are added to the weights, so that what is served is a plain network.
 """
 
 from __future__ import annotations

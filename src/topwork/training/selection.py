@@ -1,7 +1,4 @@
-"""What was tried, what it gave and what it cost, as values.
-
-What it does not know: how any of it was done.
-"""
+"""Selected strategy and the candidates."""
 
 from __future__ import annotations
 

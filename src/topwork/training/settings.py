@@ -1,7 +1,4 @@
-"""The settings of training as one value, and as a `[training]` table of a recipe.
-
-What it does not know: what the settings do, and what is chosen where one is left to None.
-"""
+"""Settings of training."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Feeds training with what was saved at the cut, or with decoded inputs altered on the way.
+"""Training data from saved activations.
 
-Every window of an example is learned from with the example's label. What it does not know: what is
-trained, and how.
+Every window of an example is learned from with the example's label.
 """
 
 from __future__ import annotations

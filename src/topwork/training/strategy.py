@@ -1,7 +1,4 @@
-"""The ways of training by name: where the cut is, and what is trained after it.
-
-What it does not know: how any of them is done, and which is best.
-"""
+"""Strategies of training, by name."""
 
 from __future__ import annotations
 

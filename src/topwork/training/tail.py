@@ -1,10 +1,9 @@
-"""Runs a network from the cut on: what its frozen part gives comes from the disk.
+"""Networks from the cut on.
 
 Every module that is over before the cut is replaced by a stub: the last block's gives what was
 saved, the others zeros of the right shape that take no memory, for the network's own glue between
-them (a token put in front, a reshape) to run on. So any network can be cut after any of its
-blocks, whatever its code looks like; that the outcome is the whole network's is tried out at once.
-What it does not know: where the saved outputs come from, and what is trained.
+them (a token put in front, a reshape) to run on. So any network can be cut after any of its blocks,
+whatever its code looks like; that the outcome is the whole network's is tried out at once.
 """
 
 from __future__ import annotations

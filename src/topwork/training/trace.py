@@ -1,7 +1,6 @@
-"""What one run of a network shows of its modules: when each was over, and what shapes it gave.
+"""Trace of one run of a network.
 
-Where inputs may be of any length it is run on two, and every shape is known at all lengths. What
-it does not know: what is made of that (resume.py).
+Where inputs may be of any length it is run on two, and every shape is known at all lengths.
 """
 
 from __future__ import annotations

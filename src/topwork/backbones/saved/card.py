@@ -1,7 +1,4 @@
-"""Writes the model card of a backbone that Topwork trained, for people.
-
-What it does not know: which figures a report holds; it shows them in their order.
-"""
+"""Model card of a pre-trained backbone."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""A backbone that Topwork trained, as a folder: written whole, checked when it is read.
+"""Folders of backbones that Topwork trained.
 
     config.json        what it is, what it was pre-trained on, digests of the other files
     model.safetensors  the weights
     tokenizer.json     of a backbone for texts
     README.md          the same for people; may be edited, nothing reads it
 
-Its name is the folder. What it does not know: how it was trained.
+Its name is the folder.
 """
 
 from __future__ import annotations

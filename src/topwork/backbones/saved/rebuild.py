@@ -1,7 +1,4 @@
-"""Writes down what a backbone is as plain data, and builds it again from that and its weights.
-
-What it does not know: backbones by name, and the folder in which data and weights lie.
-"""
+"""Backbones as plain data, and back."""
 
 from __future__ import annotations
 

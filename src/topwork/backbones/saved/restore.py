@@ -1,7 +1,4 @@
-"""Brings back a backbone from what a model folder says of it, with the weights that lie there.
-
-What it does not know: the rest of the folder.
-"""
+"""Backbones of model folders."""
 
 from __future__ import annotations
 

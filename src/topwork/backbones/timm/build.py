@@ -1,6 +1,6 @@
-"""Builds timm networks as torch modules, with their weights and the names of their blocks.
+"""timm networks as torch modules.
 
-What it does not know: where weights files come from. Importing this file loads no torch; calling
+ Importing this file loads no torch; calling
 its functions does.
 """
 

@@ -1,6 +1,6 @@
-"""Where each family of timm's networks has its blocks, as data.
+"""Blocks of timm's network families, as data.
 
-What it does not know: how a network is built. A network of no family here is cut where timm's own
+ A network of no family here is cut where timm's own
 `feature_info` says.
 """
 

@@ -1,9 +1,8 @@
-"""Backbones for images: timm's networks, embedded, in a folder, on the hub, or with random weights.
+"""Backbones for images.
 
 A network belongs to a family by the name of its timm class; one of no family is cut where timm's
 own `feature_info` says. Naming a backbone loads no torch, except the first time that timm itself
-must be asked (random weights, a name without a tag); the answer is kept. What it does not know:
-users' own modules (modules.py), and how networks are run.
+must be asked (random weights, a name without a tag); the answer is kept.
 """
 
 from __future__ import annotations

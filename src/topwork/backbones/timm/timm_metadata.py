@@ -1,7 +1,6 @@
-"""What timm says of its models (preprocessing, usual weights), kept, so that timm is asked once.
+"""timm's own settings of its models.
 
-timm takes seconds to import; a second process reads a small JSON file instead. What it does not
-know: what the answers are used for.
+timm takes seconds to import; a second process reads a small JSON file instead.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Builds networks of the transformers library from plain data, and finds their blocks by a run.
+"""transformers networks from plain data.
 
 Nothing is fetched and no code of others is run: the configuration is data, the weights are tensors.
-What it does not know: where they come from, and what is done with the blocks.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Reads a folder of the sentence-transformers library: how it makes one vector of a text's tokens.
+"""Folders of the sentence-transformers library.
 
 A row of modules: a transformer, pooling, perhaps dense layers. Its last vector is a block of its
-own, before it is brought to unit length (the classifier does that itself). What it does not know:
-the transformer.
+own, before it is brought to unit length (the classifier does that itself).
 """
 
 from __future__ import annotations

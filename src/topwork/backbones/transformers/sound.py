@@ -1,8 +1,4 @@
-"""Backbones for sounds: the embedded speech embedding, and the audio encoders of transformers.
-
-What it does not know: how the networks are built (speech.py, sound_network.py), and how sounds are
-decoded.
-"""
+"""Backbones for sounds."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Builds networks for sounds of transformers as torch modules: samples or spectrograms in.
+"""transformers networks for sounds.
 
 Four kinds: of samples (wav2vec 2.0 and its relatives), and of spectrograms, time first: Whisper's
-encoder, on windows of any length instead of its 30 s; AST; CLAP. What it does not know: how sounds
-are decoded, and how spectrograms are made.
+encoder, on windows of any length instead of its 30 s; AST; CLAP.
 """
 
 from __future__ import annotations

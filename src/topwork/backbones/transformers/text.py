@@ -1,7 +1,4 @@
-"""Backbones for texts: any encoder or decoder of transformers, and sentence-transformers folders.
-
-What it does not know: how the networks are built (text_network.py), and how texts are cut.
-"""
+"""Backbones for texts."""
 
 from __future__ import annotations
 

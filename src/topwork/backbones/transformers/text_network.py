@@ -1,8 +1,7 @@
-"""Builds networks for texts as torch modules: token numbers in, the features of every layer out.
+"""transformers networks for texts.
 
 The blocks are the embeddings and each layer's output, by the names of their own submodules where
-these give one plain tensor, so that weights are named as their authors named them. What it does
-not know: the tokenizer, but for whether it puts a token before every text.
+these give one plain tensor, so that weights are named as their authors named them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Finds a network's tokenizer as one tokenizer.json, making it where only older files are there.
-
-What it does not know: how texts are cut with it (examples).
-"""
+"""Tokenizers as one tokenizer.json."""
 
 from __future__ import annotations
 

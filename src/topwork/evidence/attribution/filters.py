@@ -1,7 +1,7 @@
-"""Shows the first layer's filters of a backbone for images, as small colour pictures.
+"""Pictures of a network's first filters.
 
 A filter of the first layer is a picture of what it looks for: it gives most where the pixels are
-like it. What it does not know: what later layers look for (patches.py).
+like it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Lays pictures out for looking at: many small ones as a sheet, a map over its picture.
-
-What it does not know: what the pictures show, and where they are written.
-"""
+"""Picture sheets and overlays."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""Finds the regions of an image that spoke for a model's answer.
+"""Occlusion of images.
 
 Squares of the image in turn are painted over with its mean colour, and what the answer loses is
 their weight (Zeiler and Fergus 2014, "Visualizing and understanding convolutional networks",
 section 4.2). So every backbone and every head can be asked, and what is asked is the whole model:
-what comes out of a block at one place may have been seen elsewhere. What it does not know: what
-the network makes of the image, and where the map is shown.
+what comes out of a block at one place may have been seen elsewhere.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Asks a model about altered inputs, and compares the answers as log-odds.
-
-What it does not know: how the inputs were altered, and what the differences are taken for.
-"""
+"""Log-odds of altered inputs."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""Finds the patches of the user's own images that excite units of a network most.
+"""Image patches that excite units most.
 
 A unit is one channel of a block. What excites it is cut out to the size of what its place sees, so
 that edges and colours, then textures, then parts are there to be seen (Zeiler and Fergus 2014,
 "Visualizing and understanding convolutional networks", figure 2, who show the top nine patches).
-What it does not know: whether a unit counts for the head, and how patches are shown (sheets.py).
 """
 
 from __future__ import annotations

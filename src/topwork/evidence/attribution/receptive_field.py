@@ -1,9 +1,8 @@
-"""Measures how much of a picture each block of a network sees at one of its places.
+"""Receptive fields of blocks, measured.
 
 One output place is traced back to the pixels by its gradient: where that is not 0 lies the
 receptive field, and where nearly all of it lies the effective one (Luo et al. 2016, "Understanding
-the effective receptive field in deep convolutional neural networks"). What it does not know: what
-is done with the fields.
+the effective receptive field in deep convolutional neural networks").
 """
 
 from __future__ import annotations

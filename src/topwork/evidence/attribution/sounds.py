@@ -1,9 +1,8 @@
-"""Finds the moments of a sound that spoke for a model's answer, and draws its spectrogram.
+"""Occlusion of sounds.
 
 Each stretch of time in turn is silenced, and what the answer loses is the stretch's weight: Zeiler
 and Fergus 2014 ("Visualizing and understanding convolutional networks", section 4.2) do so with
-parts of images. What it does not know: what the network makes of the sound, and where the picture
-is shown.
+parts of images.
 """
 
 from __future__ import annotations

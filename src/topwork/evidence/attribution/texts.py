@@ -1,8 +1,7 @@
-"""Finds the words of a text that spoke for a model's answer.
+"""Occlusion of texts.
 
 Each word in turn is left out, and what the answer loses is the word's weight (Li, Monroe and
-Jurafsky 2016, "Understanding neural networks through representation erasure"). What it does not
-know: how words become tokens, and how they are shown.
+Jurafsky 2016, "Understanding neural networks through representation erasure").
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Says whether two pictures are the same photo: lays one over the other, and compares details.
+"""Comparison of two pictures laid over another.
 
 A crop, another size, another compression and a little more light leave the details of a photo in
-place; two photos of the same thing share their outlines at most. What it does not know: which
-pictures are worth comparing, and where they come from.
+place; two photos of the same thing share their outlines at most.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Finds pairs of classes that are taken for one another far oftener than for the rest.
-
-What it does not know: whether they differ at all, or the examples show too little of it.
-"""
+"""Pairs of classes that are confused."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Finds examples that are copies of one another, and what copies in the test part do to its score.
+"""Near-copies, and what they do to scores.
 
-Pairs that the network's features hold for alike are candidates; whether they are copies, the
-inputs themselves say. What it does not know: how two inputs are compared (likeness.py), and how
-they are decoded.
+Pairs that the network's features hold for alike are candidates; whether they are copies, the inputs
+themselves say.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Finds labels that are likely wrong, by what models say that had not seen the example.
+"""Labels that are likely wrong.
 
-Confident learning (Northcutt, Jiang and Chuang 2021). What it does not know: the examples, and
-whether a person agrees.
+Confident learning (Northcutt, Jiang and Chuang 2021).
 """
 
 from __future__ import annotations

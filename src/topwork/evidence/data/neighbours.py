@@ -1,7 +1,4 @@
-"""Finds the nearest examples in the features of some blocks, a part of the rows at a time.
-
-What it does not know: what it means that two examples are near each other.
-"""
+"""Nearest examples in the features."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Finds inputs that are broken or odd by themselves: blank, tiny, silent, clipped, too long.
+"""Inputs that are broken or odd.
 
-A trait that a tenth of the data has is the data's own, and not odd. What it does not know: what
-the inputs are labelled as, and what a network sees in them.
+A trait that a tenth of the data has is the data's own, and not odd.
 """
 
 from __future__ import annotations

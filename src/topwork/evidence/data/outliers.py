@@ -1,7 +1,4 @@
-"""Finds examples that are far from their own class and from all others.
-
-What it does not know: why they are: a foreign picture, a rare kind, or a broken one.
-"""
+"""Examples far from all others."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Words each thing that may be wrong with an example, and says how bad it is beside the others.
-
-What it does not know: how it was found.
-"""
+"""One problem of the data, in words."""
 
 from __future__ import annotations
 

@@ -1,10 +1,8 @@
-"""Says what is wrong with the data, as one list, the worst first.
+"""Problems of the data, the worst first.
 
     left-out probabilities -> label errors, confusions
     features               -> candidates for copies, outliers
     a look at the inputs   -> copies, odd inputs
-
-What it does not know: how the features and probabilities came about, and how the list is shown.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Says whether two inputs of a kind are the same one, but for how they were saved or cut.
-
-What it does not know: which pairs are worth asking about.
-"""
+"""Similarity of two inputs of a kind."""
 
 from __future__ import annotations
 

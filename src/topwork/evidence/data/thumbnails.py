@@ -1,7 +1,4 @@
-"""Decodes examples once, small, with what their headers say: enough to compare and to judge them.
-
-What it does not know: what is odd, and which two are the same.
-"""
+"""Small decoded copies of examples."""
 
 from __future__ import annotations
 

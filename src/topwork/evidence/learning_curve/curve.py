@@ -1,9 +1,8 @@
-"""Says what more labelled examples would bring, from what fewer would have given.
+"""Learning curve and its prediction.
 
     fits on samples (curve_points.py) -> curves through their means (curve_forms.py) -> a sentence
 
-The frozen features are there already, so a fit costs a second. What it does not know: whether the
-new examples would be like those that there are.
+The frozen features are there already, so a fit costs a second.
 """
 
 from __future__ import annotations

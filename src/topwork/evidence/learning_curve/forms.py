@@ -1,4 +1,4 @@
-"""Fits curves of accuracy over training examples, and says how far on they can be believed.
+"""Parametric forms of learning curves.
 
 Two forms, which extrapolated best of 16 on 246 data sets (Mohr, Viering, Loog and van Rijn 2022,
 "LCDB 1.0: an extensive learning curves database for classification tasks"):
@@ -8,8 +8,7 @@ Two forms, which extrapolated best of 16 on 246 data sets (Mohr, Viering, Loog a
 
 Both are `limit - drop * g(x)`, where g falls from 1 at the smallest size to 0 and has two
 parameters; given these and the limit, the drop is linear (Golub and Pereyra 1973). So all of them
-are tried on a grid: nothing depends on where a search starts. What it does not know: how the points
-were measured (curve_points.py).
+are tried on a grid: nothing depends on where a search starts.
 """
 
 from __future__ import annotations

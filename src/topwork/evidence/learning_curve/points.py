@@ -1,9 +1,8 @@
-"""Measures how good heads are that learned from fewer of the examples, for a learning curve.
+"""Measured points of a learning curve.
 
 Each fold of the product's own cross-validation is left out in turn; of the rest a head learns from
 stratified samples of every size, and all of them are tested on the same fold. So the sizes differ
-by what was learned, and not by the luck of what was asked. What it does not know: the form of the
-curve through these points (curve_forms.py).
+by what was learned, and not by the luck of what was asked.
 """
 
 from __future__ import annotations

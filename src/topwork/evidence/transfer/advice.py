@@ -1,8 +1,6 @@
-"""Answers what is asked before training: does transfer make sense, from what, with more data.
+"""Advice before training.
 
     examples -> head on the frozen network -> depth, controls, learning curve -> Advice
-
-What it does not know: how any of it is shown (advise_command.py).
 """
 
 from __future__ import annotations

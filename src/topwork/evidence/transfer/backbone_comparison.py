@@ -1,7 +1,7 @@
-"""Compares backbones on the same examples and folds: accuracy, time an example, size.
+"""Backbones compared on the same examples.
 
 Each is frozen under the product's own head. One that fails is listed with the reason, and does not
-stop the rest. What it does not know: what else could be trained on top of them.
+stop the rest.
 """
 
 from __future__ import annotations

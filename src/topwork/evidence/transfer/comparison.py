@@ -1,8 +1,7 @@
-"""What transfer gave on examples left out, and the folds on which all else is compared with it.
+"""Examples and folds of a comparison.
 
 With more examples than `MAX_COMPARED` it is done on a sample, for transfer as for its controls: a
 head that learned from ten times the examples would be no fair rival.
-What it does not know: what it is compared with.
 """
 
 from __future__ import annotations

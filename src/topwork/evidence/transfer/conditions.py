@@ -1,7 +1,4 @@
-"""Asks the three questions whether transfer can help: same input, far more data, shared low levels.
-
-What it does not know: what transfer was worth in the end (transfer.py).
-"""
+"""Conditions under which transfer helps."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""How much each depth of the network is worth: pre-trained, with random weights, and without one.
+"""Accuracy of a probe on each block.
 
 Every block under the same kind of probe (probe.py) on the same folds, so that what differs is what
 the block has learned (Yosinski et al. 2014 cut and retrain at each depth; a probe asks the same in
-seconds). What it does not know: which blocks the product's head takes.
+seconds).
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""How much more often one model is right than another on the same examples, with an interval.
-
-What it does not know: what the models are, and which examples they learned from.
-"""
+"""Paired gain with its interval."""
 
 from __future__ import annotations
 

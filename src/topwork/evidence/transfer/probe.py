@@ -1,10 +1,8 @@
-"""How well a simple head does on given similarities of examples, cross-validated in closed form.
+"""Kernel ridge probe, cross-validated in closed form.
 
-Kernel ridge, linear or RBF, as the product's head; penalty and form are chosen for each fold by
-the log loss on the others. The k-fold predictions follow from one factor (heads/ridge.py), so a
-probe of 500 examples takes a tenth of a second where ten heads would have to be fitted.
-
-What it does not know: what the similarities are of.
+Kernel ridge, linear or RBF, as the product's head; penalty and form are chosen for each fold by the
+log loss on the others. The k-fold predictions follow from one factor (heads/ridge.py), so a probe
+of 500 examples takes a tenth of a second where ten heads would have to be fitted.
 """
 
 from __future__ import annotations

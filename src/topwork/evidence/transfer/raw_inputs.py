@@ -1,7 +1,4 @@
-"""How alike examples are before any network has seen them: pixels, loudness by pitch, words.
-
-What it does not know: what is learned from it.
-"""
+"""Similarity of raw inputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trains the same network from random weights, within a time limit, to say what transfer is worth.
+"""Training from scratch, as a baseline.
 
     the examples and folds of the head -> as many folds as can be trained with care -> answers
 
@@ -6,7 +6,6 @@ Where the limit does not hold the usual number of epochs for every fold, fewer f
 down to one: more time for each network is kinder to the control, and it is compared with transfer
 on the examples that it was asked about. For the same reason its pictures are smaller where few
 epochs fit at the network's own size. What it gave is kept on disk.
-What it does not know: what transfer gave (transfer.py), and how a network is trained (training/).
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""Says what transfer is worth on this data, against the best that could be had without it.
+"""Verdict on what transfer is worth.
 
 Without it are: the same network trained from random weights within a time limit (control.py), the
 same network frozen with random weights, and the inputs as they are, both under the same kind of
 head. Whichever does best stands for "from scratch", so that nothing is claimed that a user could
 have had without transfer. Gains are paired, example by example, on the same folds.
-What it does not know: how the questions are shown.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Brings an array, in memory or in a file, to the form that a backbone takes.
-
-What it does not know: tables, and what the numbers mean.
-"""
+"""Arrays in the form that backbones take."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reads arrays in NumPy's own form, `.npy`, one thread at a time.
-
-What it does not know: what the arrays hold.
-"""
+"""Reader of `.npy` files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reads a whole data set of arrays and labels from one .npz file.
-
-What it does not know: what the numbers mean, and in what order other files hold them.
-"""
+"""Data sets in one `.npz` file."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Says what form an array must have for a backbone that takes arrays: spectra, time series.
-
-What it does not know: files, and what the numbers mean.
-"""
+"""Preprocessing of arrays."""
 
 from __future__ import annotations
 

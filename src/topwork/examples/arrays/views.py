@@ -1,7 +1,4 @@
-"""Alters an array as another measurement would, along its last axis.
-
-What it does not know: what the numbers mean, and whether the last axis is time.
-"""
+"""Augmented views of arrays."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Brings one image, in whatever form it comes, to the pixels that a backbone takes.
+"""Decoding of images.
 
-What it does not know: what the pixels are for, and what the image is called (whoever asks puts
-the name in front of the reason). Colour profiles are not applied, as in the tools that the
+ Colour profiles are not applied, as in the tools that the
 backbones were trained with.
 """
 

@@ -1,7 +1,4 @@
-"""Reads what an image's header says, its size and which way up it is, without its pixels.
-
-What it does not know: whether the pixels are there.
-"""
+"""Image headers, read without the pixels."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Turns every pixel format that Pillow and NumPy know into 8-bit grey or 8-bit colour.
-
-What it does not know: files, and the size that a backbone takes.
-"""
+"""Pixel formats as 8-bit grey or colour."""
 
 from __future__ import annotations
 

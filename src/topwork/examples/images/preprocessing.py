@@ -1,7 +1,4 @@
-"""Says how an image is brought into the form that a backbone takes: its size and geometry.
-
-What it does not know: pixels, and how they are decoded.
-"""
+"""Preprocessing of images."""
 
 from __future__ import annotations
 

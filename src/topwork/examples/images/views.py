@@ -1,8 +1,7 @@
-"""Alters a picture as another photo of the same thing would: place, turn, light, sharpness.
+"""Augmented views of images.
 
 All geometry is one affine map, so the picture is resampled once, and what lies outside is its own
-mirror image, never black. All of colour is one matrix, so it is rounded once. What it does not
-know: which view this is, and whether a mirror image means something else.
+mirror image, never black. All of colour is one matrix, so it is rounded once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Decodes the sounds that libsndfile cannot (M4A, AAC, WMA, WebM) with the system's own decoders.
+"""Sounds decoded by ffmpeg.
 
 That is the ffmpeg command where there is one, else CoreAudio or GStreamer by way of audioread.
-What it does not know: formats that libsndfile reads.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Reads an encoded sound, on disk or in memory, block by block.
+"""Encoded sounds, read block by block.
 
 libsndfile reads WAV, FLAC, Ogg, Opus, MP3, AIFF, CAF and more; what it cannot is left to the
-system's own decoders. What it does not know: what rate and channels are wanted of it.
+system's own decoders.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Finds sound files that were cut off, where libsndfile would read what is left without a word.
+"""Sound files that were cut off.
 
-Those are WAV, AIFF, AU, CAF, W64 and Ogg. What it does not know: how sounds are decoded, MP3
-(mp3.py), and formats whose decoder notices by itself.
+Those are WAV, AIFF, AU, CAF, W64 and Ogg.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Walks the frames of an MP3, so that it is read to its end, and one that was cut off is noticed.
+"""Frames of MP3 files.
 
 Where there is no index (Xing's or LAME's), libsndfile guesses the length from the beginning's bit
-rate and stops there: measured on 60 s of variable bit rate, after 11 s. What it does not know: how
-a frame is decoded.
+rate and stops there: measured on 60 s of variable bit rate, after 11 s.
 """
 
 from __future__ import annotations

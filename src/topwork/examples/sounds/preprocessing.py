@@ -1,7 +1,4 @@
-"""Says how a sound is brought into the form that a backbone takes: its rate, windows and padding.
-
-What it does not know: files, and how they are decoded.
-"""
+"""Preprocessing of sounds."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Brings a sound, in whatever form it comes, to mono windows at a backbone's own rate.
-
-What it does not know: how files are decoded (sound_files.py), what the windows are for, and what
-the sound is called.
-"""
+"""Sounds as mono windows."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Turns a window of samples into a spectrogram, as transformers does, for networks that take one.
-
-What it does not know: files, windows, and networks that take samples.
-"""
+"""Spectrograms, as transformers computes them."""
 
 from __future__ import annotations
 

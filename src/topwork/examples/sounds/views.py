@@ -1,9 +1,9 @@
-"""Alters a sound as another recording of it would: place, room, microphone, level.
+"""Augmented views of sounds.
 
 A wave is altered where it is heard: the silence around it that a backbone wants stays silent. Where
 the backbone brings each window to the same level, `gain` would change nothing and does nothing. Of
 a spectrogram, whose unit is its extractor's own, only `shift` and `mask` have a meaning; of a wave
-`mask` has none. What it does not know: which view this is, and where the sound comes from.
+`mask` has none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Tells which columns of a table hold the input, the label, the group, the split and the time.
-
-What it does not know: how a table is stored, and what its files hold.
-"""
+"""Columns of a table, by name."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reads CSV, TSV and JSON lines, and tells whether their strings name files or are texts.
-
-What it does not know: Parquet, and what becomes of the files.
-"""
+"""CSV, TSV and JSON lines."""
 
 from __future__ import annotations
 

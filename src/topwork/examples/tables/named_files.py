@@ -1,7 +1,4 @@
-"""Makes inputs of the files that a table's rows name, whole or, of sounds, in parts.
-
-What it does not know: how the table is stored.
-"""
+"""Files that a table's rows name."""
 
 from __future__ import annotations
 

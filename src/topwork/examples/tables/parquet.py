@@ -1,7 +1,4 @@
-"""Reads Parquet tables whose inputs are inside, or named by path, a batch of rows at a time.
-
-What it does not know: folders of classes, and how an input is decoded.
-"""
+"""Parquet tables."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Reads single cells of a Parquet table again: encoded inputs, or lists of numbers as arrays.
-
-What it does not know: which cells there are, and what they are for.
-"""
+"""Single cells of Parquet tables."""
 
 from __future__ import annotations
 

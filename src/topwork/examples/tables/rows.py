@@ -1,7 +1,4 @@
-"""A table's rows: what is known of each input, and the texts that they hold.
-
-What it does not know: how the table is stored, and the files that rows name.
-"""
+"""Rows of a table."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Says how a text is brought into the form that a backbone takes: its tokenizer and windows.
-
-What it does not know: where texts come from, and how the tokenizer cuts them (texts.py).
-"""
+"""Preprocessing of texts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Cuts a text into windows of token numbers, with the backbone's own tokenizer.
-
-What it does not know: where the text comes from, and what the network does with the numbers.
-"""
+"""Texts as windows of tokens."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Alters a text's tokens as another writer might: words change places.
+"""Augmented views of texts.
 
-The length stays, and so do special tokens and the prompt. What it does not know: the language, and
-what the words mean.
+The length stays, and so do special tokens and the prompt.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Which examples make up each step of an epoch, and loading them while the step before runs.
-
-What it does not know: what is computed from them.
-"""
+"""Batches of an epoch, loaded ahead."""
 
 from __future__ import annotations
 

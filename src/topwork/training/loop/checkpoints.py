@@ -1,9 +1,9 @@
-"""Checkpoints of a training run on disk: whole or not there, and of this run or not taken.
+"""Checkpoints on disk.
 
     checkpoint/epoch-000007/  tensors.safetensors  trained weights, buffers, the optimiser's state
                               state.json           epoch, history, and digests of run and tensors
 
-The last two are kept, so that a damaged one is no loss. What it does not know: how to train.
+The last two are kept, so that a damaged one is no loss.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""One process's run of training, epoch by epoch, from a checkpoint on where there is one.
-
-What it does not know: how many processes there are, and how the network came to its device.
-"""
+"""Epochs of one process."""
 
 from __future__ import annotations
 

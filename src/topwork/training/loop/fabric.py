@@ -1,7 +1,4 @@
-"""Device, precision, processes and repeatability, by way of Lightning Fabric.
-
-What it does not know: what is trained.
-"""
+"""Device and precision, by Lightning Fabric."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""One network at the optimiser: a step on a batch of any size, and its state as named tensors.
-
-What it does not know: epochs, schedules, and the disk.
-"""
+"""One optimiser step on a batch."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""A learning rate to begin with, from a short run in which it grows until the loss explodes.
+"""Learning rate range test.
 
 The range test of Smith (2017, "Cyclical learning rates for training neural networks"), as fastai
-made it common. What it does not know: which rate is best at the end of training; it finds one that
-learns fast at the start and is stable.
+made it common.
 """
 
 from __future__ import annotations

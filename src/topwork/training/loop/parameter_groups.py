@@ -1,7 +1,4 @@
-"""What of a network is trained, and at which rate: groups of parameters, and the optimiser.
-
-What it does not know: the loop that trains, and how the rates change from step to step.
-"""
+"""Parameter groups and the optimiser."""
 
 from __future__ import annotations
 

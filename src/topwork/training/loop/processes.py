@@ -1,7 +1,4 @@
-"""A run of training in this process, or in several that share each step's batch.
-
-What it does not know: what an epoch does, and who is told of it.
-"""
+"""Training in one process or several."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""What is trained, how, and what comes of it: the values that go into the trainer and out of it.
-
-What it does not know: how any of it is done, and where the examples come from.
-"""
+"""What the trainer takes and gives."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Each epoch's numbers as a TensorBoard log, for who wants to watch.
+"""TensorBoard log of the epochs.
 
-What it does not know: who looks at it. TensorBoard is optional: `pip install topwork[tensorboard]`.
+ TensorBoard is optional: `pip install topwork[tensorboard]`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,6 @@
-"""The one trainer: fine-tuning, training from scratch and pre-training all come here.
+"""The one trainer.
 
     task, plan -> epochs of steps, a checkpoint after each -> the module, trained, with its history
-
-What it does not know: which network it is, which part of it is trained (the task's settings say
-it), and what the examples are.
 """
 
 from __future__ import annotations
