@@ -1,6 +1,5 @@
-"""What all tests share: a cache of their own, and an `auto` that tries nothing but the head."""
+"""What all tests share: a cache of their own, small data and small models."""
 
-import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,6 @@ from topwork.backbones.base import Backbone
 from topwork.core.files import CACHE_VARIABLE
 from topwork.model.model import Model
 from topwork.runs.train import train
-from topwork.training import candidates as strategy
-
-MIN_ERRORS = strategy.MIN_ERRORS
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may ask the network; it is read once, at import
 
@@ -36,23 +32,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CACHE_VARIABLE, str(folder))
         yield folder
-
-
-@pytest.fixture(autouse=True, scope="session")
-def no_trials() -> Iterator[None]:
-    """Networks are trained only by the tests that ask for it: `auto` stays with the head."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(strategy, "MIN_ERRORS", math.inf)
-        yield
-
-
-@pytest.fixture(autouse=True)
-def trials_where_marked(request: pytest.FixtureRequest) -> Iterator[None]:
-    """A test marked `trials` has `auto` as it is."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.node.get_closest_marker("trials"):
-            patch.setattr(strategy, "MIN_ERRORS", MIN_ERRORS)
-        yield
 
 
 @pytest.fixture(scope="session")

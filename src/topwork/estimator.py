@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from topwork.backbones.base import Backbone
 from topwork.core.options import RunOptions
+from topwork.core.shapes import Float64, Shaped
 from topwork.errors import SettingError, TooFewError
 from topwork.model.model import Model
 from topwork.recipe import ClassWeight, Recipe
@@ -93,7 +94,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = classes
         return self
 
-    def predict_proba(self, X: Sequence[object]) -> npt.NDArray[np.float64]:
+    def predict_proba(self, X: Sequence[object]) -> Float64[np.ndarray, "n k"]:
         """Return probabilities [len(X), number of classes], in the order of `classes_`."""
         check_is_fitted(self)
         known = self.model_.predict_proba(list(X))
@@ -101,7 +102,7 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         out[:, [int(name) for name in self.model_.classes]] = known
         return out
 
-    def predict(self, X: Sequence[object]) -> npt.NDArray[Any]:
+    def predict(self, X: Sequence[object]) -> Shaped[np.ndarray, " n"]:
         """Return the most probable label of each input."""
         best = self.predict_proba(X).argmax(1)
         labels: npt.NDArray[Any] = self.classes_[best]

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Network
+from topwork.core.shapes import Float32
 from topwork.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def _row(parts: Mapping[str, torch.nn.Module]) -> torch.nn.Module:
     return torch.nn.Sequential(OrderedDict(parts))
 
 
-def fourier_kernels() -> npt.NDArray[np.float32]:
+def fourier_kernels() -> Float32[np.ndarray, "514 1 512"]:
     """Return [2 * 257, 1, 512]: cosines, then sines, under a Hann window of 400 in the middle.
 
     Equal to the published file's within 3e-8.
@@ -184,7 +185,7 @@ def fourier_kernels() -> npt.NDArray[np.float32]:
     return both[:, None].astype(np.float32)
 
 
-def mel_bands() -> npt.NDArray[np.float32]:
+def mel_bands() -> Float32[np.ndarray, "257 32"]:
     """Return [257, 32]: triangles of equal area on Slaney's mel scale, as librosa makes them.
 
     Equal to the published file's within 1e-9.

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from topwork.core.shapes import Float64
 from topwork.examples.folds import stratified_sample
 
 RATE_HZ = 16_000
@@ -64,7 +64,7 @@ def write_vowels(folder: Path, *, num_train: int, seed: int = 0) -> None:
         soundfile.write(home / f"{i:04}.wav", sound, RATE_HZ, subtype="PCM_16")
 
 
-def make_vowel(vowel: str, random: np.random.Generator) -> npt.NDArray[np.float64]:
+def make_vowel(vowel: str, random: np.random.Generator) -> Float64[np.ndarray, " t"]:
     """Return one vowel [T] at 16 kHz, 0.25 to 0.5 s: pulses of the voice through four resonances.
 
     The source-filter model of speech (Fant 1960). Pitch, length, loudness, the speaker's build

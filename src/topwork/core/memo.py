@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import safetensors.numpy
 
 from topwork.core import files
 from topwork.core.digests import digest_bytes, digest_settings
+from topwork.core.shapes import Shaped
 from topwork.errors import StoreError
 
 T = TypeVar("T")
@@ -80,13 +80,13 @@ def keep_file(name: str, data: bytes) -> None:
         log.warning("%s", error)
 
 
-def keep_arrays(key: str, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def keep_arrays(key: str, arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:
     """Keep arrays under a key."""
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     keep_file(f"{key}.safetensors", safetensors.numpy.save(whole))
 
 
-def kept_arrays(key: str) -> dict[str, npt.NDArray[Any]] | None:
+def kept_arrays(key: str) -> dict[str, Shaped[np.ndarray, "..."]] | None:
     """Return the arrays of a key; None where there are none of any use."""
     path = memo_folder() / f"{key}.safetensors"
     try:

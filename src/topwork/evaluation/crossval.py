@@ -14,6 +14,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from topwork.core.progress import staged
+from topwork.core.shapes import Int
 from topwork.evaluation.fold_cache import FoldCache
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.folds import choose_num_folds, kfold
@@ -100,7 +101,7 @@ class CrossValPredictions:
 
 def draw_folds(
     labels: Labels, *, num_folds: int = NUM_FOLDS, num_repeats: int | None = None
-) -> tuple[list[list[npt.NDArray[np.intp]]], str]:
+) -> tuple[list[list[Int[np.ndarray, " _"]]], str]:
     """Return the folds of each repeat, and how they are drawn, in words.
 
     Args:
@@ -131,7 +132,7 @@ def cross_val_predict(
     table: FeatureTable,
     labels: Labels,
     *,
-    rows: npt.NDArray[np.intp] | None = None,
+    rows: Int[np.ndarray, " n"] | None = None,
     features: str | None = None,
     settings: HeadSettings | None = None,
     num_folds: int = NUM_FOLDS,

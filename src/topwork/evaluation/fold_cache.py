@@ -16,9 +16,9 @@ import numpy.typing as npt
 from topwork.core.digests import digest_bytes, digest_settings
 from topwork.core.memo import code_version, keep_arrays, kept_arrays, memo
 from topwork.core.plain import from_plain, to_plain
+from topwork.core.shapes import Float64, Int
 from topwork.features.table import FeatureTable
 from topwork.heads.fit import choose_space
-from topwork.heads.kernel import Rows
 from topwork.heads.labels import Labels
 from topwork.heads.search import KernelChoice
 from topwork.heads.settings import HeadKind, HeadSettings
@@ -53,7 +53,11 @@ class FoldCache:
             self._base = digest_bytes((code_version() + features).encode(), *parts)
 
     def choose(
-        self, table: FeatureTable, rows: Rows, labels: Labels, kind: HeadKind = "kernel"
+        self,
+        table: FeatureTable,
+        rows: Int[np.ndarray, " n"],
+        labels: Labels,
+        kind: HeadKind = "kernel",
     ) -> KernelChoice:
         """Return what `choose_space` does for all the rows, from the disk where it did before."""
         key = self._key(labels.seed, rows, kind)
@@ -67,7 +71,9 @@ class FoldCache:
         )
         return choice
 
-    def get(self, seed: int, fold: npt.NDArray[np.intp], shape: tuple[int, int]) -> Doubles | None:
+    def get(
+        self, seed: int, fold: Int[np.ndarray, " n"], shape: tuple[int, int]
+    ) -> Float64[np.ndarray, "n k"] | None:
         """Return the probabilities of the examples left out, if they are kept."""
         key = self._key(seed, fold, self._head)
         kept = None if key is None else kept_arrays(key)
@@ -76,7 +82,9 @@ class FoldCache:
             return None
         return found
 
-    def put(self, seed: int, fold: npt.NDArray[np.intp], probabilities: Doubles) -> None:
+    def put(
+        self, seed: int, fold: Int[np.ndarray, " _"], probabilities: Float64[np.ndarray, "n k"]
+    ) -> None:
         """Keep them."""
         key = self._key(seed, fold, self._head)
         if key is not None:

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
+
+from topwork.core.shapes import Float64, Int
 
 Z = 1.959963984540054
 """The normal distribution's 97.5% point."""
@@ -67,7 +68,9 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
     return Estimate(value=value, low=value - down, high=value + up)
 
 
-def effective_share(right: npt.NDArray[np.float64], groups: npt.NDArray[np.intp] | None) -> float:
+def effective_share(
+    right: Float64[np.ndarray, " n"], groups: Int[np.ndarray, " n"] | None
+) -> float:
     """Return how many independent examples each example is worth, in (0, 1].
 
     Twenty recordings of one speaker are not twenty pieces of evidence: the variance of the mean
@@ -90,7 +93,7 @@ def effective_share(right: npt.NDArray[np.float64], groups: npt.NDArray[np.intp]
     return float(np.clip(independent / between, 1 / num, 1.0))
 
 
-def accuracy(right: npt.NDArray[np.float64], groups: npt.NDArray[np.intp] | None) -> Estimate:
+def accuracy(right: Float64[np.ndarray, " n"], groups: Int[np.ndarray, " n"] | None) -> Estimate:
     """Return the share of right answers with its 95% interval; of none, 0 (0 to 1).
 
     Args:

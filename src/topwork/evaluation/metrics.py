@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.plain import Plain
+from topwork.core.shapes import Float64, Int
 from topwork.evaluation.intervals import Estimate, effective_share, mean_of, wilson
 from topwork.examples.example import Skipped
 
@@ -71,8 +72,8 @@ class Evaluation(Plain):
 
 
 def evaluate(
-    probabilities: Doubles,
-    truth: Integers,
+    probabilities: Float64[np.ndarray, "n k"] | Float64[np.ndarray, "r n k"],
+    truth: Int[np.ndarray, " n"],
     classes: Sequence[str],
     *,
     method: str,

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.digests import digest_bytes, digest_settings
+from topwork.core.shapes import Bool
 from topwork.evaluation.crossval import num_workers, one_thread
 from topwork.evaluation.fold_cache import FoldCache
 from topwork.evaluation.ood_scores import OODScores
@@ -85,7 +86,7 @@ class OODSample:
         return found[0] if found and len(self.classes) > 1 else None
 
     @property
-    def is_own(self) -> npt.NDArray[np.bool_]:
+    def is_own(self) -> Bool[np.ndarray, " n"]:
         """Which examples are of another class than `unknown`."""
         is_own: npt.NDArray[np.bool_] = np.ones(len(self.rows), bool)
         if self.unknown is not None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.plain import KEY, Plain
+from topwork.core.shapes import Float64, Shaped
 from topwork.evaluation.intervals import Estimate, effective_share, wilson
 from topwork.heads.ood import shares_of
 
@@ -42,7 +43,10 @@ class OODScores(Plain):
 
     @staticmethod
     def of(
-        own: Doubles, ood: Doubles, groups: npt.NDArray[np.generic] | None, method: str
+        own: Float64[np.ndarray, " m"],
+        ood: Float64[np.ndarray, " n"],
+        groups: Shaped[np.ndarray, " n"] | None,
+        method: str,
     ) -> OODScores:
         """Compare scores; foreign ones of one group (None: each its own) are alike."""
         own = np.sort(own)

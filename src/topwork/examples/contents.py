@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.digests import digest_bytes, digest_file
+from topwork.core.shapes import Shaped
 from topwork.errors import ExampleError, TooLargeError
 from topwork.examples.deduplicate import RawExample
 from topwork.examples.example import Modality
@@ -115,18 +116,18 @@ def text_digest(text: str) -> str:
     return digest_bytes(text.encode("utf-8", "surrogatepass"))
 
 
-def read_array(path: Path) -> npt.NDArray[Any]:
+def read_array(path: Path) -> Shaped[np.ndarray, "..."]:
     """Return a .npy file's numbers. Raises ExampleError where it holds anything else."""
     return np.array(_mapped(path))
 
 
-def array_digest(array: npt.NDArray[Any]) -> str:
+def array_digest(array: Shaped[np.ndarray, "..."]) -> str:
     """Return the digest of an array's numbers, their type, and its shape."""
     about = f"{array.dtype.str} {array.shape}"
     return digest_bytes(about.encode(), np.ascontiguousarray(array).data)
 
 
-def sound_digest(samples: npt.NDArray[Any], rate_hz: int) -> str:
+def sound_digest(samples: Shaped[np.ndarray, "..."], rate_hz: int) -> str:
     """Return the digest of samples and their rate."""
     return digest_bytes(array_digest(samples).encode(), str(rate_hz).encode())
 
@@ -154,7 +155,7 @@ class FileDigest:
         return part_digest(self._digest, start_seconds, end_seconds)
 
 
-def check_numbers(array: npt.NDArray[Any]) -> None:
+def check_numbers(array: Shaped[np.ndarray, "..."]) -> None:
     """Raise ExampleError where an array holds anything but numbers, or nothing."""
     if array.dtype.kind not in "buif":
         raise ExampleError(f"it is an array of {array.dtype}; numbers are accepted")
@@ -179,7 +180,7 @@ def _mapped(path: Path) -> npt.NDArray[Any]:
     return array
 
 
-def read_array_file(path: Path) -> npt.NDArray[Any]:
+def read_array_file(path: Path) -> Shaped[np.ndarray, "..."]:
     """As `read_array`; raises ExampleError where the file cannot be read, too."""
     try:
         return read_array(path)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Int
 from topwork.errors import SettingError, TooFewError
 
 Labels = Sequence[str] | Sequence[int] | npt.NDArray[np.integer]
@@ -19,8 +20,12 @@ Indices = npt.NDArray[np.intp]
 
 
 def kfold(
-    labels: Labels, *, num_folds: int, seed: int, groups: Groups | None = None
-) -> list[Indices]:
+    labels: Sequence[str] | Sequence[int] | Int[np.ndarray, " n"],
+    *,
+    num_folds: int,
+    seed: int,
+    groups: Groups | None = None,
+) -> list[Int[np.ndarray, " _"]]:
     """Return each fold's test examples [n / num_folds] as sorted indices; together, all once.
 
     Without groups, each class's counts differ by at most 1 between folds, and so do the folds'
@@ -50,7 +55,12 @@ def kfold(
     return [np.flatnonzero(fold_of == fold) for fold in range(num_folds)]
 
 
-def choose_num_folds(labels: Labels, *, wanted: int = 5, groups: Groups | None = None) -> int:
+def choose_num_folds(
+    labels: Sequence[str] | Sequence[int] | Int[np.ndarray, " n"],
+    *,
+    wanted: int = 5,
+    groups: Groups | None = None,
+) -> int:
     """Return `wanted`, or as many folds as there are groups (or examples), if that is fewer.
 
     A class with one example takes no folds away: it can only be missed, once, and the score
@@ -77,8 +87,11 @@ def choose_num_folds(labels: Labels, *, wanted: int = 5, groups: Groups | None =
 
 
 def stratified_sample(
-    labels: Labels, size: int, seed: int, groups: Groups | None = None
-) -> Indices:
+    labels: Sequence[str] | Sequence[int] | Int[np.ndarray, " n"],
+    size: int,
+    seed: int,
+    groups: Groups | None = None,
+) -> Int[np.ndarray, " size"]:
     """Return `size` sorted indices in which the classes have their share, each at least one.
 
     Where `size` is below the number of classes, the largest have one each. With groups, the sample

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Int
 from topwork.examples.folds import kfold
 
 NUM_PARTS = 10
@@ -17,7 +18,7 @@ Rows = npt.NDArray[np.intp]
 
 def hold_out(
     labels: Sequence[str], groups: Sequence[str | None] | None = None, *, seed: int = 0
-) -> tuple[Rows, Rows]:
+) -> tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"]]:
     """Return the rows to train on and those held out: even over the classes, groups kept whole.
 
     None is held out where there are fewer than two examples (or groups), or where each is needed:

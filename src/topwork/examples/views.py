@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from topwork.core.digests import digest_settings
+from topwork.core.shapes import Shaped
 from topwork.errors import SettingError
 from topwork.examples.arrays.views import ARRAY_AUGMENTATIONS, array_view
 from topwork.examples.example import Modality
@@ -21,7 +22,7 @@ from topwork.examples.sounds.preprocessing import SoundInput
 from topwork.examples.sounds.views import SOUND_AUGMENTATIONS, sound_view
 from topwork.examples.texts.preprocessing import TextInput
 from topwork.examples.texts.views import TEXT_AUGMENTATIONS, text_view
-from topwork.examples.windows import Input, Window
+from topwork.examples.windows import Input
 
 AUGMENTATIONS: dict[Modality, tuple[str, ...]] = {
     "image": IMAGE_AUGMENTATIONS,
@@ -61,8 +62,13 @@ def check_augment(names: Sequence[str], modality: Modality) -> tuple[str, ...]:
 
 
 def augmented(
-    window: Window, spec: Input, names: tuple[str, ...], *, digest: str, view: int
-) -> Window:
+    window: Shaped[np.ndarray, "..."],
+    spec: Input,
+    names: tuple[str, ...],
+    *,
+    digest: str,
+    view: int,
+) -> Shaped[np.ndarray, "..."]:
     """Return another view of one decoded window, of the same shape and dtype.
 
     Where chance or the input leaves nothing to alter, it is the window itself: do not write to it.

@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Shaped
 from topwork.errors import SettingError
 from topwork.examples.arrays.array import decode_array
 from topwork.examples.arrays.preprocessing import ArrayInput
@@ -28,7 +30,7 @@ Window = npt.NDArray[Any]
 a text; float32 of the input's shape of an array."""
 
 
-def decode(content: object, spec: Input) -> Iterable[Window]:
+def decode(content: object, spec: Input) -> Iterable[Shaped[np.ndarray, "..."]]:
     """Return the windows of one example, at least one, in their order.
 
     A list where it is short; for a long sound they are made as they are taken, so that hours of it

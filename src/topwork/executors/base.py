@@ -8,11 +8,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from topwork.core.shapes import Float32, Shaped
 from topwork.errors import BackboneError, SettingError
 
 POOLS = ("mean", "std", "max", "grid2", "grid3", "prefix", "last")
@@ -62,7 +61,7 @@ class WindowForm:
     shape: tuple[int | None, ...]
     max_batch: int = 1
 
-    def check(self, window: npt.NDArray[Any]) -> None:
+    def check(self, window: Shaped[np.ndarray, "..."]) -> None:
         """Raise BackboneError unless the window is of this form."""
         fits = len(window.shape) == len(self.shape) and all(
             want in (None, got) for got, want in zip(window.shape, self.shape, strict=True)
@@ -101,7 +100,9 @@ class Executor(ABC):
     device: str
 
     @abstractmethod
-    def run(self, windows: Iterable[npt.NDArray[Any]]) -> Iterator[npt.NDArray[np.float32]]:
+    def run(
+        self, windows: Iterable[Shaped[np.ndarray, "..."]]
+    ) -> Iterator[Float32[np.ndarray, " width"]]:
         """Yield a vector [sum of segment sizes] for every window, in their order.
 
         Of `WHOLE`: the block's output for it, in its own shape.

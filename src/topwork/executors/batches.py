@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32, Shaped
 from topwork.executors.base import WindowForm
 
 LOOK_AHEAD = 2048
@@ -32,14 +33,14 @@ Vector = npt.NDArray[np.float32]
 
 
 def run_batches(
-    windows: Iterable[Window],
+    windows: Iterable[Shaped[np.ndarray, "..."]],
     form: WindowForm,
     width: int,
     *,
-    start: Callable[[Sequence[Window]], Started],
-    finish: Callable[[Started], Sequence[Vector]],
+    start: Callable[[Sequence[Shaped[np.ndarray, "..."]]], Started],
+    finish: Callable[[Started], Sequence[Float32[np.ndarray, " width"]]],
     num_waiting: int,
-) -> Iterator[Vector]:
+) -> Iterator[Float32[np.ndarray, " width"]]:
     """Yield each window's vector, in the windows' order.
 
     Args:
@@ -76,7 +77,9 @@ def run_batches(
         yield from (vector for vector in out if vector is not None)
 
 
-def equal_shapes(windows: Sequence[Window], form: WindowForm) -> Iterator[list[int]]:
+def equal_shapes(
+    windows: Sequence[Shaped[np.ndarray, "..."]], form: WindowForm
+) -> Iterator[list[int]]:
     """Yield positions of windows of one shape, at most `max_batch`, the longest windows first."""
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for place, window in enumerate(windows):

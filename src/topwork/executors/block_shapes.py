@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from topwork.backbones.base import Form, Network
+from topwork.core.shapes import Shaped
 from topwork.errors import BackboneError
 from topwork.examples.sounds.sound import Sound
-from topwork.examples.windows import Input, Window, decode
+from topwork.examples.windows import Input, decode
 from topwork.executors.base import Segment
 from topwork.executors.join import GRIDS
 
@@ -66,7 +67,7 @@ class BlockShape:
         ]
 
 
-def blank_window(spec: Input) -> Window:
+def blank_window(spec: Input) -> Shaped[np.ndarray, "..."]:
     """Return the window of an empty image, of silence, of a few words, or of zeros."""
     content: object
     if spec.modality == "image":

@@ -12,6 +12,7 @@ from itertools import groupby
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32
 from topwork.executors.base import Segment
 
 Vector = npt.NDArray[np.float32]
@@ -21,8 +22,10 @@ GRIDS = {"grid2": 2, "grid3": 3}
 
 
 def join(
-    vectors: Sequence[Vector], weights: Sequence[float], segments: Sequence[Segment]
-) -> Vector:
+    vectors: Sequence[Float32[np.ndarray, " width"]],
+    weights: Sequence[float],
+    segments: Sequence[Segment],
+) -> Float32[np.ndarray, " width"]:
     """Return one vector for the windows of one example, in their order.
 
     - `mean`, `prefix`: the windows' mean, by their weights.

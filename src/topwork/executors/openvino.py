@@ -21,6 +21,7 @@ import numpy as np
 from topwork.backbones.base import Backbone
 from topwork.core import files
 from topwork.core.digests import digest_settings
+from topwork.core.shapes import Float32, Shaped
 from topwork.errors import BackboneError
 from topwork.executors.base import WHOLE, Executor, Segment, WindowForm, order_pools
 from topwork.executors.batches import Vector, Window, run_batches
@@ -75,7 +76,9 @@ class OpenVINOExecutor(Executor):
         self._num_waiting = 2 * int(num_streams)
         self._spare: list[Any] = []
 
-    def run(self, windows: Iterable[Window]) -> Iterator[Vector]:
+    def run(
+        self, windows: Iterable[Shaped[np.ndarray, "..."]]
+    ) -> Iterator[Float32[np.ndarray, " width"]]:
         """Yield a vector for every window, in their order.
 
         Several runs may go on at once: no two share a request.

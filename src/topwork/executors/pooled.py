@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.backbones.base import Backbone, Network
+from topwork.core.shapes import Float, Float32
 from topwork.errors import BackboneError
 from topwork.examples.images.preprocessing import ImageInput
 from topwork.examples.windows import Input
@@ -35,7 +35,7 @@ MAX_BATCH = 32
 """Of networks that take any length: see batches.py for what larger and smaller ones give."""
 
 
-def mean_weights(shape: BlockShape, pools: Sequence[str]) -> npt.NDArray[np.float32]:
+def mean_weights(shape: BlockShape, pools: Sequence[str]) -> Float32[np.ndarray, "cells places"]:
     """Return [cells, places]: the mean over all places, then the cells of the grids asked for."""
     rows = [np.full((1, shape.num_places), 1 / max(shape.num_places, 1))]
     rows += [
@@ -46,7 +46,7 @@ def mean_weights(shape: BlockShape, pools: Sequence[str]) -> npt.NDArray[np.floa
     return np.concatenate(rows).astype(np.float32)
 
 
-def cell_weights(side: int, grid: int) -> npt.NDArray[np.floating]:
+def cell_weights(side: int, grid: int) -> Float[np.ndarray, "cells places"]:
     """Return [grid * grid, side * side]: the share of each place in the mean of each cell.
 
     A cell goes from floor(k * side / grid) to ceil((k + 1) * side / grid), as adaptive average

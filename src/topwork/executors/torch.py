@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from topwork.backbones.base import Backbone
+from topwork.core.shapes import Float32, Shaped
 from topwork.errors import SettingError
 from topwork.executors.base import Executor, Segment
-from topwork.executors.batches import Vector, Window, run_batches
+from topwork.executors.batches import Window, run_batches
 from topwork.executors.pooled import pooled_network
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ class TorchExecutor(Executor):
         self._form = replace(form, max_batch=batch_size or BATCH[kind])
         self._fixed = None not in form.shape
 
-    def run(self, windows: Iterable[Window]) -> Iterator[Vector]:
+    def run(
+        self, windows: Iterable[Shaped[np.ndarray, "..."]]
+    ) -> Iterator[Float32[np.ndarray, " width"]]:
         """Yield a vector for every window, in their order."""
         return run_batches(
             windows,

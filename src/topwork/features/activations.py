@@ -16,13 +16,14 @@ import numpy.typing as npt
 from topwork.backbones.base import Backbone
 from topwork.core.digests import digest_settings
 from topwork.core.progress import Tally
+from topwork.core.shapes import Shaped
 from topwork.errors import SettingError, StoreError
 from topwork.examples.example import Example, Skipped
 from topwork.examples.views import augmented, check_augment
 from topwork.examples.windows import Input, Window, decode
 from topwork.features.cut import ActivationCut
 from topwork.features.mmap_index import Located
-from topwork.features.ragged import Array, RaggedBuffer, Views
+from topwork.features.ragged import RaggedBuffer, Views
 from topwork.features.shards import Layout
 from topwork.features.store import FeatureStore, Space
 from topwork.features.stream import Pending, refuse, run_through, work_ahead
@@ -80,7 +81,7 @@ class Activations:
         """The shape of a window, in every view."""
         return self._located.shape(self._places[example], window)
 
-    def read(self, example: int, view: int = 0, window: int = 0) -> Array:
+    def read(self, example: int, view: int = 0, window: int = 0) -> Shaped[np.ndarray, "..."]:
         """Return one window, mapped and read-only, in some 2 microseconds.
 
         float16 of a block's output; of decoded inputs uint8 [S, S, 3] (images), float32 (sounds,
@@ -173,7 +174,7 @@ def save_activations(
 
 def views_of(
     example: Example, views: Sequence[int], spec: Input, augment: tuple[str, ...]
-) -> Iterable[Window]:
+) -> Iterable[Shaped[np.ndarray, "..."]]:
     """Return the windows of the views asked for, view by view, decoded once.
 
     A list where they are few; else they are made as they are taken.

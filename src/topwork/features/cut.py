@@ -11,12 +11,13 @@ import numpy as np
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.cut import until
+from topwork.core.shapes import Shaped
 from topwork.examples.example import Modality
 from topwork.examples.windows import Window
 from topwork.executors.base import WHOLE, Executor
 from topwork.executors.block_shapes import blank_window
 from topwork.executors.choose import open_executor, precision_of, resolve_device
-from topwork.features.ragged import Array, RaggedShard, read_ragged
+from topwork.features.ragged import RaggedShard, read_ragged
 
 FORMAT = 1
 """Raise it when the numbers or how they lie change: also when examples/views.py draws otherwise."""
@@ -67,7 +68,9 @@ class ActivationCut:
         """Read a shard of what was saved here. Raises DamagedShardError."""
         return read_ragged(path, self.dtype)
 
-    def run(self, windows: Iterable[Window]) -> Iterator[Array]:
+    def run(
+        self, windows: Iterable[Shaped[np.ndarray, "..."]]
+    ) -> Iterator[Shaped[np.ndarray, "..."]]:
         """Yield what is saved of each window."""
         if self._backbone is None:
             yield from windows
@@ -93,8 +96,9 @@ class ActivationCut:
                 return
 
 
-def to_half(row: Array) -> Array:
+def to_half(row: Shaped[np.ndarray, "..."]) -> Shaped[np.ndarray, "..."]:
     """Return the numbers in float16, clipped at what it can hold; all NaN where one is none."""
     if not np.isfinite(row).all():
         return np.full(row.shape, np.nan, np.float16)
-    return np.clip(row, -LARGEST, LARGEST).astype(np.float16, order="C")
+    half: np.ndarray = np.clip(row, -LARGEST, LARGEST).astype(np.float16, order="C")
+    return half

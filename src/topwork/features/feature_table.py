@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32, Int
 from topwork.features.shards import DIGEST_BYTES, Layout, Shard, Stored
 from topwork.features.table import FeatureTable
 
@@ -39,7 +40,9 @@ class MemoryTable(FeatureTable):
         self.num_rows = num_rows
         self._matrices = matrices
 
-    def read(self, rows: Rows, segments: Sequence[int]) -> Floats:
+    def read(
+        self, rows: Int[np.ndarray, " n"], segments: Sequence[int]
+    ) -> Float32[np.ndarray, "n width"]:
         """Return float32 [len(rows), sum of the sizes of the segments], the caller's own."""
         pieces, width = _pieces(self.layout, segments)
         out = np.empty((len(rows), width), np.float32)
@@ -73,7 +76,9 @@ class StoredTable(FeatureTable):
         """What `in_memory` would take."""
         return self.num_rows * (self.layout.row_bytes - DIGEST_BYTES)
 
-    def read(self, rows: Rows, segments: Sequence[int]) -> Floats:
+    def read(
+        self, rows: Int[np.ndarray, " n"], segments: Sequence[int]
+    ) -> Float32[np.ndarray, "n width"]:
         """Return float32 [len(rows), sum of the sizes of the segments], the caller's own.
 
         Raises:
@@ -87,7 +92,7 @@ class StoredTable(FeatureTable):
                 out[here, piece.out] = blocks[piece.block][there, piece.columns]
         return out
 
-    def iter_chunks(self, rows_per_chunk: int) -> Iterator[Floats]:
+    def iter_chunks(self, rows_per_chunk: int) -> Iterator[Float32[np.ndarray, "_ width"]]:
         """Yield all rows in order, with all segments, float32 [at most rows_per_chunk, width]."""
         everything = range(len(self.segments))
         for start in range(0, self.num_rows, rows_per_chunk):

@@ -9,6 +9,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Shaped
 from topwork.errors import StoreError
 from topwork.features.ragged import Array, RaggedShard
 
@@ -99,7 +100,7 @@ class Located:
         """How much a window counts beside the others of its example."""
         return self._weights[self._entry(place, 0, window)]
 
-    def read(self, place: int, view: int, window: int) -> Array:
+    def read(self, place: int, view: int, window: int) -> Shaped[np.ndarray, "..."]:
         """Return a window, mapped and read-only.
 
         Raises:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
+from topwork.core.shapes import Shaped, UInt8
 from topwork.examples.sounds.sound import Sound
-from topwork.examples.windows import Input, Window, decode
+from topwork.examples.windows import Input, decode
 from topwork.executors.base import Executor
 
 LARGEST = 2.0**12
@@ -47,7 +47,7 @@ def choose_dtypes(executor: Executor, spec: Input) -> dict[str, str]:
     return dtypes
 
 
-def probe_windows(spec: Input) -> Sequence[Window]:
+def probe_windows(spec: Input) -> Sequence[Shaped[np.ndarray, "..."]]:
     """Return windows of made-up examples, as the network takes them."""
     if spec.modality == "image":
         return probe_images(spec.size)
@@ -66,7 +66,7 @@ def probe_windows(spec: Input) -> Sequence[Window]:
     return [window for content in contents for window in decode(content, spec)]
 
 
-def probe_images(size: int) -> Sequence[npt.NDArray[np.uint8]]:
+def probe_images(size: int) -> Sequence[UInt8[np.ndarray, "size size 3"]]:
     """Return noise, a gradient, and blobs of colour, each uint8 [size, size, 3]."""
     random = np.random.default_rng(0)
     noise = random.integers(0, 256, (size, size, 3), dtype=np.uint8)

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core import files
+from topwork.core.shapes import Float, Float32, Shaped, UInt8
 from topwork.errors import StoreError
 from topwork.executors.base import Segment
 
@@ -121,7 +122,7 @@ class ShardBuffer:
         """Whether there is no row left."""
         return self.num_rows == self.capacity
 
-    def add(self, digest: bytes, vector: npt.NDArray[np.float32]) -> None:
+    def add(self, digest: bytes, vector: Float32[np.ndarray, " width"]) -> None:
         """Put one example's vector into the next row; float16 is clipped at what it can hold."""
         row, start = self.num_rows, 0
         limit = float(np.finfo(np.float16).max)
@@ -151,7 +152,7 @@ class ShardBuffer:
         write_tensors(folder / (shard_name(self._digests[:count]) + SUFFIX), tensors)
 
 
-def write_tensors(path: Path, tensors: Mapping[str, npt.NDArray[Any]]) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:
     """Write C-contiguous tensors as one file. Raises StoreError where the disk refuses."""
     # As safetensors lays them out: the widest type first, so that all are aligned. Written here
     # because its own writer copies everything twice, and hides that the disk is full.
@@ -187,7 +188,7 @@ class Shard:
     layout: Layout = field(repr=False)
     offsets: tuple[int, ...] = field(repr=False)
 
-    def open(self) -> list[Stored]:
+    def open(self) -> list[Float[np.ndarray, "rows _"]]:
         """Map the blocks, each [num_rows, its width], read-only; unmapped once let go of."""
         try:
             with self.path.open("rb") as file:
@@ -205,7 +206,7 @@ class Shard:
         return views
 
 
-def shard_name(digests: npt.NDArray[np.uint8]) -> str:
+def shard_name(digests: UInt8[np.ndarray, "n 32"]) -> str:
     """Return the name that the examples' digests [n, 32] decide."""
     return hashlib.sha256(digests.tobytes()).hexdigest()
 

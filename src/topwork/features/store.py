@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from topwork.core import files
 from topwork.core.digests import digest_settings
+from topwork.core.shapes import Bool
 from topwork.features.shards import (
     DIGEST_BYTES,
     SUFFIX,
@@ -77,7 +78,7 @@ class StoredFeatures:
     row_of: npt.NDArray[np.int32]
 
     @property
-    def missing(self) -> npt.NDArray[np.bool_]:
+    def missing(self) -> Bool[np.ndarray, " n"]:
         """Which examples have no features yet."""
         return self.shard_of < 0
 

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32, Shaped
 from topwork.errors import ExampleError
 from topwork.examples.example import Example, Skipped
 from topwork.examples.windows import Input, Window, decode
@@ -36,7 +37,7 @@ Decoded = Iterable[Window] | ExampleError
 
 def stream_features(
     examples: Iterable[Example], executor: Executor, spec: Input, *, strict: bool = False
-) -> Iterator[tuple[int, Vector | Skipped]]:
+) -> Iterator[tuple[int, Float32[np.ndarray, " width"] | Skipped]]:
     """Yield each example's position and its features, float32 [width], or why it has none.
 
     In order, and in memory that does not grow. Nothing is stored, nor rounded to float16.
@@ -85,7 +86,7 @@ class Pending(Generic[Item]):
 
 def stream(
     examples: Iterable[Example], run: Run, join_windows: Join, spec: Input, *, strict: bool
-) -> Generator[tuple[int, Vector | Skipped]]:
+) -> Generator[tuple[int, Float32[np.ndarray, " width"] | Skipped]]:
     """`stream_features`, for whatever turns windows into vectors in their order."""
     with closing(decode_ahead(examples, spec)) as decoded:
         for pending in run_through(decoded, run, spec, strict=strict):
@@ -150,7 +151,7 @@ def decode_ahead(examples: Iterable[Example], spec: Input) -> Generator[tuple[Ex
 
 def work_ahead(
     items: Iterable[Item],
-    work: Callable[[Item], Iterable[Window]],
+    work: Callable[[Item], Iterable[Shaped[np.ndarray, "..."]]],
     spec: Input,
     *,
     views: int = 1,

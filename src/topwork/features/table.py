@@ -1,11 +1,14 @@
 """Feature tables, wherever they lie."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32, Int
 from topwork.executors.base import Segment
 
 
@@ -16,7 +19,9 @@ class FeatureTable(ABC):
     num_rows: int
 
     @abstractmethod
-    def read(self, rows: npt.NDArray[np.intp], segments: Sequence[int]) -> npt.NDArray[np.float32]:
+    def read(
+        self, rows: Int[np.ndarray, " n"], segments: Sequence[int]
+    ) -> Float32[np.ndarray, "n width"]:
         """Return float32 [len(rows), sum of the sizes of the segments], in the orders asked for.
 
         `segments` are positions in `self.segments`. What is returned is the caller's own.
@@ -41,7 +46,9 @@ class ArrayTable(FeatureTable):
             for end, segment in zip(ends, self.segments, strict=True)
         ]
 
-    def read(self, rows: npt.NDArray[np.intp], segments: Sequence[int]) -> npt.NDArray[np.float32]:
+    def read(
+        self, rows: Int[np.ndarray, " n"], segments: Sequence[int]
+    ) -> Float32[np.ndarray, "n width"]:
         widths = [self.segments[i].size for i in segments]
         out = np.empty((len(rows), sum(widths)), np.float32)
         start = 0

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float64, Int, Shaped
 from topwork.errors import DataError
 from topwork.executors.base import Segment
 from topwork.features.table import FeatureTable
-from topwork.heads.kernel import Floats, Rows, Standardiser, Transform
+from topwork.heads.kernel import Floats, Standardiser, Transform
 from topwork.heads.softmax import Softmax
 
 CHUNK = 512
@@ -59,7 +60,9 @@ class Head(ABC):
         chosen = (i for fitted in self.transform.standardisers for i in fitted.segments)
         return tuple(dict.fromkeys(self.segments[i].pool for i in chosen))
 
-    def predict(self, table: FeatureTable, rows: Rows | None = None) -> npt.NDArray[np.float64]:
+    def predict(
+        self, table: FeatureTable, rows: Int[np.ndarray, " n"] | None = None
+    ) -> Float64[np.ndarray, "n k"]:
         """Return probabilities [len(rows), K] for rows of a table.
 
         Raises DataError where its columns are not `segments`.
@@ -78,7 +81,7 @@ class Head(ABC):
             out[start : start + CHUNK] = self.softmax(scores(features))
         return out
 
-    def tensors(self) -> Tensors:
+    def tensors(self) -> dict[str, Shaped[np.ndarray, "..."]]:
         """Return all numbers by name, for a file."""
         tensors: Tensors = {
             **self._own_tensors(),
@@ -119,7 +122,7 @@ class Head(ABC):
 
 
 def restore_parts(
-    settings: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]
+    settings: Mapping[str, Any], tensors: Mapping[str, Shaped[np.ndarray, "..."]]
 ) -> tuple[tuple[Segment, ...], Transform, Softmax]:
     """Undo `settings` and `tensors` for what all heads have.
 

@@ -14,12 +14,15 @@ hand signs 7.9% -> 5.2%, 0.253 -> 0.187 (5 draws); 50 of them 29.9 -> 26.4%, 0.9
 clothes 8.6 -> 8.1%, 0.270 -> 0.272 (1).
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
 
+from topwork.core.shapes import Float64, Int
 from topwork.heads.softmax import Doubles, Softmax, log_loss, softmax
 
 Fold = npt.NDArray[np.intp]
@@ -43,10 +46,10 @@ MAX_LOG_TEMPERATURE = 8.0
 
 
 def fit_softmax(
-    scores: Doubles,
-    targets: Doubles,
-    folds: Sequence[Fold],
-    weights: Doubles | None = None,
+    scores: Float64[np.ndarray, "n k"],
+    targets: Float64[np.ndarray, "n k"],
+    folds: Sequence[Int[np.ndarray, " _"]],
+    weights: Float64[np.ndarray, " n"] | None = None,
 ) -> Softmax:
     """Choose the variance by cross-validation over the folds, then fit on all.
 
@@ -84,7 +87,11 @@ def fit_softmax(
     return _unpack(_fit(scores, smooth, variance, weights, plain, start, steps=STEPS), plain)
 
 
-def fit_temperature(logits: Doubles, targets: Doubles, weights: Doubles | None = None) -> float:
+def fit_temperature(
+    logits: Float64[np.ndarray, "n k"],
+    targets: Float64[np.ndarray, "n k"],
+    weights: Float64[np.ndarray, " n"] | None = None,
+) -> float:
     """Return what logits [N, K] of examples left out are best multiplied by (Guo et al. 2017)."""
     weights = np.ones(len(logits)) if weights is None else weights
     return _best_temperature(logits, _with_doubt(targets), weights)

@@ -16,6 +16,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Shaped
 from topwork.executors.base import Segment
 from topwork.heads.base import Head, Scorer, Tensors, restore_parts
 from topwork.heads.kernel import Floats, Transform
@@ -64,7 +65,9 @@ class DenseHead(Head):
         return {"kind": "dense", "num_layers": len(self.layers)}
 
     @staticmethod
-    def restore(settings: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> DenseHead:
+    def restore(
+        settings: Mapping[str, Any], tensors: Mapping[str, Shaped[np.ndarray, "..."]]
+    ) -> DenseHead:
         """Undo `settings` and `tensors`. Raises KeyError, ValueError or TypeError on bad ones."""
         segments, transform, softmax = restore_parts(settings, tensors)
         layers = tuple(

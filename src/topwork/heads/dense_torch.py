@@ -1,6 +1,6 @@
 """Dense head as a torch module.
 
- Importing this file loads no torch; `to_torch` does.
+Importing this file loads no torch; `to_torch` does.
 """
 
 from __future__ import annotations

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float64, Int, Shaped
 from topwork.executors.base import Segment
 from topwork.features.table import FeatureTable
 from topwork.heads.base import Tensors
-from topwork.heads.kernel import Floats, Kernel, Rows, Standardiser, Transform
+from topwork.heads.kernel import Floats, Kernel, Standardiser, Transform
 
 SHRINKAGE = 0.9
 """Share of the identity in the covariance. Unseen examples lie farther off than seen ones in all
@@ -61,7 +62,11 @@ class ClassView:
 
     @staticmethod
     def fit(
-        table: FeatureTable, rows: Rows, classes: npt.NDArray[np.intp], kernel: Kernel, seed: int
+        table: FeatureTable,
+        rows: Int[np.ndarray, " n"],
+        classes: Int[np.ndarray, " n"],
+        kernel: Kernel,
+        seed: int,
     ) -> ClassView:
         """Fit on some rows, whose classes are given in the same order."""
         transform, vectors = Transform.fit(table, rows, kernel)
@@ -95,7 +100,9 @@ class ClassView:
             precision=1 / ((1 - SHRINKAGE) * across + SHRINKAGE * mean),
         )
 
-    def distances(self, table: FeatureTable, rows: Rows) -> Doubles:
+    def distances(
+        self, table: FeatureTable, rows: Int[np.ndarray, " n"]
+    ) -> Float64[np.ndarray, " n"]:
         """Return the logarithm of the squared distance to the nearest class, float64 [len(rows)].
 
         Logarithms, since the distances of what is far off are many times those of what is near.
@@ -114,7 +121,7 @@ class ClassView:
             out[start : start + CHUNK] = np.log(np.maximum(nearest, TINY))
         return out
 
-    def tensors(self) -> Tensors:
+    def tensors(self) -> dict[str, Shaped[np.ndarray, "..."]]:
         """Return all numbers by name, for a file."""
         tensors: Tensors = {
             "middle": self.middle,
@@ -135,7 +142,7 @@ class ClassView:
     @staticmethod
     def restore(
         columns: Sequence[Sequence[int]],
-        tensors: Mapping[str, npt.NDArray[Any]],
+        tensors: Mapping[str, Shaped[np.ndarray, "..."]],
         segments: Sequence[Segment],
     ) -> ClassView:
         """Undo `columns` and `tensors`. Raises KeyError, ValueError or TypeError on bad ones."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Int
 from topwork.examples.folds import stratified_sample
 from topwork.features.table import FeatureTable
 from topwork.heads.base import Head
@@ -45,7 +46,7 @@ Choose = Callable[[FeatureTable, Rows, Labels, HeadKind], KernelChoice]
 
 def fit_head(
     table: FeatureTable,
-    rows: Rows,
+    rows: Int[np.ndarray, " n"],
     labels: Labels,
     *,
     settings: HeadSettings | None = None,
@@ -80,7 +81,9 @@ def fit_head(
     return _fit_kernel(task, given=given)
 
 
-def choose_space(table: FeatureTable, rows: Rows, labels: Labels, kind: HeadKind) -> KernelChoice:
+def choose_space(
+    table: FeatureTable, rows: Int[np.ndarray, " n"], labels: Labels, kind: HeadKind
+) -> KernelChoice:
     """Return the kernel and penalty that a kind of head takes; others than ridges, its vectors."""
     if kind == "nearest":
         return choose_nearest(table, rows, labels)

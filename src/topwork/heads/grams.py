@@ -4,10 +4,13 @@ Holding each (block, pool) apart costs `blocks * pools` matrices, and makes ever
 and pools a sum of matrices instead of another pass over the features.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import numpy as np
 
+from topwork.core.shapes import Float32
 from topwork.features.table import FeatureTable
 from topwork.heads.kernel import Floats, Kernel, Rows, Standardiser, segments_of
 
@@ -27,7 +30,7 @@ class Grams:
             segment = table.segments[i]
             self._of_block.setdefault(segment.block, {})[segment.pool] = features @ features.T
 
-    def similarity(self, kernel: Kernel) -> Floats:
+    def similarity(self, kernel: Kernel) -> Float32[np.ndarray, "n n"]:
         """Return `s` of kernel.py for all pairs, float32 [N, N]."""
         total = np.zeros((self.num_rows, self.num_rows), np.float32)
         for block in kernel.blocks:

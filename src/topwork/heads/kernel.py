@@ -5,12 +5,15 @@ an equal say, and the blocks are averaged: `s(x, z) = mean over blocks of <u_b(x
 kernel is `s` itself (linear) or `exp(-2 gamma (1 - s))` (RBF on the joined unit vectors).
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32, Int
 from topwork.errors import DataError
 from topwork.executors.base import Segment
 from topwork.features.table import FeatureTable
@@ -37,7 +40,7 @@ class Kernel:
     pools: tuple[str, ...]
     gamma: float | None = None
 
-    def apply(self, similarity: Floats) -> Floats:
+    def apply(self, similarity: Float32[np.ndarray, "n m"]) -> Float32[np.ndarray, "n m"]:
         """Return the kernel's values, given `s` above."""
         if self.gamma is None:
             return similarity
@@ -59,13 +62,13 @@ class Standardiser:
     mean: Floats
     scale: Floats
 
-    def apply(self, features: Floats) -> None:
+    def apply(self, features: Float32[np.ndarray, "n d"]) -> None:
         """Standardise [N, D] in place."""
         features -= self.mean
         features *= self.scale
 
     @staticmethod
-    def fit(features: Floats, segments: tuple[int, ...]) -> "Standardiser":
+    def fit(features: Float32[np.ndarray, "n d"], segments: tuple[int, ...]) -> Standardiser:
         """Take the mean and the standard deviation from [N, D], and apply them in place.
 
         One call does both because each pass over the features costs as much as reading them.
@@ -113,8 +116,8 @@ class Transform:
 
     @staticmethod
     def fit(
-        table: FeatureTable, rows: Rows, kernel: Kernel, *, unit: bool = True
-    ) -> "tuple[Transform, Floats]":
+        table: FeatureTable, rows: Int[np.ndarray, " n"], kernel: Kernel, *, unit: bool = True
+    ) -> tuple[Transform, Float32[np.ndarray, "n width"]]:
         """Fit every block's standardiser on the rows; also return the rows' vectors."""
         segments = [segments_of(table, block, kernel.pools) for block in kernel.blocks]
         widths = [sum(table.segments[i].size for i in chosen) for chosen in segments]
@@ -132,7 +135,7 @@ class Transform:
         return Transform(standardisers=tuple(fitted), unit=unit), out
 
     @staticmethod
-    def identity(segments: Sequence[Segment]) -> "Transform":
+    def identity(segments: Sequence[Segment]) -> Transform:
         """Return one that joins the features of all segments, block by block, as they are."""
         of_block: dict[str, list[int]] = {}
         for i, segment in enumerate(segments):
@@ -153,7 +156,9 @@ class Transform:
         """The numbers that each block brings."""
         return tuple(len(standardiser.mean) for standardiser in self.standardisers)
 
-    def __call__(self, table: FeatureTable, rows: Rows) -> Floats:
+    def __call__(
+        self, table: FeatureTable, rows: Int[np.ndarray, " n"]
+    ) -> Float32[np.ndarray, "n width"]:
         """Return float32 [len(rows), sum of widths]; of unit vectors, no row is longer than 1."""
         out = np.empty((len(rows), sum(self.widths)), np.float32)
         start = 0

@@ -14,6 +14,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Shaped
 from topwork.heads.base import Head, Scorer, Tensors, restore_parts
 from topwork.heads.kernel import Floats, Kernel
 from topwork.heads.softmax import link
@@ -67,7 +68,9 @@ class KernelHead(Head):
         }
 
     @staticmethod
-    def restore(settings: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> KernelHead:
+    def restore(
+        settings: Mapping[str, Any], tensors: Mapping[str, Shaped[np.ndarray, "..."]]
+    ) -> KernelHead:
         """Undo `settings` and `tensors`. Raises KeyError, ValueError or TypeError on bad ones."""
         segments, transform, softmax = restore_parts(settings, tensors)
         gamma = settings["gamma"]

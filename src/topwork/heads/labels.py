@@ -9,6 +9,7 @@ from typing import Literal, final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float64, Int
 from topwork.examples.example import Example
 from topwork.examples.folds import choose_num_folds, kfold, stratified_sample
 
@@ -64,18 +65,18 @@ class Labels:
         )
 
     @property
-    def targets(self) -> npt.NDArray[np.float64]:
+    def targets(self) -> Float64[np.ndarray, "n k"]:
         """One-hot, [N, K]."""
         return np.eye(self.num_classes)[self.classes]
 
     @property
-    def group_numbers(self) -> Rows | None:
+    def group_numbers(self) -> Int[np.ndarray, " n"] | None:
         """Number of each row's group, [N]; None where there are no groups."""
         if self.groups is None:
             return None
         return np.unique(self.groups, return_inverse=True)[1].astype(np.intp)
 
-    def take(self, rows: Rows) -> Labels:
+    def take(self, rows: Int[np.ndarray, " n"]) -> Labels:
         """Return those of some rows; classes keep their numbers."""
         return Labels(
             classes=self.classes[rows],
@@ -85,7 +86,7 @@ class Labels:
             seed=self.seed,
         )
 
-    def folds(self, num_folds: int = 5) -> list[Rows]:
+    def folds(self, num_folds: int = 5) -> list[Int[np.ndarray, " _"]]:
         """Return the parts to leave out in turn; none where there is too little to leave out."""
         groups = None if self.groups is None else self.groups.tolist()
         if len(self.classes) < 4 or not self._could_be_tested():
@@ -101,7 +102,7 @@ class Labels:
         return len(pairs) > len(set(self.classes.tolist()))
 
 
-def sample_rows(labels: Labels, size: int) -> Rows:
+def sample_rows(labels: Labels, size: int) -> Int[np.ndarray, " m"]:
     """Return a stratified sample of indices; all of them where a sample could not be tested.
 
     It has some of every group: of whole groups, few would be left to compare.

@@ -15,12 +15,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from topwork.core.shapes import Float32, Int
 from topwork.executors.base import Segment
 from topwork.features.table import FeatureTable
 from topwork.heads.calibrate import fit_softmax
 from topwork.heads.dense import DenseHead, Layer, fresh_head
 from topwork.heads.dense_torch import from_torch, to_torch
-from topwork.heads.kernel import Floats, Rows, Transform
+from topwork.heads.kernel import Floats, Transform
 from topwork.heads.labels import Labels
 from topwork.heads.settings import HeadSettings
 
@@ -54,10 +55,10 @@ _before: list[int] = []
 
 def fit_mlp(
     table: FeatureTable,
-    rows: Rows,
+    rows: Int[np.ndarray, " n"],
     labels: Labels,
     transform: Transform,
-    units: Floats,
+    units: Float32[np.ndarray, "n width"],
     settings: HeadSettings,
 ) -> DenseHead:
     """Train hidden layers on some rows of a table; `units` are vectors of (some of) these rows.

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Int
 from topwork.features.table import FeatureTable
 from topwork.heads.calibrate import fit_softmax
 from topwork.heads.dense import DenseHead, Layer
@@ -39,7 +40,9 @@ UNTESTED_TEMPERATURE = 10.0
 Doubles = npt.NDArray[np.float64]
 
 
-def choose_nearest(table: FeatureTable, rows: Rows, labels: Labels) -> KernelChoice:
+def choose_nearest(
+    table: FeatureTable, rows: Int[np.ndarray, " n"], labels: Labels
+) -> KernelChoice:
     """Return the blocks and pools in which the nearest means say most of examples left out.
 
     All runs of blocks and sets of pools are compared: with the similarities at hand (grams.py), a
@@ -79,7 +82,9 @@ def _loss(similarity: Floats, labels: Labels) -> float:
     return best_temperature_loss(scores, labels.targets, labels.weights)
 
 
-def fit_nearest(table: FeatureTable, rows: Rows, labels: Labels, transform: Transform) -> DenseHead:
+def fit_nearest(
+    table: FeatureTable, rows: Int[np.ndarray, " n"], labels: Labels, transform: Transform
+) -> DenseHead:
     """Fit a head of one layer, the means' directions; every example counts the same.
 
     Its temperature is the best for examples left out, whose means are those without them.

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import lapack
 
+from topwork.core.shapes import Float32, Float64, Int
 from topwork.features.table import FeatureTable
 from topwork.heads.kernel import Floats, Kernel, Rows, Transform
 
@@ -40,7 +41,9 @@ class Coordinates:
         self.size = len(marks)
         self._back_single = self.back.astype(np.float32)
 
-    def chunks(self, order: Rows | None = None) -> Iterator[tuple[Rows, Floats]]:
+    def chunks(
+        self, order: Int[np.ndarray, " n"] | None = None
+    ) -> Iterator[tuple[Int[np.ndarray, " _"], Float32[np.ndarray, "_ m"]]]:
         """Yield positions among the rows, all or in this order, and their coordinates [n, M]."""
         order = np.arange(len(self._rows)) if order is None else order
         for start in range(0, len(order), CHUNK):
@@ -59,7 +62,12 @@ class RidgeSums:
         self.zz = np.zeros((size, size))
         self.zy = np.zeros((size, num_classes))
 
-    def add(self, z: Floats, y: Doubles, w: Doubles) -> None:
+    def add(
+        self,
+        z: Float32[np.ndarray, "n m"],
+        y: Float64[np.ndarray, "n k"],
+        w: Float64[np.ndarray, " n"],
+    ) -> None:
         """Take in examples: coordinates [n, M], targets [n, K], weights [n]."""
         root = z * np.sqrt(w).astype(np.float32)[:, None]
         self.count += float(w.sum())
@@ -83,7 +91,7 @@ class RidgeSums:
         out.zy = self.zy + sign * other.zy
         return out
 
-    def solve(self, penalty: float) -> tuple[Doubles, Doubles]:
+    def solve(self, penalty: float) -> tuple[Float64[np.ndarray, "m k"], Float64[np.ndarray, " k"]]:
         """Return coefficients [M, K] and constants [K].
 
         The penalty is in shares of the mean diagonal; where rounding drowns it, it is raised

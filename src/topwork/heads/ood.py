@@ -17,11 +17,11 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float64, Int, Shaped
 from topwork.errors import SettingError
 from topwork.features.table import FeatureTable
 from topwork.heads.base import Head, Tensors
 from topwork.heads.distances import ClassView
-from topwork.heads.kernel import Rows
 
 UNKNOWN = "unknown"
 """The label of what belongs to no class."""
@@ -51,7 +51,7 @@ TINY = 1e-12
 Doubles = npt.NDArray[np.float64]
 
 
-def generalised_entropy(probabilities: Doubles) -> Doubles:
+def generalised_entropy(probabilities: Float64[np.ndarray, "n k"]) -> Float64[np.ndarray, " n"]:
     """Return the sum of `(p (1 - p)) ** GAMMA` over the largest of each row, [N, K] -> [N]."""
     largest = np.sort(probabilities, axis=1)[:, -NUM_LARGEST:]
     largest = np.clip(largest, 0, 1)
@@ -79,7 +79,9 @@ class Detector:
     held_out: Doubles
     unknown: int | None = None
 
-    def combine(self, terms: Doubles, probabilities: Doubles) -> Doubles:
+    def combine(
+        self, terms: Float64[np.ndarray, "n terms"], probabilities: Float64[np.ndarray, "n k"]
+    ) -> Float64[np.ndarray, " n"]:
         """Return scores [N]: the higher, the stranger; infinite where `unknown` is the answer."""
         z = (terms - self.centre) / self.spread
         distances = z[:, 1:]
@@ -90,14 +92,19 @@ class Detector:
             scores[probabilities.argmax(1) == self.unknown] = np.inf
         return scores
 
-    def score(self, probabilities: Doubles, table: FeatureTable, rows: Rows) -> Doubles:
+    def score(
+        self,
+        probabilities: Float64[np.ndarray, "n k"],
+        table: FeatureTable,
+        rows: Int[np.ndarray, " n"],
+    ) -> Float64[np.ndarray, " n"]:
         """Return scores [N] for rows of a table and the head's probabilities of them, [N, K]."""
         distances = np.empty((len(rows), len(self.views)))
         for number, view in enumerate(self.views):
             distances[:, number] = view.distances(table, rows)
         return self.combine(terms_of(probabilities, distances, self.unknown), probabilities)
 
-    def shares(self, scores: Doubles) -> Doubles:
+    def shares(self, scores: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
         """Return which share of own examples looks at least as strange; see `shares_of`."""
         return shares_of(self.held_out, scores)
 
@@ -106,7 +113,7 @@ class Detector:
         """The least share of own examples that can be said to be rejected."""
         return 1 / (1 + len(self.held_out))
 
-    def tensors(self) -> Tensors:
+    def tensors(self) -> dict[str, Shaped[np.ndarray, "..."]]:
         """Return all numbers by name, for a file."""
         tensors: Tensors = {
             "centre": self.centre,
@@ -128,7 +135,7 @@ class Detector:
 
     @staticmethod
     def restore(
-        settings: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]], head: Head
+        settings: Mapping[str, Any], tensors: Mapping[str, Shaped[np.ndarray, "..."]], head: Head
     ) -> Detector:
         """Undo `settings` and `tensors`, for the head that it was made for.
 
@@ -157,7 +164,9 @@ class Detector:
         )  # fmt: skip
 
 
-def shares_of(held_out: Doubles, scores: Doubles) -> Doubles:
+def shares_of(
+    held_out: Float64[np.ndarray, " m"], scores: Float64[np.ndarray, " n"]
+) -> Float64[np.ndarray, " n"]:
     """Return which share of the ascending scores is at least as high, (0, 1].
 
     The example itself is counted among them, (1 + n) / (1 + H), so that of own examples not more
@@ -169,7 +178,11 @@ def shares_of(held_out: Doubles, scores: Doubles) -> Doubles:
     return shares
 
 
-def terms_of(probabilities: Doubles, distances: Doubles, unknown: int | None = None) -> Doubles:
+def terms_of(
+    probabilities: Float64[np.ndarray, "n k"],
+    distances: Float64[np.ndarray, "n views"],
+    unknown: int | None = None,
+) -> Float64[np.ndarray, "n terms"]:
     """Return log GEN, of the classes but `unknown`, and the log distances [N, V] as columns."""
     known = probabilities
     if unknown is not None:

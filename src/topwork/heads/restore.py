@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy.typing as npt
+import numpy as np
 
+from topwork.core.shapes import Shaped
 from topwork.heads.base import Head
 from topwork.heads.dense import DenseHead
 from topwork.heads.kernel_head import KernelHead
 
 
-def restore_head(settings: Mapping[str, Any], tensors: Mapping[str, npt.NDArray[Any]]) -> Head:
+def restore_head(
+    settings: Mapping[str, Any], tensors: Mapping[str, Shaped[np.ndarray, "..."]]
+) -> Head:
     """Return the head. Raises KeyError, ValueError or TypeError on what cannot be one."""
     # heads of before there were several do not say their kind
     kind = settings["kind"] if "kind" in settings else "kernel"  # noqa: SIM401

@@ -10,12 +10,16 @@ all but interpolates would read a fold's labels off the rest: both the centred k
 centred targets sum to zero.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import blas, lapack
+
+from topwork.core.shapes import Float, Float64, Int
 
 Matrix = npt.NDArray[np.floating]
 Doubles = npt.NDArray[np.float64]
@@ -46,7 +50,7 @@ class Centring:
     scale: float
 
     @staticmethod
-    def fit(kernel: Matrix) -> "Centring":
+    def fit(kernel: Float[np.ndarray, "n n"]) -> Centring:
         """Take the means from a training kernel [N, N]."""
         means = kernel.mean(0, dtype=np.float64)
         mean = float(means.mean())
@@ -55,15 +59,17 @@ class Centring:
         scale = max(diagonal - mean, 1e-3 * diagonal, 1e-12)
         return Centring(column_means=means, mean=mean, scale=scale)
 
-    def __call__(self, kernel: Matrix) -> Matrix:
+    def __call__(self, kernel: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
         """Return the centred, scaled kernel of the training examples [N, N]."""
         half = (self.column_means - self.mean / 2).astype(kernel.dtype)
-        out = kernel - half
+        out: np.ndarray = kernel - half
         out -= half[:, None]
         out *= kernel.dtype.type(1 / self.scale)
         return out
 
-    def fold(self, duals: Doubles) -> tuple[Doubles, Doubles]:
+    def fold(
+        self, duals: Float64[np.ndarray, "n k"]
+    ) -> tuple[Float64[np.ndarray, "n k"], Float64[np.ndarray, " k"]]:
         """Return [N, K] weights and [K] constants that act on kernel values as they come.
 
         `centred(k(x)) @ duals == k(x) @ weights + constants`.
@@ -80,13 +86,13 @@ def smallest_penalty(num: int) -> float:
 
 
 def solve(
-    kernel: Matrix,
-    targets: Matrix,
+    kernel: Float[np.ndarray, "n n"],
+    targets: Float[np.ndarray, "n k"],
     penalty: float,
     *,
-    folds: Sequence[npt.NDArray[np.intp]] = (),
-    weights: npt.NDArray[np.float64] | None = None,
-) -> tuple[Matrix, Matrix, Matrix]:
+    folds: Sequence[Int[np.ndarray, " _"]] = (),
+    weights: Float64[np.ndarray, " n"] | None = None,
+) -> tuple[Float[np.ndarray, "n k"], Float[np.ndarray, " k"], Float[np.ndarray, "n k"]]:
     """Return dual coefficients [N, K], intercepts [K] and out-of-fold predictions [N, K].
 
     Args:

@@ -7,14 +7,17 @@ picked better than accuracy and than squared error on most sets that we tried it
 a wrong answer was from right.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from topwork.core.shapes import Int
 from topwork.features.table import FeatureTable
 from topwork.heads.grams import Grams
-from topwork.heads.kernel import Floats, Kernel, Rows
+from topwork.heads.kernel import Floats, Kernel
 from topwork.heads.labels import Labels, sample_rows
 from topwork.heads.ridge import Centring, smallest_penalty, solve
 from topwork.heads.softmax import best_temperature_loss, link
@@ -87,7 +90,10 @@ def default_choice(table: FeatureTable) -> KernelChoice:
 
 
 def search(
-    table: FeatureTable, rows: Rows, labels: Labels, gammas: Sequence[float] = GAMMAS
+    table: FeatureTable,
+    rows: Int[np.ndarray, " n"],
+    labels: Labels,
+    gammas: Sequence[float] = GAMMAS,
 ) -> KernelChoice:
     """Return the best choice for the labelled rows of a table; without gammas, a linear one."""
     if not labels.folds():

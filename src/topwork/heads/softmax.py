@@ -1,9 +1,13 @@
 """Softmax over scores, and its losses."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from topwork.core.shapes import Float, Float64
 
 Doubles = npt.NDArray[np.float64]
 
@@ -21,7 +25,7 @@ START, TOLERANCE, MAX_STEPS = 8.0, 0.01, 20
 the loss of 77 classes, as much as candidates differ by."""
 
 
-def link(scores: npt.NDArray[np.floating]) -> Doubles:
+def link(scores: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
     """Return scores [N, K] as the softmax takes them: bent above 0, as they are below.
 
     A ridge's scores are rough probabilities, and it is the logarithm of those that a softmax
@@ -41,12 +45,12 @@ class Softmax:
     matrix: Doubles
     bias: Doubles
 
-    def __call__(self, scores: npt.NDArray[np.floating]) -> Doubles:
+    def __call__(self, scores: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
         """Return probabilities [N, K]; every row sums to 1."""
         return softmax(scores @ self.matrix + self.bias)
 
 
-def softmax(logits: npt.NDArray[np.floating]) -> Doubles:
+def softmax(logits: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
     """Return the softmax of each row."""
     shifted = np.asarray(logits, np.float64) - np.max(logits, axis=1, keepdims=True)
     exponentials: Doubles = np.exp(shifted)
@@ -54,14 +58,20 @@ def softmax(logits: npt.NDArray[np.floating]) -> Doubles:
     return exponentials
 
 
-def log_loss(probabilities: Doubles, targets: Doubles, weights: Doubles | None = None) -> float:
+def log_loss(
+    probabilities: Float64[np.ndarray, "n k"],
+    targets: Float64[np.ndarray, "n k"],
+    weights: Float64[np.ndarray, " n"] | None = None,
+) -> float:
     """Return the mean of -log p(true class) over targets [N, K], each row summing to 1."""
     losses = -(np.log(np.maximum(probabilities, 1e-15)) * targets).sum(1)
     return float(np.average(losses, weights=weights))
 
 
 def best_temperature_loss(
-    scores: npt.NDArray[np.floating], targets: Doubles, weights: Doubles | None
+    scores: Float[np.ndarray, "n k"],
+    targets: Float64[np.ndarray, "n k"],
+    weights: Float64[np.ndarray, " n"] | None,
 ) -> float:
     """Return the log loss under the best temperature: what the search compares.
 

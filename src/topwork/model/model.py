@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from topwork.backbones.base import check_modality
 from topwork.core.progress import Listener, listening, staged
+from topwork.core.shapes import Float64
 from topwork.errors import DataError, ExampleError, ModelError
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, ExampleSet, Skipped
@@ -119,7 +120,7 @@ class Model:
         spec = self.backbone.input
         return len(spec.shape) if spec.modality == "array" else None
 
-    def predict_proba(self, inputs: object) -> npt.NDArray[np.float64]:
+    def predict_proba(self, inputs: object) -> Float64[np.ndarray, "n k"]:
         """Return probabilities [N, K] in the order of `classes`.
 
         Raises:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32, Float64, Int
 from topwork.errors import DataError
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, Skipped
@@ -43,7 +44,7 @@ class Prediction:
 
 
 def make_predictions(
-    waiting: Sequence[tuple[str, npt.NDArray[np.float32] | Skipped]],
+    waiting: Sequence[tuple[str, Float32[np.ndarray, " width"] | Skipped]],
     head: Head,
     classes: Sequence[str],
     detector: Detector | None = None,
@@ -112,8 +113,8 @@ class Predictions:
     @staticmethod
     def of(
         examples: Sequence[Example],
-        truth: npt.NDArray[np.intp],
-        probabilities: npt.NDArray[np.float64],
+        truth: Int[np.ndarray, " n"],
+        probabilities: Float64[np.ndarray, "n k"] | Float64[np.ndarray, "r n k"],
     ) -> Predictions:
         """Make them of examples, and probabilities [N, K] or [repeats, N, K]."""
         mean = probabilities.mean(0) if probabilities.ndim == 3 else probabilities
@@ -129,7 +130,7 @@ class Predictions:
     def of_test(
         examples: Sequence[Example],
         classes: Sequence[str],
-        probabilities: npt.NDArray[np.float64],
+        probabilities: Float64[np.ndarray, "n k"],
     ) -> Predictions | None:
         """Make them of the source's own test part; None where it has none."""
         if not examples:

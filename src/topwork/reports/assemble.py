@@ -1,6 +1,6 @@
 """Report of a model as one page.
 
-    model, its data -> gathered evidence -> parts -> HTML
+model, its data -> gathered evidence -> parts -> HTML
 """
 
 from __future__ import annotations

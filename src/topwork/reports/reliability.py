@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from topwork.core.shapes import Float64, Int
 from topwork.evaluation.intervals import Estimate, wilson
 
 MAX_BINS = 10
@@ -24,7 +24,7 @@ class Bin:
 
 
 def reliability(
-    probabilities: npt.NDArray[np.float64], truth: npt.NDArray[np.intp]
+    probabilities: Float64[np.ndarray, "n k"], truth: Int[np.ndarray, " n"]
 ) -> tuple[Bin, ...]:
     """Return bins of equal count, from the least to the most sure.
 

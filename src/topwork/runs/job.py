@@ -12,6 +12,7 @@ import numpy.typing as npt
 from topwork.backbones.base import Backbone
 from topwork.backbones.random import with_random_weights
 from topwork.core.options import RunOptions
+from topwork.core.shapes import Int
 from topwork.examples.example import Example, sort_labels
 from topwork.executors.choose import training_device
 from topwork.features.activations import save_activations
@@ -46,7 +47,9 @@ class JobMaker:
         job = self.prepare(strategy)
         return self.settle(job, strategy, np.arange(len(job.saved.examples)))
 
-    def settle(self, job: TrainingJob, strategy: Strategy, rows: Rows) -> TrainingJob:
+    def settle(
+        self, job: TrainingJob, strategy: Strategy, rows: Int[np.ndarray, " n"]
+    ) -> TrainingJob:
         """Return the job with the hyperparameters for so many of its examples."""
         settings = hyperparameters(
             self._given, strategy, len(rows), job.cut.backbone.modality, job.cut.network,

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from topwork.core.digests import digest_settings
 from topwork.core.files import cache_folder, disk_errors, write_bytes
+from topwork.core.shapes import Int
 from topwork.training.finetune import TrainingJob, finetune
 
 AGREED = "epochs.json"
@@ -32,7 +33,9 @@ MAX_EPOCHS = 300
 Rows = npt.NDArray[np.intp]
 
 
-def agree_epochs(job: TrainingJob, rows: Rows, *, stop_at: float, folder: Path) -> TrainingJob:
+def agree_epochs(
+    job: TrainingJob, rows: Int[np.ndarray, " n"], *, stop_at: float, folder: Path
+) -> TrainingJob:
     """Return the job with as many epochs as go into the time until `stop_at`, at least one.
 
     Args:
@@ -76,7 +79,7 @@ def within(
     return replace(job, settings=job.settings.changed(epochs=epochs))
 
 
-def seconds_of_epoch(job: TrainingJob, rows: Rows) -> float:
+def seconds_of_epoch(job: TrainingJob, rows: Int[np.ndarray, " n"]) -> float:
     """Return how long a pass over these examples takes, measured on a few batches of them."""
     count = TRIAL_STEPS * (job.settings.batch_size or 1)
     if count >= len(rows):

@@ -15,6 +15,7 @@ from typing import final
 import numpy as np
 
 from topwork.core.options import RunOptions
+from topwork.core.shapes import Float64, Int
 from topwork.errors import BackboneError, TrainingError
 from topwork.evaluation.intervals import Estimate, accuracy
 from topwork.heads.labels import Labels
@@ -64,7 +65,7 @@ class Incumbent:
     seconds: float
 
     @staticmethod
-    def of_head(chances: Doubles, labels: Labels, seconds: float) -> Incumbent:
+    def of_head(chances: Float64[np.ndarray, "r n k"], labels: Labels, seconds: float) -> Incumbent:
         """Take the head's answers [repeats, N, K]."""
         right = (chances.argmax(2) == labels.classes).mean(0)
         return Incumbent(strategy=Strategy(kind="head"), right=right, seconds=seconds)
@@ -73,7 +74,7 @@ class Incumbent:
 def select(
     proposals: Sequence[Proposal],
     head: Incumbent,
-    folds: Sequence[Rows],
+    folds: Sequence[Int[np.ndarray, " _"]],
     labels: Labels,
     *,
     options: RunOptions = RunOptions(),  # noqa: B008  # a frozen value

@@ -19,6 +19,7 @@ import numpy as np
 from topwork.core import files
 from topwork.core.digests import digest_bytes, digest_settings
 from topwork.core.options import RunOptions
+from topwork.core.shapes import Int
 from topwork.evaluation.fold_cache import FoldCache
 from topwork.heads.calibrate import fit_temperature
 from topwork.heads.dense import DenseHead
@@ -109,7 +110,7 @@ def alphas_of(job: TrainingJob) -> tuple[float, ...]:
 
 def cross_validate(
     job: TrainingJob,
-    folds: Sequence[Rows],
+    folds: Sequence[Int[np.ndarray, " _"]],
     *,
     options: RunOptions = RunOptions(),  # noqa: B008  # a frozen value
     on_epoch: OnEpoch | None = None,
@@ -191,7 +192,9 @@ def refit(
 
 
 @contextmanager
-def checkpointed(job: TrainingJob, rows: Rows, *, resume: bool = True) -> Iterator[Path]:
+def checkpointed(
+    job: TrainingJob, rows: Int[np.ndarray, " n"], *, resume: bool = True
+) -> Iterator[Path]:
     """Yield a folder for a training's checkpoints; it is removed where the training ends well.
 
     Without `resume` it is empty, whatever an earlier run left there.

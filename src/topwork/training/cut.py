@@ -15,13 +15,14 @@ import numpy as np
 
 from topwork.backbones.base import Backbone, Network
 from topwork.core.digests import digest_settings
+from topwork.core.shapes import Float32
 from topwork.examples.example import Modality
 from topwork.executors.base import Segment
 from topwork.executors.block_shapes import BlockShape, block_shapes
 from topwork.executors.pooled import pooled_module
 from topwork.heads.dense import DenseHead
 from topwork.heads.dense_torch import from_torch, to_torch
-from topwork.heads.kernel import Floats, Standardiser, Transform
+from topwork.heads.kernel import Standardiser, Transform
 from topwork.training.tail import INNER, learned, resume
 
 if TYPE_CHECKING:
@@ -163,7 +164,9 @@ loss of 200 hand signs was 10. With 0.03, 0.1, 0.3, 1 the first head's errors fr
 28.9, 28.8, 28.5%, from 200 17.8, 18.1, 17.8, 18.6%; without, 33.2 and 21.0%."""
 
 
-def first_transform(features: Floats, segments: Sequence[Segment]) -> Transform:
+def first_transform(
+    features: Float32[np.ndarray, "n width"], segments: Sequence[Segment]
+) -> Transform:
     """Return what brings the features [N, width] to mean 0 and about variance 1."""
     mean = features.mean(0, dtype=np.float64)
     spread = features.std(0, dtype=np.float64)

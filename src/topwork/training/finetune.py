@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.digests import digest_settings
+from topwork.core.shapes import Float32, Float64, Int
 from topwork.errors import SettingError, TrainingError
 from topwork.executors.join import join
 from topwork.features.activations import Activations
@@ -128,7 +129,9 @@ class FineTuned:
         module.load_state_dict(blend(self.before, self.after, alpha))
         return module.eval(), head_of(module, self.head)
 
-    def scores(self, rows: Rows, alphas: Sequence[float]) -> list[Doubles]:
+    def scores(
+        self, rows: Int[np.ndarray, " n"], alphas: Sequence[float]
+    ) -> list[Float64[np.ndarray, "n k"]]:
         """Return the logits [len(rows), K] of some examples, for each share of trained weights."""
         found = []
         for alpha in alphas:
@@ -141,7 +144,7 @@ class FineTuned:
 
 def finetune(
     job: TrainingJob,
-    rows: Rows,
+    rows: Int[np.ndarray, " n"],
     *,
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -170,7 +173,7 @@ def finetune(
     )
 
 
-def with_found_lr(job: TrainingJob, rows: Rows) -> TrainingJob:
+def with_found_lr(job: TrainingJob, rows: Int[np.ndarray, " n"]) -> TrainingJob:
     """Return the job with the learning rate that a range test on these examples suggests.
 
     Where the loss falls at no rate (the first head may be as good as can be), the job's own stays.
@@ -263,7 +266,9 @@ def _names(module: torch.nn.Module) -> list[str]:
     return named + [name for name, _ in module.named_parameters()]
 
 
-def features_of(body: torch.nn.Module, job: TrainingJob, rows: Rows) -> npt.NDArray[np.float32]:
+def features_of(
+    body: torch.nn.Module, job: TrainingJob, rows: Int[np.ndarray, " n"]
+) -> Float32[np.ndarray, "n width"]:
     """Return what the last block's pools give for the examples, [len(rows), width], unaltered."""
     source = Windows.of(job.saved, rows)
     vectors = _run(body, source, job.device)

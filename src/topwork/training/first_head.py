@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32
 from topwork.heads.dense import Layer
 from topwork.heads.kernel import Floats, Rows
 from topwork.heads.labels import Labels
@@ -17,7 +18,7 @@ PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 signs like 300, 50 like 100."""
 
 
-def logistic_layer(vectors: Floats, labels: Labels) -> Layer:
+def logistic_layer(vectors: Float32[np.ndarray, "n width"], labels: Labels) -> Layer:
     """Fit a logistic regression, its penalty chosen on a fifth that is held out."""
     folds = labels.folds()
     penalty = PENALTIES[1]

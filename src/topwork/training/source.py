@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Int
 from topwork.examples.views import augmented
 from topwork.examples.windows import Input
 from topwork.features.activations import Activations
@@ -44,7 +45,7 @@ class Windows:
     @staticmethod
     def of(
         saved: Activations,
-        examples: Rows,
+        examples: Int[np.ndarray, " n"],
         *,
         spec: Input | None = None,
         augment: tuple[str, ...] = (),

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
+from topwork.core.shapes import Float, UInt8
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +28,7 @@ as one of colours; of one that sees red alone it is two thirds. Of EfficientNet-
 13 lie above it."""
 
 
-def first_filters(backbone: Backbone) -> Pictures | None:
+def first_filters(backbone: Backbone) -> UInt8[np.ndarray, "k h w 3"] | None:
     """Return the filters of the first convolution as uint8 [K, h, w, 3], at most MAX_FILTERS.
 
     Middle grey is a weight of 0, and each filter is brought to full scale, so that strength is not
@@ -45,7 +46,7 @@ def first_filters(backbone: Backbone) -> Pictures | None:
     return None if weights is None else draw(weights)
 
 
-def draw(weights: npt.NDArray[np.floating]) -> Pictures:
+def draw(weights: Float[np.ndarray, "k 3 h w"]) -> UInt8[np.ndarray, "k h w 3"]:
     """Draw filters [K, 3, h, w] as `first_filters` does."""
     pictures = np.nan_to_num(np.asarray(weights, np.float64)).transpose(0, 2, 3, 1)
     strength = np.square(pictures).sum((1, 2, 3))

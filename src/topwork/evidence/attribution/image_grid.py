@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float, UInt8
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -30,7 +32,7 @@ FOR, AGAINST = (255, 150, 30), (60, 110, 255)
 """Orange and blue: told apart with every common kind of colour blindness."""
 
 
-def sheet(images: Sequence[Pixels], columns: int, scale: int = 1) -> Image.Image:
+def sheet(images: Sequence[UInt8[np.ndarray, "..."]], columns: int, scale: int = 1) -> Image.Image:
     """Return pictures uint8 [h, w, 3] or [h, w] in rows of `columns`, each pixel `scale` wide.
 
     Pixels stay squares. Pictures of other sizes than the largest stand at the top left of their
@@ -70,7 +72,7 @@ def patch_sheet(patches: Patches, side: int = PATCH_PIXELS) -> Image.Image:
     return sheet(cells, columns)
 
 
-def overlay(pixels: Pixels, weights: Map) -> Image.Image:
+def overlay(pixels: UInt8[np.ndarray, "..."], weights: Float[np.ndarray, "h w"]) -> Image.Image:
     """Return a picture, paled, with a map [H, W] over it: orange above 0, blue below.
 
     The strongest place has full colour, however weak it is.

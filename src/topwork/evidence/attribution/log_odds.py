@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float64
 from topwork.errors import ExampleError, SettingError
 from topwork.examples.example import Example
 from topwork.model.model import Model
@@ -18,7 +19,7 @@ LEAST = 1e-12
 """Probabilities below it count as it: log-odds stay within 28 of 0."""
 
 
-def probabilities(model: Model, examples: Iterable[Example]) -> Doubles:
+def probabilities(model: Model, examples: Iterable[Example]) -> Float64[np.ndarray, "n k"]:
     """Return the probabilities [N, K] of examples, in the order of the model's classes.
 
     Where one cannot be read (a text of which nothing is left), those of a guess: all the same.
@@ -36,7 +37,7 @@ def probabilities(model: Model, examples: Iterable[Example]) -> Doubles:
     return np.array(rows, np.float64)
 
 
-def chosen_class(model: Model, row: Doubles, label: str | None) -> int:
+def chosen_class(model: Model, row: Float64[np.ndarray, " k"], label: str | None) -> int:
     """Return the position of a label; of None, that of the most probable class.
 
     Raises SettingError where the model has no such class.
@@ -51,7 +52,7 @@ def chosen_class(model: Model, row: Doubles, label: str | None) -> int:
     return model.classes.index(label)
 
 
-def log_odds(rows: Doubles, position: int) -> Doubles:
+def log_odds(rows: Float64[np.ndarray, "n k"], position: int) -> Float64[np.ndarray, " n"]:
     """Return log(p / (1 - p)) of a class, [N], of probabilities [N, K].
 
     1 - p is taken as the sum of the others: where p is near 1, the difference has no digits left.
@@ -61,6 +62,6 @@ def log_odds(rows: Doubles, position: int) -> Doubles:
     return odds
 
 
-def answer(model: Model, row: Doubles, position: int) -> dict[str, Any]:
+def answer(model: Model, row: Float64[np.ndarray, " k"], position: int) -> dict[str, Any]:
     """Return the fields `label` and `probability` of what is said of a class."""
     return {"label": model.classes[position], "probability": float(row[position])}

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from topwork.backbones.base import Backbone, Network
 from topwork.core.progress import report
+from topwork.core.shapes import UInt8
 from topwork.errors import ExampleError
 from topwork.evidence.attribution.receptive_field import Field, receptive_fields
 from topwork.examples.example import Example
@@ -300,7 +301,9 @@ def _telling(values: Floats, between: npt.NDArray[np.float64] | None, count: int
     return chosen
 
 
-def cut_out(pixels: Pixels, corner: tuple[int, int], side: int) -> Pixels:
+def cut_out(
+    pixels: UInt8[np.ndarray, "h w 3"], corner: tuple[int, int], side: int
+) -> UInt8[np.ndarray, "side side 3"]:
     """Return [side, side, 3] of a picture from `corner` (top, left) on; grey beyond its edge."""
     out = np.full((side, side, 3), GREY, np.uint8)
     top, left = corner

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32, UInt8
 from topwork.errors import ModalityError
 from topwork.evidence.attribution.image_grid import AGAINST, FOR
 from topwork.evidence.attribution.log_odds import answer, chosen_class, log_odds, probabilities
@@ -159,7 +160,9 @@ def _as_example(example: Example, samples: Samples, rate_hz: int) -> Example:
     return replace(example, read=partial(Sound, samples=samples, rate_hz=rate_hz))
 
 
-def draw_spectrogram(samples: Samples, rate_hz: int) -> Pixels:
+def draw_spectrogram(
+    samples: Float32[np.ndarray, " t"], rate_hz: int
+) -> UInt8[np.ndarray, "bands columns 3"]:
     """Return the log-mel spectrogram of samples [T] as a picture, uint8 [BANDS, columns, 3]."""
     from scipy.signal import stft
 

@@ -12,6 +12,8 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import UInt8
+
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 
@@ -60,7 +62,9 @@ class Aligned:
     overlap: Floats
 
 
-def align(first: Pixels, second: Pixels) -> Aligned:
+def align(
+    first: UInt8[np.ndarray, "p side side 3"], second: UInt8[np.ndarray, "p side side 3"]
+) -> Aligned:
     """Lay each first picture over its second, and compare them.
 
     The warp has a scale and a shift of each axis, found from coarse to fine by least squares

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.plain import Plain
+from topwork.core.shapes import Float64, Int
 from topwork.evaluation.intervals import Estimate, wilson
 
 Doubles = npt.NDArray[np.float64]
@@ -59,7 +60,7 @@ class Confusion(Plain):
 
 
 def find_confusions(
-    probabilities: Doubles, truth: Rows, classes: Sequence[str]
+    probabilities: Float64[np.ndarray, "n k"], truth: Int[np.ndarray, " n"], classes: Sequence[str]
 ) -> tuple[Confusion, ...]:
     """Return the pairs whose share is beyond chance, most confused first.
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.plain import Plain
+from topwork.core.shapes import Bool, Float64, Int
 from topwork.evaluation.intervals import Estimate, effective_share, wilson
 from topwork.evidence.data.neighbours import directions, most_alike
 from topwork.evidence.data.similarity import likeness
@@ -75,7 +76,7 @@ class Leaks(Plain):
         )
 
 
-def find_candidates(table: FeatureTable, rows: Rows) -> tuple[DuplicatePair, ...]:
+def find_candidates(table: FeatureTable, rows: Int[np.ndarray, " n"]) -> tuple[DuplicatePair, ...]:
     """Return pairs of positions in `rows` that may be copies, the most alike first."""
     if len(rows) < 2:
         return ()
@@ -104,7 +105,7 @@ def verify(
     return tuple(sorted(pairs, key=lambda pair: (-pair.alike, pair.first, pair.second)))
 
 
-def families(pairs: Sequence[DuplicatePair], num: int) -> Rows:
+def families(pairs: Sequence[DuplicatePair], num: int) -> Int[np.ndarray, " n"]:
     """Return the number of each example's family, [num]: copies of copies are one family."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -117,8 +118,8 @@ def families(pairs: Sequence[DuplicatePair], num: int) -> Rows:
 
 
 def score_leaks(
-    right: Doubles,
-    leaked: npt.NDArray[np.bool_],
+    right: Float64[np.ndarray, " n"],
+    leaked: Bool[np.ndarray, " n"],
     *,
     part: Literal["test", "cross-validation"],
     groups: Sequence[str | None] | None = None,

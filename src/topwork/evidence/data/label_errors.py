@@ -11,6 +11,8 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float64, Int
+
 Doubles = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 
@@ -35,7 +37,9 @@ class LabelErrors:
     likely: Rows
 
 
-def find_label_errors(probabilities: Doubles, truth: Rows) -> LabelErrors:
+def find_label_errors(
+    probabilities: Float64[np.ndarray, "n k"], truth: Int[np.ndarray, " n"]
+) -> LabelErrors:
     """Rank the labels by their own probability, and say how many of the first are likely wrong.
 
     The order is that of self-confidence. With 5% of the labels of clothes exchanged at random,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32, Int
 from topwork.features.table import FeatureTable
 from topwork.heads.kernel import Kernel, Transform
 
@@ -31,16 +32,26 @@ def blocks_between(table: FeatureTable, start: float, end: float) -> tuple[str, 
 
 
 def directions(
-    table: FeatureTable, rows: Rows, *, start: float, end: float, pools: tuple[str, ...]
-) -> Floats:
+    table: FeatureTable,
+    rows: Int[np.ndarray, " n"],
+    *,
+    start: float,
+    end: float,
+    pools: tuple[str, ...],
+) -> Float32[np.ndarray, "n d"]:
     """Return unit vectors [N, D]; their inner products say how alike two examples are, -1 to 1."""
     kernel = Kernel(blocks=blocks_between(table, start, end), pools=pools)
     return Transform.fit(table, rows, kernel)[1]
 
 
 def positions(
-    table: FeatureTable, rows: Rows, *, start: float, end: float, pools: tuple[str, ...]
-) -> Floats:
+    table: FeatureTable,
+    rows: Int[np.ndarray, " n"],
+    *,
+    start: float,
+    end: float,
+    pools: tuple[str, ...],
+) -> Float32[np.ndarray, "n d"]:
     """Return standardised vectors [N, D], every block with the same say in their distances.
 
     Unlike `directions` they keep how far an example is from the middle of all.
@@ -54,7 +65,9 @@ def positions(
     return out
 
 
-def most_alike(vectors: Floats, count: int) -> tuple[Rows, Floats]:
+def most_alike(
+    vectors: Float32[np.ndarray, "n d"], count: int
+) -> tuple[Int[np.ndarray, "n count"], Float32[np.ndarray, "n count"]]:
     """Return the `count` others that each is most alike to, and how alike, [N, count] each."""
     num = len(vectors)
     count = min(count, num - 1)
@@ -69,7 +82,9 @@ def most_alike(vectors: Floats, count: int) -> tuple[Rows, Floats]:
     return others, values
 
 
-def distances(vectors: Floats) -> Iterator[tuple[int, Floats]]:
+def distances(
+    vectors: Float32[np.ndarray, "n d"],
+) -> Iterator[tuple[int, Float32[np.ndarray, "_ n"]]]:
     """Yield distances of some rows to all, [n, N], with the first row's number; to itself: inf."""
     squares = np.einsum("nd,nd->n", vectors, vectors)
     for start in range(0, len(vectors), CHUNK):

@@ -8,6 +8,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Int
 from topwork.evidence.data.neighbours import distances, positions
 from topwork.features.table import FeatureTable
 
@@ -49,7 +50,9 @@ class Outliers:
     rows: Rows
 
 
-def find_outliers(table: FeatureTable, rows: Rows, truth: Rows) -> Outliers:
+def find_outliers(
+    table: FeatureTable, rows: Int[np.ndarray, " n"], truth: Int[np.ndarray, " n"]
+) -> Outliers:
     """Return how far each row of the table is from the others.
 
     Args:

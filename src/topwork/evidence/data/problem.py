@@ -9,6 +9,7 @@ from typing import Literal, final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float64, Int
 from topwork.evidence.data.duplicates import DuplicatePair, families
 from topwork.evidence.data.label_errors import find_label_errors
 from topwork.evidence.data.odd_inputs import find_odd
@@ -67,7 +68,10 @@ class Problem:
 
 
 def of_labels(
-    oof_predictions: Doubles, truth: Rows, examples: Sequence[Example], classes: Sequence[str]
+    oof_predictions: Float64[np.ndarray, "n k"],
+    truth: Int[np.ndarray, " n"],
+    examples: Sequence[Example],
+    classes: Sequence[str],
 ) -> list[Problem]:
     """Return the labels that are likely wrong."""
     found = find_label_errors(oof_predictions, truth)

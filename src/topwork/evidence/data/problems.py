@@ -1,8 +1,8 @@
 """Problems of the data, the worst first.
 
-    left-out probabilities -> label errors, confusions
-    features               -> candidates for copies, outliers
-    a look at the inputs   -> copies, odd inputs
+left-out probabilities -> label errors, confusions
+features               -> candidates for copies, outliers
+a look at the inputs   -> copies, odd inputs
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from topwork.core.files import write_bytes
 from topwork.core.plain import Plain
+from topwork.core.shapes import Float64, Int
 from topwork.errors import DataError
 from topwork.evidence.data.confusions import Confusion, find_confusions
 from topwork.evidence.data.duplicates import (
@@ -113,14 +114,14 @@ class Problems(Plain):
 def find_problems(
     *,
     examples: Sequence[Example],
-    labels: Labels | Rows,
+    labels: Labels | Int[np.ndarray, " n"],
     classes: Sequence[str],
-    oof_predictions: Doubles | None,
+    oof_predictions: Float64[np.ndarray, "n k"] | None,
     table: FeatureTable,
-    rows: Rows,
+    rows: Int[np.ndarray, " n"],
     test_examples: Sequence[Example] = (),
-    test_rows: Rows | None = None,
-    test_probabilities: Doubles | None = None,
+    test_rows: Int[np.ndarray, " m"] | None = None,
+    test_probabilities: Float64[np.ndarray, "m k"] | None = None,
     modality: Modality | None = None,
 ) -> Problems:
     """Look for wrong labels, copies, leaks, outliers, odd inputs and classes that are confused.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float64, Shaped
 from topwork.evidence.data.alignment import MIN_OVERLAP, align
 from topwork.evidence.data.thumbnails import ArrayLook, ImageLook, Look, SoundLook, TextLook
 
@@ -47,7 +48,7 @@ differ. Of 10,003 bank customers' questions 235 are such copies of another."""
 MIN_ARRAY = 0.999
 
 
-def likeness(pairs: Sequence[tuple[Look, Look]]) -> Doubles:
+def likeness(pairs: Sequence[tuple[Look, Look]]) -> Float64[np.ndarray, " p"]:
     """Return how surely the two are the same, 0 (they are not) or above 0 to 1, [P]."""
     out = np.zeros(len(pairs))
     images = [i for i, (a, b) in enumerate(pairs) if _both(a, b, ImageLook)]
@@ -122,7 +123,7 @@ def texts(first: str, second: str) -> float:
     return value if value >= MIN_JACCARD else 0.0
 
 
-def arrays(first: npt.NDArray[np.generic], second: npt.NDArray[np.generic]) -> float:
+def arrays(first: Shaped[np.ndarray, "..."], second: Shaped[np.ndarray, "..."]) -> float:
     """Return the correlation of two arrays of one shape; 0 if too low."""
     if first.shape != second.shape or first.dtype.kind not in "fiub":
         return 0.0

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.plain import Plain
+from topwork.core.shapes import Int
 from topwork.errors import SettingError
 from topwork.evaluation.intervals import Estimate, wilson
 from topwork.evidence.learning_curve.forms import Curves, Means, fit_curves, means_of
@@ -150,7 +150,7 @@ class LearningCurve(Plain):
 
 def learning_curve(
     table: FeatureTable,
-    rows: npt.NDArray[np.intp],
+    rows: Int[np.ndarray, " n"],
     labels: Labels,
     *,
     settings: HeadSettings | None = None,

@@ -19,6 +19,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float64, Int
 from topwork.evaluation.intervals import Estimate
 from topwork.evidence.learning_curve.points import Points
 
@@ -66,7 +67,7 @@ class Means:
     values: Doubles
     covariance: Doubles
 
-    def take(self, positions: npt.NDArray[np.intp]) -> Means:
+    def take(self, positions: Int[np.ndarray, " n"]) -> Means:
         """Return those of some sizes."""
         return Means(
             sizes=self.sizes[positions],
@@ -137,7 +138,7 @@ class Curves:
     limits: Doubles
     drops: Doubles
 
-    def at(self, size: float) -> Doubles:
+    def at(self, size: float) -> Float64[np.ndarray, " d"]:
         """Return the accuracy of every curve at a size, [D]."""
         g = _shape(np.array([size]), self.smallest, self.shapes, self.is_pow4)
         return np.asarray(self.limits - self.drops * g[:, 0], np.float64)

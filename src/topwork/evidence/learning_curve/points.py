@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.progress import staged
+from topwork.core.shapes import Int
 from topwork.errors import TooFewError
 from topwork.evaluation.crossval import choose_num_repeats, draw_folds, num_workers, one_thread
 from topwork.evaluation.fold_cache import FoldCache
@@ -96,7 +97,7 @@ class Points:
 
 def measure(
     table: FeatureTable,
-    rows: Rows,
+    rows: Int[np.ndarray, " n"],
     labels: Labels,
     *,
     settings: HeadSettings | None = None,

@@ -1,6 +1,6 @@
 """Advice before training.
 
-    examples -> head on the frozen network -> depth, controls, learning curve -> Advice
+examples -> head on the frozen network -> depth, controls, learning curve -> Advice
 """
 
 from __future__ import annotations

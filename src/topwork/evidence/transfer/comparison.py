@@ -16,6 +16,7 @@ import numpy.typing as npt
 from topwork.core.digests import digest_bytes, digest_settings
 from topwork.core.memo import key_of
 from topwork.core.progress import renamed
+from topwork.core.shapes import Int
 from topwork.errors import TooFewError
 from topwork.evaluation.crossval import cross_val_predict, draw_folds
 from topwork.examples.example import Example
@@ -77,7 +78,7 @@ class Comparison:
         return tuple(self.head_run.examples[i] for i in self.places)
 
     @property
-    def groups(self) -> Rows | None:
+    def groups(self) -> Int[np.ndarray, " n"] | None:
         """Number of each example's group."""
         return self.labels.group_numbers
 
@@ -141,7 +142,7 @@ class Comparison:
         )
 
 
-def features_key(space: str, head_run: HeadRun, places: Rows) -> str:
+def features_key(space: str, head_run: HeadRun, places: Int[np.ndarray, " n"]) -> str:
     """Return the digest under which folds on some examples' features are kept."""
     digests = [head_run.examples[i].digest for i in places]
     return digest_settings([space, list(head_run.pools), *digests])
@@ -162,7 +163,11 @@ def _right(predictions: Predictions, examples: Sequence[Example]) -> Doubles:
 
 
 def measurement_key(
-    head_run: HeadRun, places: Rows, labels: Labels, drawn: Sequence[Sequence[Rows]], *more: object
+    head_run: HeadRun,
+    places: Int[np.ndarray, " n"],
+    labels: Labels,
+    drawn: Sequence[Sequence[Int[np.ndarray, " _"]]],
+    *more: object,
 ) -> str:
     """Return the key of a measurement on some of the examples; `more` is plain data."""
     groups = b"" if labels.groups is None else "\n".join(labels.groups.tolist()).encode()

@@ -7,13 +7,14 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float64, Int
 from topwork.evaluation.intervals import Estimate
 
 Doubles = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 
 
-def gain(more: Doubles, groups: Rows | None) -> Estimate:
+def gain(more: Float64[np.ndarray, " n"], groups: Int[np.ndarray, " n"] | None) -> Estimate:
     """Return the mean of `more` with its 95% interval.
 
     The interval of Bonett and Price 2012 ("Adjusted Wald confidence interval for a difference of

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float, Float64, Int
 from topwork.heads.kernel import Floats, Kernel, Rows
 from topwork.heads.labels import Labels
 from topwork.heads.ridge import Centring, smallest_penalty, solve
@@ -26,7 +27,11 @@ GAMMAS = (None, 1.0)
 """Linear, and the RBF that the search takes most often."""
 
 
-def probe(similarity: Floats, labels: Labels, drawn: Sequence[Sequence[Rows]]) -> Doubles:
+def probe(
+    similarity: Float[np.ndarray, "n n"],
+    labels: Labels,
+    drawn: Sequence[Sequence[Int[np.ndarray, " _"]]],
+) -> Float64[np.ndarray, " n"]:
     """Return how often each example was answered rightly when it was left out, 0 to 1, [N].
 
     Args:

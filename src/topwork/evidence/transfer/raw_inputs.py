@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32
 from topwork.errors import ExampleError
 from topwork.examples.example import Example, Modality
 from topwork.examples.images.decode import ImageInput, decode_image
@@ -40,7 +41,7 @@ NAMES: dict[Modality, str] = {
 }
 
 
-def raw_similarity(examples: Sequence[Example], modality: Modality) -> Floats:
+def raw_similarity(examples: Sequence[Example], modality: Modality) -> Float32[np.ndarray, "n n"]:
     """Return similarities of all pairs, [N, N], as `Grams.similarity` gives those of a block.
 
     Raises:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32
 from topwork.errors import ExampleError
 from topwork.examples.arrays.npy import read_npy
 from topwork.examples.arrays.preprocessing import ArrayInput
@@ -19,7 +20,7 @@ from topwork.examples.kinds import PREFIX_BYTES, describe
 _MARK = b"\x93NUMPY"
 
 
-def decode_array(content: object, spec: ArrayInput) -> npt.NDArray[np.float32]:
+def decode_array(content: object, spec: ArrayInput) -> Float32[np.ndarray, "..."]:
     """Return the array as float32 of the input's shape, contiguous.
 
     Args:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-import numpy.typing as npt
+import numpy as np
 
+from topwork.core.shapes import Shaped
 from topwork.errors import SettingError
 
 
@@ -48,6 +49,6 @@ class ArrayInput:
             )
         return cls(shape=tuple(shape))
 
-    def weight(self, window: npt.NDArray[Any]) -> float:
+    def weight(self, window: Shaped[np.ndarray, "..."]) -> float:
         """How much a window counts; an array is one."""
         return 1.0

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32
+
 Array = npt.NDArray[np.float32]
 Draw = Callable[[str], np.random.Generator]
 
@@ -24,7 +26,9 @@ MAX_NOISE = 0.1
 """Of the standard deviation along the last axis: each channel has its own unit."""
 
 
-def array_view(array: Array, names: tuple[str, ...], draw: Draw) -> Array:
+def array_view(
+    array: Float32[np.ndarray, "*channels t"], names: tuple[str, ...], draw: Draw
+) -> Float32[np.ndarray, "*channels t"]:
     """Return the array altered by the names; `draw` gives each its generator."""
     if "shift" in names:
         most = round(MAX_SHIFT * array.shape[-1])
@@ -38,7 +42,9 @@ def array_view(array: Array, names: tuple[str, ...], draw: Draw) -> Array:
     return np.ascontiguousarray(array, np.float32)
 
 
-def slid(array: Array, steps: int, *, axis: int) -> Array:
+def slid(
+    array: Float32[np.ndarray, "*channels t"], steps: int, *, axis: int
+) -> Float32[np.ndarray, "*channels t"]:
     """Return it moved along the axis; where nothing comes in, the value at the edge is repeated."""
     places = np.arange(array.shape[axis]) - steps
     return array.take(places, axis=axis, mode="clip")

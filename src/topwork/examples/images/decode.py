@@ -18,6 +18,7 @@ import numpy.typing as npt
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
+from topwork.core.shapes import UInt8
 from topwork.errors import ExampleError, TooLargeError
 from topwork.examples.images.headers import may_have_exif, plain_jpeg, turn_upright, webp_size
 from topwork.examples.images.pixels import array_image, plain_image, quiet_pillow
@@ -69,7 +70,7 @@ def read_file(path: Path) -> bytes:
 
 def decode_image(
     content: object, spec: ImageInput, *, max_pixels: int = MAX_PIXELS
-) -> npt.NDArray[np.uint8]:
+) -> UInt8[np.ndarray, "size size 3"]:
     """Return pixels [size, size, 3], red, green and blue, 0..255, contiguous.
 
     Args:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from topwork.core.shapes import Shaped
 from topwork.errors import ExampleError
 
 _16_BIT_STEP = 257  # 65535 / 255: full white stays full white
@@ -70,7 +71,7 @@ def plain_image(image: Image.Image) -> Image.Image:
     return image.convert("L" if mode == "1" else "RGB")
 
 
-def array_image(array: npt.NDArray[Any]) -> Image.Image:
+def array_image(array: Shaped[np.ndarray, "h w *channels"]) -> Image.Image:
     """Return an array [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] as mode L or RGB.
 
     uint8 as it is, uint16 divided by 257, bool as black and white, floats from 0 to 1. Raises

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
-import numpy.typing as npt
+import numpy as np
 
+from topwork.core.shapes import Shaped
 from topwork.errors import SettingError
 
 Resize = Literal["squash", "crop", "pad"]
@@ -80,7 +81,7 @@ class ImageInput:
         }
         return cls(**values)
 
-    def weight(self, window: npt.NDArray[Any]) -> float:
+    def weight(self, window: Shaped[np.ndarray, "size size 3"]) -> float:
         """How much a window counts; an image is one."""
         return 1.0
 

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
+from topwork.core.shapes import UInt8
+
 Pixels = npt.NDArray[np.uint8]
 Draw = Callable[[str], np.random.Generator]
 
@@ -55,7 +57,9 @@ _TO_YIQ = np.array([_LUMA, [0.595716, -0.274453, -0.321263], [0.211456, -0.52259
 _FROM_YIQ = np.linalg.inv(_TO_YIQ)
 
 
-def image_view(pixels: Pixels, names: tuple[str, ...], draw: Draw) -> Pixels:
+def image_view(
+    pixels: UInt8[np.ndarray, "h w 3"], names: tuple[str, ...], draw: Draw
+) -> UInt8[np.ndarray, "h w 3"]:
     """Return the picture [H, W, 3] altered by the names; `draw` gives each its generator."""
     if "flip" in names and draw("flip").random() < 0.5:
         pixels = pixels[:, ::-1]
@@ -73,12 +77,12 @@ def image_view(pixels: Pixels, names: tuple[str, ...], draw: Draw) -> Pixels:
 
 
 def warped(
-    pixels: Pixels,
+    pixels: UInt8[np.ndarray, "h w 3"],
     *,
     degrees: float = 0.0,
     shown: tuple[float, float] = (1.0, 1.0),
     offset: tuple[float, float] = (0.0, 0.0),
-) -> Pixels:
+) -> UInt8[np.ndarray, "h w 3"]:
     """Return the picture turned, and of it the part shown, resampled once (bicubic).
 
     Args:

@@ -21,6 +21,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32
 from topwork.errors import ExampleError
 
 Blocks = Iterator[npt.NDArray[np.float32]]
@@ -58,7 +59,9 @@ def _find(prefix: bytes) -> tuple[str, str] | None:
 
 
 @contextmanager
-def read_other(source: Path | bytes, prefix: bytes) -> Iterator[tuple[int, int, Blocks]]:
+def read_other(
+    source: Path | bytes, prefix: bytes
+) -> Iterator[tuple[int, int, Iterator[Float32[np.ndarray, "_ channels"]]]]:
     """Give a sound's rate in Hz, its number of channels, and its blocks, float32 [n, channels].
 
     Raises ExampleError where nothing on this machine can decode it, or it is damaged.

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from topwork.core.shapes import Shaped
 from topwork.errors import SettingError
 
 EXTRACTORS = (
@@ -80,7 +80,7 @@ class SoundInput:
         _check(good, "keys", sorted(settings), f"{sorted(known)}")
         return cls(**{key: settings[key] for key in given})
 
-    def weight(self, window: npt.NDArray[Any]) -> float:
+    def weight(self, window: Shaped[np.ndarray, "t ..."]) -> float:
         """How much a window counts beside the others of its sound: the time that is its own."""
         if self.extractor is not None:
             return 1.0

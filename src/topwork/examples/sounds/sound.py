@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
+from topwork.core.shapes import Float32
 from topwork.errors import ExampleError
 from topwork.examples.sounds.files import BLOCK_FRAMES, SoundStream, check_form, open_sound
 from topwork.examples.sounds.preprocessing import SoundInput
@@ -55,7 +56,7 @@ class SoundFile:
     end_seconds: float | None = None
 
 
-def sound_windows(content: object, spec: SoundInput) -> Iterable[Samples]:
+def sound_windows(content: object, spec: SoundInput) -> Iterable[Float32[np.ndarray, "t ..."]]:
     """Return the windows of a `Sound`, a `SoundFile`, a path or encoded bytes.
 
     Mono, at the input's rate, times its scale, with its margin before and after; float32 [T], or
@@ -83,7 +84,9 @@ def _windows(content: object, spec: SoundInput) -> Iterator[Samples]:
                 yield extract(window, spec.rate_hz, spec.extractor)
 
 
-def cut(parts: Iterable[Samples], spec: SoundInput) -> Iterator[Samples]:
+def cut(
+    parts: Iterable[Float32[np.ndarray, " _"]], spec: SoundInput
+) -> Iterator[Float32[np.ndarray, " _"]]:
     """Cut a sound that comes in parts into windows, as the input wants them.
 
     A sound of at most `max_samples`, margins included, is one window, with silence evenly before

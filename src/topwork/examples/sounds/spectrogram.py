@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Float32
 from topwork.errors import SettingError
 
 Spectrogram = npt.NDArray[np.float32]
@@ -20,8 +21,8 @@ _lock = threading.Lock()
 
 
 def extract(
-    window: npt.NDArray[np.float32], rate_hz: int, settings: Mapping[str, Any]
-) -> Spectrogram:
+    window: Float32[np.ndarray, " t"], rate_hz: int, settings: Mapping[str, Any]
+) -> Float32[np.ndarray, "..."]:
     """Return what the network takes of one window, float32 without the batch.
 
     Of Whisper and SeamlessM4T [frames, mels], as many as the window lasts (Whisper's published code

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import scipy.fft
 import soxr
 
+from topwork.core.shapes import Float32
 from topwork.examples.arrays.views import slid
 from topwork.examples.sounds.preprocessing import SoundInput
 
@@ -53,7 +54,9 @@ of up to 70 frames, each at most a fifth of the time. The stronger ones want lon
 _MIN_SAMPLES = 64  # fewer are shorter than the resampler's filter
 
 
-def sound_view(window: Samples, spec: SoundInput, names: tuple[str, ...], draw: Draw) -> Samples:
+def sound_view(
+    window: Float32[np.ndarray, "..."], spec: SoundInput, names: tuple[str, ...], draw: Draw
+) -> Float32[np.ndarray, "..."]:
     """Return the window [T], or the spectrogram [..., frames, bands], altered by the names."""
     if spec.extractor is not None:
         return _spectrogram_view(window, spec, names, draw)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Shaped
 from topwork.errors import ExampleError
 from topwork.examples.contents import check_numbers
 from topwork.examples.sounds.sound import SoundFile
@@ -72,12 +73,12 @@ def read_sound(
     return SoundFile(source=data, start_seconds=start_seconds, end_seconds=end_seconds)
 
 
-def read_numbers(path: Path, column: str, row_group: int, place: int) -> npt.NDArray[Any]:
+def read_numbers(path: Path, column: str, row_group: int, place: int) -> Shaped[np.ndarray, "..."]:
     """Return the list of numbers in a cell. Raises as `read_bytes` and `numbers`."""
     return numbers(_cell(path, column, row_group, place))
 
 
-def numbers(cell: Any) -> npt.NDArray[Any]:
+def numbers(cell: Any) -> Shaped[np.ndarray, "..."]:
     """Return a cell's list, which may hold lists in turn, as an array.
 
     Raises ExampleError where it is null, empty or ragged, or where numbers in it are null.

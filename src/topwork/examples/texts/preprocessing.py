@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import numpy.typing as npt
+import numpy as np
 
+from topwork.core.shapes import Shaped
 from topwork.errors import SettingError
 
 TOKENIZER = "tokenizer.json"
@@ -63,6 +64,6 @@ class TextInput:
                 "`settings()` gives."
             ) from error
 
-    def weight(self, window: npt.NDArray[Any]) -> float:
+    def weight(self, window: Shaped[np.ndarray, " length"]) -> float:
         """How much a window counts beside the others of its text: its tokens."""
         return float(len(window))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 
 from topwork.core.digests import digest_file
+from topwork.core.shapes import Int
 from topwork.errors import ExampleError, SettingError, WeightsError
 from topwork.examples.texts.preprocessing import TextInput
 
@@ -29,7 +30,7 @@ class _Loaded:
     after: Tokens
 
 
-def text_windows(content: object, spec: TextInput) -> list[Tokens]:
+def text_windows(content: object, spec: TextInput) -> list[Int[np.ndarray, " _"]]:
     """Return the windows of a text, int64 [L] each, special tokens included.
 
     However long the text is, all of it comes back, in order: windows of `max_tokens`, the last one
@@ -62,7 +63,7 @@ def text_windows(content: object, spec: TextInput) -> list[Tokens]:
     return [_window(loaded, whole[i : i + room]) for i in starts]
 
 
-def own_tokens(window: Tokens, spec: TextInput) -> slice:
+def own_tokens(window: Int[np.ndarray, " length"], spec: TextInput) -> slice:
     """Where in a window of `text_windows` the text's own tokens stand: not special, not prompt."""
     loaded = _load(spec.tokenizer, spec.tokenizer_digest)
     start, stop = len(loaded.before), len(window) - len(loaded.after)
@@ -75,7 +76,7 @@ def own_tokens(window: Tokens, spec: TextInput) -> slice:
     return slice(start, stop)
 
 
-def word_starts(tokens: Tokens, spec: TextInput) -> list[int]:
+def word_starts(tokens: Int[np.ndarray, " length"], spec: TextInput) -> list[int]:
     """Return the places of the tokens with which words begin, as the tokenizer marks them.
 
     The first token is always one. Of a tokenizer without such marks, every token is a word.

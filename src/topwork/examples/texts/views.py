@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Int
 from topwork.examples.texts.preprocessing import TextInput
 from topwork.examples.texts.tokens import own_tokens, word_starts
 
@@ -24,7 +25,9 @@ alpha 0.1 and one pair at least. Of their four ways it is the one that keeps the
 needs no dictionary."""
 
 
-def text_view(window: Tokens, spec: TextInput, draw: Draw) -> Tokens:
+def text_view(
+    window: Int[np.ndarray, " length"], spec: TextInput, draw: Draw
+) -> Int[np.ndarray, " length"]:
     """Return the window [L] with words swapped; `draw` gives the generator."""
     random = draw("swap")
     own = own_tokens(window, spec)

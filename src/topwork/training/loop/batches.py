@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.shapes import Int
 from topwork.errors import TrainingError
 from topwork.training.loop.task import Source
 
@@ -40,7 +41,9 @@ def num_steps(num_examples: int, batch_size: int) -> int:
     return -(-num_examples // batch_size)
 
 
-def steps_of_epoch(source: Source, batch_size: int, *, seed: int, epoch: int) -> list[Rows]:
+def steps_of_epoch(
+    source: Source, batch_size: int, *, seed: int, epoch: int
+) -> list[Int[np.ndarray, " _"]]:
     """Return each step's examples, in an order drawn anew for each seed and epoch.
 
     What does not make up a whole batch is spread evenly: 65 examples in batches of 64 are steps of
@@ -65,7 +68,12 @@ def steps_of_epoch(source: Source, batch_size: int, *, seed: int, epoch: int) ->
 
 
 def load_ahead(
-    source: Source, steps: Sequence[Rows], *, epoch: int, num_threads: int, pin: bool = False
+    source: Source,
+    steps: Sequence[Int[np.ndarray, " _"]],
+    *,
+    epoch: int,
+    num_threads: int,
+    pin: bool = False,
 ) -> Generator[list[BatchPart]]:
     """Yield each step's examples by shape, loaded in threads while the caller is at work.
 

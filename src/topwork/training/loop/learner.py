@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, final
 
 import numpy as np
 
+from topwork.core.shapes import Int
 from topwork.errors import TrainingError
 from topwork.training.loop.batches import BatchPart, Rows
 from topwork.training.loop.parameter_groups import make_optimiser, parameter_groups, put_in_training
@@ -62,7 +63,7 @@ class Learner:
             group["lr"] = rate * factor
         return float(max(self._base_rates) * factor)
 
-    def step(self, parts: Sequence[BatchPart], batch: Rows) -> torch.Tensor:
+    def step(self, parts: Sequence[BatchPart], batch: Int[np.ndarray, " n"]) -> torch.Tensor:
         """Take one step: on `batch`, of which `parts` are this process's own share.
 
         The gradient is that of the whole batch's weighted mean loss, however it is cut up. Where

@@ -1,6 +1,6 @@
 """TensorBoard log of the epochs.
 
- TensorBoard is optional: `pip install topwork[tensorboard]`.
+TensorBoard is optional: `pip install topwork[tensorboard]`.
 """
 
 from __future__ import annotations

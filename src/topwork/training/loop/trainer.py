@@ -1,6 +1,6 @@
 """The one trainer.
 
-    task, plan -> epochs of steps, a checkpoint after each -> the module, trained, with its history
+task, plan -> epochs of steps, a checkpoint after each -> the module, trained, with its history
 """
 
 from __future__ import annotations
