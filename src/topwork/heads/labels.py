@@ -9,7 +9,7 @@ from typing import Literal, final
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.shapes import Float64, Int
+from topwork.core.shapes import Float64, Int, Shaped
 from topwork.examples.example import Example
 from topwork.examples.folds import choose_num_folds, kfold, stratified_sample
 
@@ -29,10 +29,10 @@ class Labels:
         seed: of the folds and samples.
     """
 
-    classes: npt.NDArray[np.intp]
+    classes: Int[np.ndarray, " n"]
     num_classes: int
-    groups: npt.NDArray[np.str_] | None = None
-    weights: npt.NDArray[np.float64] | None = None
+    groups: Shaped[np.ndarray, " n"] | None = None
+    weights: Float64[np.ndarray, " n"] | None = None
     seed: int = 0
 
     @staticmethod
@@ -74,7 +74,8 @@ class Labels:
         """Number of each row's group, [N]; None where there are no groups."""
         if self.groups is None:
             return None
-        return np.unique(self.groups, return_inverse=True)[1].astype(np.intp)
+        numbers: Rows = np.unique(self.groups, return_inverse=True)[1].astype(np.intp)
+        return numbers
 
     def take(self, rows: Int[np.ndarray, " n"]) -> Labels:
         """Return those of some rows; classes keep their numbers."""

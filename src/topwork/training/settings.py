@@ -49,7 +49,6 @@ class Training:
         precision: `f32`; `bf16`: forward passes in bfloat16, weights in float32; `auto`: bf16 on
             an NVIDIA GPU.
         clip: longest gradient, as a norm over all weights; 0: any.
-        num_devices: GPUs (or, on a CPU, processes) that share each step.
     """
 
     epochs: int | None = None
@@ -72,7 +71,6 @@ class Training:
     lora: int | None = None
     precision: TrainingPrecision = "auto"
     clip: float = 1.0
-    num_devices: int = 1
 
     def __post_init__(self) -> None:
         if self.momentum != 0.9 and self.optimiser != "sgd":
@@ -192,5 +190,4 @@ _ACCEPTED: dict[str, tuple[str, _Check]] = {
     "lora": ("a rank, 1 or more", _whole),
     "precision": _one_of("auto", "f32", "bf16"),
     "clip": ("a number, 0 or more", _between(0, math.inf)),
-    "num_devices": ("a whole number, 1 or more", _whole),
 }

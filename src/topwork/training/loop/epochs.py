@@ -113,10 +113,9 @@ class Loop:
         import torch
 
         plan, fabric = self._plan, self._fabric
-        torch.manual_seed(_epoch_seed(plan.seed, number, fabric.global_rank))
+        torch.manual_seed(_epoch_seed(plan.seed, number))
         self._learner.train()
         batches = steps_of_epoch(self._task.source, plan.batch_size, seed=plan.seed, epoch=number)
-        shares = [batch[fabric.global_rank :: fabric.world_size] for batch in batches]
         on_gpu = fabric.device.type == "cuda"
         total = torch.zeros(3, dtype=torch.float64)
         pending: list[tuple[torch.Tensor, int]] = []
@@ -124,7 +123,7 @@ class Loop:
         with closing(
             load_ahead(
                 self._task.source,
-                shares,
+                batches,
                 epoch=number,
                 num_threads=_num_loaders(on_gpu),
                 pin=on_gpu,
@@ -142,7 +141,6 @@ class Loop:
                     if not bool(torch.isfinite(total).all()):
                         return None, self._not_finite(number, rate)
             total += _added(pending)
-        self._learner.share_buffers()
         if not (bool(torch.isfinite(total).all()) and self._learner.is_finite()):
             return None, self._not_finite(number, rate)
         whole = seen == self._task.source.num_examples
@@ -168,7 +166,7 @@ class Loop:
         import torch
 
         self._history = (*self._history, epoch)
-        to_disk = self._checkpoints is not None and self._fabric.is_global_zero
+        to_disk = self._checkpoints is not None
         tensors = self._learner.tensors(optimiser=to_disk)
         self._good = {k: v for k, v in tensors.items() if k.startswith("module/")}
         if (
@@ -193,11 +191,8 @@ class Loop:
         return f"{why} The weights are those after epoch {len(self._history)}."
 
     def _overdue(self, seconds_needed: float) -> bool:
-        """Whether the deadline comes before so many seconds have passed, for all processes."""
-        if self._stop_at == math.inf:
-            return False
-        late = time.monotonic() + seconds_needed > self._stop_at
-        return bool(self._fabric.broadcast(late)) if self._fabric.world_size > 1 else late
+        """Whether the deadline comes before so many seconds have passed."""
+        return time.monotonic() + seconds_needed > self._stop_at
 
     def _out_of_time(self) -> str:
         done = len(self._history)
@@ -240,8 +235,8 @@ def _num_loaders(on_gpu: bool) -> int:
     return max(2, min(8, num_cores())) if on_gpu else 2
 
 
-def _epoch_seed(seed: int, epoch: int, rank: int) -> int:
-    """Return one number for all three, so that a resumed epoch draws what it would have drawn."""
+def _epoch_seed(seed: int, epoch: int) -> int:
+    """Return one number for both, so that a resumed epoch draws what it would have drawn."""
     import numpy as np
 
-    return int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1, np.uint64)[0])
+    return int(np.random.SeedSequence([seed, epoch, 0]).generate_state(1, np.uint64)[0])

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from topwork.errors import SettingError
 from topwork.executors.torch import check_device
 from topwork.training.loop.task import Plan
 
@@ -18,28 +17,18 @@ if TYPE_CHECKING:
 
 
 def make_fabric(plan: Plan) -> Fabric:
-    """Return a Fabric for the plan's device, precision and number of processes.
+    """Return a Fabric for the plan's device and precision.
 
-    Raises:
-        SettingError: there is no such device here, or fewer than the plan wants.
+    Raises SettingError where there is no such device here.
     """
-    import torch
     from lightning_fabric import Fabric
 
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # no line for each precision
     device = check_device(plan.device)
-    wanted = plan.settings.num_devices
-    there = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device.type, wanted)
-    if wanted > there or (wanted > 1 and device.index is not None):
-        raise SettingError(
-            f"num_devices is {wanted} with device {plan.device!r}; accepted here: up to {there}, "
-            "and with more than one a device without a number. Use num_devices = 1, or device cuda."
-        )
-    devices = [device.index] if device.index is not None and device.type == "cuda" else wanted
+    numbered = device.index is not None and device.type == "cuda"
     return Fabric(
         accelerator=device.type,
-        devices=devices,
-        strategy="ddp_spawn" if wanted > 1 else "auto",
+        devices=[device.index] if numbered else 1,
         precision=fabric_precision(plan.settings.precision, device.type),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 @final
 class Learner:
-    """A module on its device with its optimiser. Every process of a run has one."""
+    """A module on its device with its optimiser."""
 
     def __init__(self, fabric: Fabric, task: Task, plan: Plan) -> None:
         """Freeze what is frozen, and put the module on the device. Raises SettingError."""
@@ -64,14 +64,13 @@ class Learner:
         return float(max(self._base_rates) * factor)
 
     def step(self, parts: Sequence[BatchPart], batch: Int[np.ndarray, " n"]) -> torch.Tensor:
-        """Take one step: on `batch`, of which `parts` are this process's own share.
+        """Take one step on `batch`, which `parts` make up by shape.
 
         The gradient is that of the whole batch's weighted mean loss, however it is cut up. Where
         memory runs out, half as many examples run at a time, now and from here on.
 
         Returns:
-            float64 [3], on the device: the loss, how many were right, the gradient's norm; of all
-            processes together.
+            float64 [3], on the device: the loss, how many were right, the gradient's norm.
 
         Raises:
             TrainingError: there is no memory for one example.
@@ -81,11 +80,11 @@ class Learner:
         largest = max((len(part.rows) for part in parts), default=1)
         self._optimiser.zero_grad()
         sums = self._accumulate(parts, total)
-        while self._any_process(sums is None) or sums is None:
+        while sums is None:
             self._halve(largest)
             self._optimiser.zero_grad()
             sums = self._accumulate(parts, total)
-        loss, correct = self._shared(sums)
+        loss, correct = sums
         norm: Any = self._fabric.clip_gradients(
             self._module, self._optimiser, max_norm=self._clip, error_if_nonfinite=False
         )
@@ -133,21 +132,19 @@ class Learner:
         if self._channels_last and inputs.ndim == 4 and inputs.is_floating_point():
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         targets = torch.from_numpy(task.targets[rows]).to(device, non_blocking=True)
-        # gradients are summed over processes once a step (`_shared`), not at every backward pass
-        with self._fabric.no_backward_sync(self._module):
-            logits = self._module(inputs)
-            if logits.shape != (len(rows), task.num_classes):
-                raise TrainingError(
-                    f"The network gives {tuple(logits.shape)} for {len(rows)} examples; accepted: "
-                    f"{(len(rows), task.num_classes)}, a number for each class. Correct its head."
-                )
-            losses = torch.nn.functional.cross_entropy(
-                logits.float(), targets, reduction="none", label_smoothing=task.label_smoothing
+        logits = self._module(inputs)
+        if logits.shape != (len(rows), task.num_classes):
+            raise TrainingError(
+                f"The network gives {tuple(logits.shape)} for {len(rows)} examples; accepted: "
+                f"{(len(rows), task.num_classes)}, a number for each class. Correct its head."
             )
-            if task.weights is not None:
-                losses = losses * torch.from_numpy(task.weights[rows]).to(device)
-            loss = losses.sum() / total
-            self._fabric.backward(loss)
+        losses = torch.nn.functional.cross_entropy(
+            logits.float(), targets, reduction="none", label_smoothing=task.label_smoothing
+        )
+        if task.weights is not None:
+            losses = losses * torch.from_numpy(task.weights[rows]).to(device)
+        loss = losses.sum() / total
+        self._fabric.backward(loss)
         return torch.stack([loss.detach(), (logits.detach().argmax(1) == targets).sum()])
 
     def _halve(self, largest: int) -> None:
@@ -155,10 +152,6 @@ class Learner:
         import torch
 
         candidates = min(self.micro_batch, largest)
-        if self._fabric.world_size > 1:
-            candidates = int(
-                self._reduced(torch.tensor(float(candidates), device=self._fabric.device), "max")
-            )
         if candidates == 1:
             raise TrainingError(
                 f"Memory runs out with one example at a time ({self._fabric.device}). Use smaller "
@@ -175,52 +168,6 @@ class Learner:
             candidates,
             self.micro_batch,
         )
-
-    def _any_process(self, here: bool) -> bool:
-        """Whether it is so in any process: all must try again together."""
-        import torch
-
-        if self._fabric.world_size == 1:
-            return here
-        flag = torch.tensor(float(here), device=self._fabric.device)
-        return bool(self._reduced(flag, "sum") > 0)
-
-    def _shared(self, sums: torch.Tensor) -> torch.Tensor:
-        """Return the sums over all processes, and put those of the gradients in their place.
-
-        DistributedDataParallel's own reduction wants as many backward passes in each process, and
-        of equal weight; with examples of several shapes they have neither.
-        """
-        import torch
-
-        if self._fabric.world_size == 1:
-            return sums
-        for parameter in self._trained:
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
-        gradients = [p.grad for p in self._trained if p.grad is not None]
-        flat = torch.cat([sums.float(), *(gradient.float().reshape(-1) for gradient in gradients)])
-        shared = self._reduced(flat, "sum")
-        start = len(sums)
-        for gradient in gradients:
-            gradient.copy_(shared[start : start + gradient.numel()].view(gradient.shape))
-            start += gradient.numel()
-        return shared[: len(sums)]
-
-    def share_buffers(self) -> None:
-        """Put the mean over all processes in place of what BatchNorm learned in each."""
-        import torch
-
-        if self._fabric.world_size == 1:
-            return
-        with torch.no_grad():
-            for buffer in self._task.module.buffers():
-                if buffer.is_floating_point():
-                    buffer.copy_(self._reduced(buffer, "mean"))
-
-    def _reduced(self, tensor: torch.Tensor, how: Literal["sum", "mean", "max"]) -> torch.Tensor:
-        reduced: Any = self._fabric.all_reduce(tensor, reduce_op=how)
-        return cast("torch.Tensor", reduced)
 
     def tensors(self, *, optimiser: bool) -> dict[str, torch.Tensor]:
         """Return copies on the CPU: trained weights, buffers and, if asked for, the optimiser's."""

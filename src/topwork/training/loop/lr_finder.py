@@ -77,8 +77,6 @@ def find_lr(
             f"The range of learning rates is {lowest:g} to {highest:g} in {num_steps} steps; "
             f"accepted: above 0, rising, in {MIN_STEPS} steps or more."
         )
-    settings = plan.settings.changed(num_devices=1)
-    plan = replace(plan, settings=settings)
     trial = replace(task, module=copy.deepcopy(task.module))
     rates = np.geomspace(lowest, highest, num_steps)
     fabric = make_fabric(plan)

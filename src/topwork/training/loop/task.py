@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """What to learn from. Any example at any time, from several threads at once.
-
-    With `num_devices` above 1 it is pickled into the other processes.
-    """
+    """What to learn from. Any example at any time, from several threads at once."""
 
     @property
     def num_examples(self) -> int:
@@ -172,7 +169,7 @@ def digest_run(task: Task, plan: Plan) -> str:
     weights = task.weights
     return digest_settings(
         {
-            "settings": {**plan.settings.to_dict(), "num_devices": 1},
+            "settings": plan.settings.to_dict(),
             "seed": plan.seed,
             "identity": task.identity,
             "targets": digest_bytes(np.ascontiguousarray(task.targets, "<i8").tobytes()),

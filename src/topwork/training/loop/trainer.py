@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from topwork.training.loop.epochs import Report
-from topwork.training.loop.fabric import make_fabric, sound_convolutions
-from topwork.training.loop.processes import ProcessRun, run_apart, run_here
-from topwork.training.loop.task import Epoch, FitResult, Plan, Task
+from topwork.training.loop.checkpoints import Checkpoints
+from topwork.training.loop.epochs import Loop, Report
+from topwork.training.loop.fabric import make_fabric, repeatable, sound_convolutions
+from topwork.training.loop.task import Epoch, FitResult, Plan, Task, digest_run
 from topwork.training.loop.tensorboard import Scalars
 
 
@@ -45,8 +45,10 @@ def fit(
         TrainingError: not even the first epoch went well, or memory is too short for one example.
         StoreError: a checkpoint cannot be written.
     """
-    run = ProcessRun(task=task, plan=plan, checkpoint=checkpoint, resume=resume, stop_at=stop_at)
     fabric = make_fabric(plan)
+    checkpoints = None if checkpoint is None else Checkpoints(checkpoint, digest_run(task, plan))
+    state = checkpoints.load() if checkpoints is not None and resume else None
+    threads = None if state is None else state.num_threads
     with Scalars(log) as scalars:
 
         def report(epoch: Epoch) -> None:
@@ -54,9 +56,10 @@ def fit(
             if on_epoch is not None:
                 on_epoch(epoch)
 
-        train = run_here if plan.settings.num_devices == 1 else run_apart
-        with sound_convolutions(task.module):
-            outcome = train(fabric, run, report)
+        with sound_convolutions(task.module), repeatable(fabric, threads):
+            loop = Loop(fabric, task, plan, checkpoints=checkpoints, stop_at=stop_at)
+            outcome = loop.run(state, report)
+            loop.release()
     return FitResult(
         module=task.module,
         history=outcome.history,
