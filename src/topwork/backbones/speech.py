@@ -18,6 +18,7 @@ import numpy.typing as npt
 from topwork.backbones.base import Network
 from topwork.core.shapes import Float32
 from topwork.errors import WeightsError
+from topwork.examples.sounds import mel
 
 if TYPE_CHECKING:
     import torch
@@ -190,23 +191,16 @@ def mel_bands() -> Float32[np.ndarray, "257 32"]:
 
     Equal to the published file's within 1e-9.
     """
-    mels = np.linspace(_mel(LOWEST_HZ), _mel(HIGHEST_HZ), NUM_MELS + 2)
-    edges = np.array([_hertz(mel) for mel in mels])
-    hertz = np.arange(FFT // 2 + 1)[:, None] * RATE_HZ / FFT
-    rise = (hertz - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    fall = (edges[2:] - hertz) / (edges[2:] - edges[1:-1])
-    triangles: npt.NDArray[np.float64] = (
-        np.maximum(0, np.minimum(rise, fall)) * 2 / (edges[2:] - edges[:-2])
+    bins_hz = np.arange(FFT // 2 + 1) * RATE_HZ / FFT
+    bands, widths_hz = mel.mel_bands(
+        bins_hz,
+        lowest_hz=LOWEST_HZ,
+        highest_hz=HIGHEST_HZ,
+        num_bands=NUM_MELS,
+        scale="slaney",
     )
-    return triangles.astype(np.float32)
-
-
-def _mel(hertz: float) -> float:
-    return hertz * 3 / 200 if hertz < 1000 else 15 + np.log(hertz / 1000) * 27 / np.log(6.4)
-
-
-def _hertz(mel: float) -> float:
-    return mel * 200 / 3 if mel < 15 else 1000 * float(np.exp((mel - 15) * np.log(6.4) / 27))
+    triangles: np.ndarray = (bands * 2 / widths_hz).astype(np.float32)
+    return triangles
 
 
 def _short(error: Exception) -> str:

@@ -67,7 +67,8 @@ class Labels:
     @property
     def targets(self) -> Float64[np.ndarray, "n k"]:
         """One-hot, [N, K]."""
-        return np.eye(self.num_classes)[self.classes]
+        one_hot: np.ndarray = np.eye(self.num_classes)[self.classes]
+        return one_hot
 
     @property
     def group_numbers(self) -> Int[np.ndarray, " n"] | None:

@@ -5,14 +5,13 @@ The form is the hub's: a head of YAML with licence, task, base model and scores,
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from topwork.evaluation.intervals import Estimate
+    from huggingface_hub import EvalResult, ModelCardData
+
     from topwork.evaluation.metrics import Evaluation
     from topwork.model.parts import ModelParts
 
@@ -48,7 +47,7 @@ _EXAMPLES = {"image": '"photo.jpg"', "sound": '"recording.wav"', "text": '"a tex
 
 def model_card(model: ModelParts) -> str:
     """Return the card, all of it from what the model itself knows."""
-    head = "\n".join(f"{key}: {_yaml(value)}" for key, value in card_data(model).items())
+    head = card_data(model).to_yaml()
     kind = model.backbone.modality
     name = _data_name(model)
     parts = [
@@ -72,50 +71,50 @@ def with_worth(card: str, model: ModelParts, verdict: str) -> str:
     return _WORTH_PART.sub(lambda _: part, card, count=1)
 
 
-def card_data(model: ModelParts) -> dict[str, Any]:
-    """Return what the head of the card holds, as plain data."""
+def card_data(model: ModelParts) -> ModelCardData:
+    """Return what the head of the card holds."""
+    from huggingface_hub import ModelCardData
+
     card, kind = model.backbone.card, model.backbone.modality
-    task = TASKS.get(kind)
-    licence = card.licence.lower()
-    known = licence in LICENCES
-    data: dict[str, Any] = {"library_name": "topwork"}
-    data |= {"license": licence if known else "other"}
-    if not known:
-        data["license_name"] = card.licence
-    tags = ["topwork", "transfer-learning", f"{kind}-classification"]
-    data["tags"] = list(dict.fromkeys([*tags, *([task[0]] if task else [])]))
-    if task is not None:
-        data["pipeline_tag"] = task[0]
+    task, known = TASKS.get(kind), card.licence.lower() in LICENCES
     base = _HUB.search(card.source)
-    if base is not None:
-        data["base_model"] = base.group(1)
-    results = _results(model)
-    if results:
-        data["model-index"] = [{"name": _data_name(model), "results": results}]
-    return data
+    tags = ["topwork", "transfer-learning", f"{kind}-classification"]
+    return ModelCardData(
+        library_name="topwork",
+        license=card.licence.lower() if known else "other",
+        license_name=None if known else card.licence,
+        tags=list(dict.fromkeys([*tags, *([task[0]] if task else [])])),
+        pipeline_tag=None if task is None else task[0],
+        base_model=None if base is None else base.group(1),
+        model_name=_data_name(model),
+        eval_results=_results(model) or None,
+    )
 
 
-def _results(model: ModelParts) -> list[dict[str, Any]]:
-    kind = model.backbone.modality
+def _results(model: ModelParts) -> list[EvalResult]:
+    from huggingface_hub import EvalResult
+
+    kind, name = model.backbone.modality, _data_name(model)
     task = TASKS.get(kind, (f"{kind}-classification", f"{kind.capitalize()} classification"))
-    name = _data_name(model)
-    found = []
-    for split, scores in (("train", model.evaluation), ("test", model.test)):
-        if scores is None:
-            continue
-        how = "cross-validated" if split == "train" else "test part"
-        metrics = [
-            {"type": "accuracy", "value": _rounded(scores.accuracy), "name": f"Accuracy, {how}"},
-            {"type": "f1", "value": _rounded(scores.macro_f1), "name": f"Macro F1, {how}"},
-        ]
-        found.append(
-            {
-                "task": {"type": task[0], "name": task[1]},
-                "dataset": {"name": name, "type": _slug(name), "split": split},
-                "metrics": metrics,
-            }
+    scores = {("train", "cross-validated"): model.evaluation, ("test", "test part"): model.test}
+    return [
+        EvalResult(
+            task_type=task[0],
+            task_name=task[1],
+            dataset_type=_slug(name),
+            dataset_name=name,
+            dataset_split=split,
+            metric_type=metric,
+            metric_name=f"{title}, {how}",
+            metric_value=round(estimate.value, 4),
         )
-    return found
+        for (split, how), one in scores.items()
+        if one is not None
+        for metric, title, estimate in (
+            ("accuracy", "Accuracy", one.accuracy),
+            ("f1", "Macro F1", one.macro_f1),
+        )
+    ]
 
 
 def _what_it_does(model: ModelParts) -> str:
@@ -250,16 +249,6 @@ def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "data"
 
 
-def _rounded(estimate: Estimate) -> float:
-    return round(estimate.value, 4)
-
-
 def _plain(text: str) -> str:
     """What a user wrote, on one line, as words that Markdown leaves alone."""
     return _MARKS.sub(r"\\\1", " ".join(_UNSAFE.sub(" ", text).split()))
-
-
-def _yaml(value: Mapping[str, Any] | list[Any] | str | float) -> str:
-    """Return a value as JSON that YAML reads alike: what YAML does not print is escaped."""
-    text = json.dumps(value, ensure_ascii=False)
-    return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)

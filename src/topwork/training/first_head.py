@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.shapes import Float32
 from topwork.heads.dense import Layer
@@ -11,11 +12,12 @@ from topwork.heads.kernel import Floats, Rows
 from topwork.heads.labels import Labels
 from topwork.heads.softmax import log_loss, softmax
 
-Doubles = npt.NDArray[np.float64]
-
 PENALTIES = (1.0, 10.0, 100.0, 1000.0)
 """Of the first head, L2, over the sum of the examples' losses on standardised features: 1,000 hand
 signs like 300, 50 like 100."""
+
+ABSENT = -10.0
+"""Log-odds of a class that none of the examples is of, below the rarest that there is."""
 
 
 def logistic_layer(vectors: Float32[np.ndarray, "n width"], labels: Labels) -> Layer:
@@ -27,38 +29,38 @@ def logistic_layer(vectors: Float32[np.ndarray, "n width"], labels: Labels) -> L
         kept = np.setdiff1d(np.arange(len(vectors)), held)
         targets = labels.targets[held]
         weights = None if labels.weights is None else labels.weights[held]
-        losses = [
-            log_loss(
-                softmax(_apply(_fitted(vectors, labels, kept, p), vectors[held])), targets, weights
-            )
-            for p in PENALTIES
-        ]
+        losses = []
+        for candidate in PENALTIES:
+            layer = _fitted(vectors, labels, kept, candidate)
+            losses.append(log_loss(softmax(_apply(layer, vectors[held])), targets, weights))
         penalty = PENALTIES[int(np.argmin(losses))]
     return _fitted(vectors, labels, np.arange(len(vectors)), penalty)
 
 
 def _fitted(vectors: Floats, labels: Labels, rows: Rows, penalty: float) -> Layer:
-    from scipy.optimize import minimize
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
 
-    x, targets = vectors[rows], labels.targets[rows].astype(np.float32)
-    weights = np.ones(len(rows)) if labels.weights is None else labels.weights[rows]
-    width, num_classes = x.shape[1], labels.num_classes
-
-    def objective(flat: Doubles) -> tuple[float, Doubles]:
-        matrix = flat.reshape(width + 1, num_classes)
-        logits = x @ matrix[:-1].astype(np.float32) + matrix[-1]
-        chances = softmax(logits)
-        loss = weights @ -np.log(np.maximum((chances * targets).sum(1), 1e-15))
-        wrong = (chances - targets) * weights[:, None]
-        slope = np.empty_like(matrix)
-        slope[:-1] = x.T @ wrong.astype(np.float32) + penalty * matrix[:-1]
-        slope[-1] = wrong.sum(0)
-        return float(loss + penalty / 2 * (matrix[:-1] ** 2).sum()), slope.ravel()
-
-    start = np.zeros((width + 1) * num_classes)
-    found = minimize(objective, start, jac=True, method="L-BFGS-B", options={"maxiter": 100})
-    matrix = found.x.reshape(width + 1, num_classes).astype(np.float32)
-    return Layer(weight=np.ascontiguousarray(matrix[:-1]), bias=matrix[-1].copy())
+    present = np.unique(labels.classes[rows])
+    weight = np.zeros((vectors.shape[1], labels.num_classes), np.float32)
+    bias = np.full(labels.num_classes, ABSENT, np.float32)
+    if len(present) == 1:
+        bias[present] = 0.0
+        return Layer(weight=weight, bias=bias)
+    binary = len(present) == 2  # of two classes one vector is fitted: half of it for, half against
+    model = LogisticRegression(C=(2 if binary else 1) / penalty, max_iter=100)
+    weights = None if labels.weights is None else labels.weights[rows]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # training goes on from here
+        model.fit(vectors[rows], labels.classes[rows], sample_weight=weights)
+    coefficients, constants = model.coef_.T, model.intercept_
+    if binary:
+        coefficients = np.concatenate([-coefficients, coefficients], axis=1) / 2
+        constants = np.concatenate([-constants, constants]) / 2
+    weight[:, present] = coefficients
+    bias[present] = constants
+    bias[np.setdiff1d(np.arange(labels.num_classes), present)] += bias[present].min()
+    return Layer(weight=weight, bias=bias)
 
 
 def _apply(layer: Layer, vectors: Floats) -> Floats:

@@ -19,6 +19,7 @@ from topwork.errors import ModalityError
 from topwork.evidence.attribution.image_grid import AGAINST, FOR
 from topwork.evidence.attribution.log_odds import answer, chosen_class, log_odds, probabilities
 from topwork.examples.example import Example
+from topwork.examples.sounds.mel import mel_bands
 from topwork.examples.sounds.preprocessing import SoundInput
 from topwork.examples.sounds.sound import Sound, sound_windows
 from topwork.model.model import Model
@@ -171,28 +172,20 @@ def draw_spectrogram(
     frame = max(frame, hop)  # of a long sound, frames as far apart as they are long
     padded = np.pad(samples, (0, max(0, frame - len(samples))))
     _, _, spectrum = stft(padded, rate_hz, nperseg=frame, noverlap=frame - hop, padded=True)
-    power = _mel_bands(spectrum.shape[0], rate_hz) @ np.square(np.abs(spectrum))
+    top = rate_hz / 2
+    bins_hz = np.linspace(0, top, spectrum.shape[0])
+    bands, _ = mel_bands(
+        bins_hz,
+        lowest_hz=min(LOWEST_HZ, top / 4),
+        highest_hz=top,
+        num_bands=BANDS,
+        least_hz=float(bins_hz[1]),
+    )
+    shares = bands / np.maximum(bands.sum(0), 1e-12)
+    power = shares.T @ np.square(np.abs(spectrum))
     level = 10 * np.log10(np.maximum(power, 1e-20))
     share = np.clip(1 + (level - level.max()) / RANGE_DB, 0, 1)
     return _coloured(share[::-1])
-
-
-def _mel_bands(num_bins: int, rate_hz: int) -> Doubles:
-    """Return triangular filters [BANDS, bins], of equal widths in mel (O'Shaughnessy 1987)."""
-    top = rate_hz / 2
-    lowest = min(LOWEST_HZ, top / 4)
-    first, last = (2595 * np.log10(1 + hz / 700) for hz in (lowest, top))
-    mel = np.linspace(first, last, BANDS + 2)
-    hz = 700 * (10 ** (mel / 2595) - 1)
-    bins = np.linspace(0, top, num_bins)
-    step = bins[1] - bins[0] if num_bins > 1 else top
-    low, middle, high = hz[:-2, None], hz[1:-1, None], hz[2:, None]
-    # At least a bin wide on each side: low bands lie closer than the bins do.
-    rise = (bins - middle) / np.maximum(middle - low, step) + 1
-    fall = (middle - bins) / np.maximum(high - middle, step) + 1
-    bands: Doubles = np.maximum(np.minimum(rise, fall), 0)
-    bands /= np.maximum(bands.sum(1, keepdims=True), 1e-12)
-    return bands
 
 
 def _coloured(share: Doubles) -> Pixels:

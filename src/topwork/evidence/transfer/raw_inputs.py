@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ from topwork.core.shapes import Float32
 from topwork.errors import ExampleError
 from topwork.examples.example import Example, Modality
 from topwork.examples.images.decode import ImageInput, decode_image
+from topwork.examples.sounds.mel import mel_bands
 from topwork.examples.sounds.preprocessing import SoundInput
 from topwork.examples.sounds.sound import sound_windows
 from topwork.executors.base import Segment
@@ -98,17 +98,9 @@ def _log_mels(content: object) -> Floats:
     starts = np.arange(0, len(samples) - WINDOW + 1, STEP)
     frames = samples[starts[:, None] + np.arange(WINDOW)] * np.hanning(WINDOW).astype(np.float32)
     power = np.abs(np.fft.rfft(frames, axis=1)) ** 2
-    mels = np.log(power @ _mel_bands() + 1e-6)
+    bins_hz = np.fft.rfftfreq(WINDOW, 1 / RATE_HZ)
+    bands, _ = mel_bands(bins_hz, lowest_hz=0.0, highest_hz=RATE_HZ / 2, num_bands=NUM_MELS)
+    mels = np.log(power @ bands + 1e-6)
     parts = [part.mean(0) for part in np.array_split(mels, NUM_PARTS) if len(part)]
     parts += [parts[-1]] * (NUM_PARTS - len(parts))
     return np.concatenate([mels.mean(0), mels.std(0), *parts]).astype(np.float32)
-
-
-def _mel_bands() -> npt.NDArray[Any]:
-    """Return triangles [frequencies, bands], evenly spaced in mel (O'Shaughnessy 1987)."""
-    hz = np.fft.rfftfreq(WINDOW, 1 / RATE_HZ)
-    top = 2595 * np.log10(1 + RATE_HZ / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, top, NUM_MELS + 2) / 2595) - 1)
-    rise = (hz[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    fall = (edges[2:] - hz[:, None]) / (edges[2:] - edges[1:-1])
-    return np.maximum(0, np.minimum(rise, fall))

@@ -1,6 +1,6 @@
 """Sounds decoded by ffmpeg.
 
-That is the ffmpeg command where there is one, else CoreAudio or GStreamer by way of audioread.
+These are the formats that libsndfile cannot read: M4A, AAC, WMA, AMR, WebM.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import shutil
 import struct
 import subprocess
 import tempfile
-import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,8 +41,6 @@ _LOG_BYTES = 100_000
 _SLACK_SECONDS = 0.25
 """Encoders put up to 0.1 s of silence before a sound, and containers round; a decoder drops it."""
 
-_lock = threading.Lock()
-
 
 def other_format(prefix: bytes) -> str | None:
     """Return the name of the format where a file's first bytes are of one that is decoded here."""
@@ -68,10 +64,14 @@ def read_other(
     """
     name, suffix = _find(prefix) or ("unknown", "")
     ffmpeg = shutil.which("ffmpeg")
-    with _on_disk(source, suffix) as path:
-        decoder = _ffmpeg(ffmpeg, path, name) if ffmpeg is not None else _audioread(path, name)
-        with decoder as opened:
-            yield opened
+    if ffmpeg is None:
+        raise ExampleError(
+            f"it is {name}, and this machine has no ffmpeg to decode it. Install ffmpeg "
+            "(https://ffmpeg.org; `apt install ffmpeg`, `brew install ffmpeg`, `winget install "
+            "ffmpeg`), or save the recording as WAV or FLAC"
+        )
+    with _on_disk(source, suffix) as path, _ffmpeg(ffmpeg, path, name) as opened:
+        yield opened
 
 
 @contextmanager
@@ -157,47 +157,3 @@ def _reason(name: str, said: str) -> str:
         return f"there is no sound in it ({name})"
     last = lines[0].rpartition("]")[2].strip() if lines else "ffmpeg gives no reason"
     return f"it begins like {name}, but it is damaged ({last})"
-
-
-@contextmanager
-def _audioread(path: Path, name: str) -> Iterator[tuple[int, int, Blocks]]:
-    import audioread
-
-    backends = _backends()
-    try:
-        opened = audioread.audio_open(str(path), backends=backends) if backends else None
-    except (audioread.DecodeError, OSError) as error:
-        raise ExampleError(f"it begins like {name}, but it is damaged ({error!r})") from error
-    if opened is None:
-        raise ExampleError(
-            f"it is {name}, and this machine has nothing to decode it. Install ffmpeg "
-            "(https://ffmpeg.org; `apt install ffmpeg`, `brew install ffmpeg`, `winget install "
-            "ffmpeg`), or save the recording as WAV or FLAC"
-        )
-    with opened as file:
-        yield int(file.samplerate), int(file.channels), _audioread_blocks(file, name)
-
-
-def _audioread_blocks(file: Any, name: str) -> Blocks:
-    import audioread
-
-    try:
-        for data in file:
-            pairs = np.frombuffer(data, "<i2").reshape(-1, file.channels)
-            yield pairs.astype(np.float32) * np.float32(2.0**-15)
-    except (audioread.DecodeError, ValueError) as error:
-        raise ExampleError(f"it begins like {name}, but it is damaged ({error!r})") from error
-
-
-def _backends() -> list[Any]:
-    """CoreAudio or GStreamer, where there is one.
-
-    Not audioread's own ffmpeg, which keeps all that is decoded in memory, nor its readers of raw
-    files, for which there is libsndfile.
-    """
-    import audioread
-
-    with _lock, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it imports modules that Python has given up
-        found = audioread.available_backends()
-    return [one for one in found if one.__module__ in ("audioread.macca", "audioread.gstdec")]

@@ -151,21 +151,21 @@ class Learner:
         """Halve the micro-batch. BatchNorms that learn have seen the failed ones too: no harm."""
         import torch
 
-        candidates = min(self.micro_batch, largest)
-        if candidates == 1:
+        tried = min(self.micro_batch, largest)
+        if tried == 1:
             raise TrainingError(
                 f"Memory runs out with one example at a time ({self._fabric.device}). Use smaller "
                 "inputs (size= in the backbone's name), a smaller backbone, freeze more of it, or "
                 "a machine with more memory."
             )
-        self.micro_batch = candidates // 2
+        self.micro_batch = tried // 2
         gc.collect()
         if self._fabric.device.type == "cuda":
             torch.cuda.empty_cache()
         logger.warning(
             "Memory ran out with %d examples at a time; going on with %d. The optimiser's batch "
             "stays the same.",
-            candidates,
+            tried,
             self.micro_batch,
         )
 
