@@ -1,1 +1,4 @@
-"""What is transferred: pre-trained networks, their weights and their blocks."""
+"""Pre-trained networks, their weights and their blocks.
+
+Nothing here knows the data, nor how a network is run (executors/).
+"""

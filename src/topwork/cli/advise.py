@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topwork.cli.options import AsJson, Device, GroupColumn, InputColumn, LabelColumn, Quiet
+from topwork.cli.options import Backbone, Data, Shared, shares
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,13 +20,10 @@ if TYPE_CHECKING:
 ANSWERS = {True: "yes", False: "no", None: "in part, or not known"}
 
 
+@shares("input_column", "label_column", "group_column", "device", "as_json", "quiet")
 def advise(
-    data: Annotated[
-        Path, typer.Argument(help="A folder per class, or a .csv/.jsonl/.parquet table.")
-    ],
-    backbone: Annotated[
-        str | None, typer.Option(help="What to transfer from; see `topwork backbones`.")
-    ] = None,
+    data: Data,
+    backbone: Backbone = None,
     backbones: Annotated[
         str | None, typer.Option(help="Several to compare, with commas between: a,b,c.")
     ] = None,
@@ -37,30 +33,26 @@ def advise(
     control: Annotated[
         bool, typer.Option("--control/--no-control", help="Train the network from scratch too.")
     ] = True,
-    input_column: InputColumn = None,
-    label_column: LabelColumn = None,
-    group_column: GroupColumn = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    shared: Shared,
 ) -> None:
     """Say whether transfer makes sense on labelled examples, from which backbone, and how deep."""
     from topwork.cli import console
     from topwork.evidence.transfer.advice import advise as run
 
-    with console.progress_bars(quiet=quiet or as_json):
+    with console.progress_bars(quiet=shared.silent):
         advice = run(
             data,
             backbone=backbone,
             backbones=[name.strip() for name in (backbones or "").split(",") if name.strip()],
             time_limit=time_limit,
             control=control,
-            device=device,
-            input_column=input_column,
-            label_column=label_column,
-            group_column=group_column,
+            device=shared.device,
+            input_column=shared.input_column,
+            label_column=shared.label_column,
+            group_column=shared.group_column,
         )
-    if as_json:
+    if shared.as_json:
         console.print_json(advice.to_dict())
         return
     show_advice(advice)

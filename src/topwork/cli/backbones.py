@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from topwork.cli.options import AsJson
+from topwork.cli.options import Shared, shares
 
 
-def backbones(as_json: AsJson = False) -> None:
+@shares("as_json")
+def backbones(*, shared: Shared) -> None:
     """List what can be transferred from, its licence, and what it was trained on."""
     from dataclasses import asdict
 
@@ -13,7 +14,7 @@ def backbones(as_json: AsJson = False) -> None:
     from topwork.cli import console
 
     rows = list_backbones()
-    if as_json:
+    if shared.as_json:
         console.print_json([asdict(row) for row in rows])
         return
     console.show_backbones(rows)

@@ -7,20 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from topwork.cli.options import AsJson
+from topwork.cli.options import Shared, shares
 from topwork.core.units import parse_size, readable
 
 app = typer.Typer(help="See and clean what was computed once and kept.")
 
 
 @app.callback(invoke_without_command=True)
-def cache(context: typer.Context, as_json: AsJson = False) -> None:
+@shares("as_json")
+def cache(context: typer.Context, *, shared: Shared) -> None:
     """Show what was computed once and kept: features, and compiled networks."""
     if context.invoked_subcommand is not None:
         return
     from topwork.cli import console
 
-    if as_json:
+    if shared.as_json:
         console.print_json(summarise())
     else:
         show_cache()

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topwork.cli.options import AsJson, Quiet
+from topwork.cli.options import Shared, shares
 from topwork.errors import SettingError
 
 if TYPE_CHECKING:
     from topwork.examples.example import Modality
 
 
+@shares("as_json", "quiet")
 def demo(
     out: Annotated[Path, typer.Option(help="The folder to write the data to.")] = Path("demo"),
     sound: Annotated[bool, typer.Option("--sound", help="Vowels, made here.")] = False,
     text: Annotated[bool, typer.Option("--text", help="Sentences that come with scipy.")] = False,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    shared: Shared,
 ) -> None:
     """Learn handwritten digits (or vowels, or sentences) from few and many examples."""
     from topwork.cli import console
@@ -28,9 +29,9 @@ def demo(
     if sound and text:
         raise SettingError("--sound and --text were both given; accepted: one of them.")
     modality: Modality = "sound" if sound else "text" if text else "image"
-    with console.progress_bars(quiet=quiet or as_json):
+    with console.progress_bars(quiet=shared.silent):
         rows = run_demo(out, modality)
-    if as_json:
+    if shared.as_json:
         console.print_json([row.to_dict() for row in rows])
     else:
         show_demo(rows, modality)

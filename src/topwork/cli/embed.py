@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from topwork.cli.options import Device, InputColumn, LabelColumn, Overwrite, Quiet, Strict
+from topwork.cli.options import Overwrite, Shared, shares
 
 
+@shares("input_column", "label_column", "device", "strict", "quiet")
 def embed(
     data: Annotated[Path, typer.Argument(help="Labelled examples, as for `train`.")],
     out: Annotated[Path, typer.Option(help="The folder to write features.parquet into.")],
@@ -17,30 +18,25 @@ def embed(
     pools: Annotated[
         str, typer.Option(help="Any of mean, std, max, grid3, prefix, last; or all.")
     ] = "mean,prefix,last",
-    input_column: InputColumn = None,
-    label_column: LabelColumn = None,
-    device: Device = "auto",
-    strict: Strict = False,
     overwrite: Overwrite = False,
-    quiet: Quiet = False,
+    *,
+    shared: Shared,
 ) -> None:
     """Write the features alone, a row an example, as a Parquet table that other tools read."""
     from topwork.cli import console
-    from topwork.core.options import RunOptions
-    from topwork.examples.tables.columns import ColumnNames
     from topwork.runs.embed import embed as run
 
-    with console.progress_bars(quiet=quiet):
+    with console.progress_bars(quiet=shared.quiet):
         written = run(
             data,
             out,
             backbone=backbone,
             pools=pools.split(","),
-            columns=ColumnNames(input_column=input_column, label_column=label_column),
-            options=RunOptions(device=device, strict=strict),
+            columns=shared.columns,
+            options=shared.run,
             overwrite=overwrite,
         )
-    if not quiet:
+    if not shared.quiet:
         console.name_skipped(written.skipped)
         print(
             f"{written.path}: {written.num_rows:,} rows, {written.num_numbers:,} numbers each "

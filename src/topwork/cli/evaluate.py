@@ -7,42 +7,31 @@ from typing import Annotated
 
 import typer
 
-from topwork.cli.options import (
-    AsJson,
-    Device,
-    GroupColumn,
-    InputColumn,
-    LabelColumn,
-    ModelFolder,
-    Quiet,
-)
+from topwork.cli.options import ModelFolder, Shared, shares
 
 
+@shares("input_column", "label_column", "group_column", "device", "as_json", "quiet")
 def evaluate(
     model: ModelFolder,
     data: Annotated[Path, typer.Argument(help="Labelled examples that it was not trained on.")],
-    input_column: InputColumn = None,
-    label_column: LabelColumn = None,
-    group_column: GroupColumn = None,
-    device: Device = "auto",
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    shared: Shared,
 ) -> None:
     """Score a model on labelled examples: accuracy with its interval, by class, confusion."""
     from topwork.cli import console
     from topwork.model.model import load
 
-    loaded = load(model, device=device)
-    with console.progress_bars(quiet=quiet or as_json):
+    loaded = load(model, device=shared.device)
+    with console.progress_bars(quiet=shared.silent):
         evaluation = loaded.evaluate(
             data,
-            input_column=input_column,
-            label_column=label_column,
-            group_column=group_column,
+            input_column=shared.input_column,
+            label_column=shared.label_column,
+            group_column=shared.group_column,
         )
-    if as_json:
+    if shared.as_json:
         console.print_json(evaluation.to_dict())
         return
     console.show_evaluation(evaluation)
-    if not quiet:
+    if not shared.quiet:
         console.name_skipped(evaluation.skipped)

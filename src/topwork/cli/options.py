@@ -2,19 +2,128 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, final
 
 import typer
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, openvino or torch.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first unreadable input.")]
+if TYPE_CHECKING:
+    from topwork.core.options import RunOptions
+    from topwork.examples.tables.columns import ColumnNames
+
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in OUT.")]
-InputColumn = Annotated[str | None, typer.Option(help="A table's column of files or texts.")]
-LabelColumn = Annotated[str | None, typer.Option(help="A table's column of labels.")]
-GroupColumn = Annotated[
-    str | None, typer.Option(help="A table's column of groups that are never split.")
-]
 ModelFolder = Annotated[Path, typer.Argument(help="A folder that `topwork train` wrote.")]
+Data = Annotated[Path, typer.Argument(help="A folder per class, or a .csv/.jsonl/.parquet table.")]
+Backbone = Annotated[
+    str | None, typer.Option(help="What to transfer from; see `topwork backbones`.")
+]
+
+_SHARED: dict[str, tuple[Any, Any]] = {
+    "input_column": (
+        Annotated[str | None, typer.Option(help="A table's column of files or texts.")],
+        None,
+    ),
+    "label_column": (Annotated[str | None, typer.Option(help="A table's column of labels.")], None),
+    "group_column": (
+        Annotated[
+            str | None, typer.Option(help="A table's column of groups that are never split.")
+        ],
+        None,
+    ),
+    "device": (
+        Annotated[str, typer.Option(help="auto, cpu, cuda, mps, openvino or torch.")],
+        "auto",
+    ),
+    "resume": (
+        Annotated[bool, typer.Option(help="Go on where the training of blocks was stopped.")],
+        True,
+    ),
+    "log": (
+        Annotated[
+            Path | None, typer.Option(help="A folder for TensorBoard, where blocks are trained.")
+        ],
+        None,
+    ),
+    "strict": (
+        Annotated[bool, typer.Option("--strict", help="Stop at the first unreadable input.")],
+        False,
+    ),
+    "as_json": (
+        Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")],
+        False,
+    ),
+    "quiet": (
+        Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")],
+        False,
+    ),
+}
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What the shared options of a command say."""
+
+    input_column: str | None = None
+    label_column: str | None = None
+    group_column: str | None = None
+    device: str = "auto"
+    resume: bool = True
+    log: Path | None = None
+    strict: bool = False
+    as_json: bool = False
+    quiet: bool = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing but the results is to be printed."""
+        return self.quiet or self.as_json
+
+    @property
+    def columns(self) -> ColumnNames:
+        """The table's columns."""
+        from topwork.examples.tables.columns import ColumnNames
+
+        return ColumnNames(
+            input_column=self.input_column,
+            label_column=self.label_column,
+            group_column=self.group_column,
+        )
+
+    @property
+    def run(self) -> RunOptions:
+        """How the run is carried out."""
+        from topwork.core.options import RunOptions
+
+        return RunOptions(device=self.device, resume=self.resume, log=self.log, strict=self.strict)
+
+
+def shares(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command these shared options: it takes them as its one parameter `shared`."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def run(**given: Any) -> None:
+            own = {name: given.pop(name) for name in names}
+            command(**given, shared=Shared(**own))
+
+        signature = inspect.signature(command, eval_str=True)
+        parameters = [one for one in signature.parameters.values() if one.name != "shared"]
+        for name in names:
+            kind, default = _SHARED[name]
+            parameters.append(
+                inspect.Parameter(
+                    name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind
+                )
+            )
+        # Typer reads both
+        vars(run)["__signature__"] = signature.replace(parameters=parameters)
+        run.__annotations__ = {one.name: one.annotation for one in parameters}
+        del vars(run)["__wrapped__"]
+        return run
+
+    return decorate

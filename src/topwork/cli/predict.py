@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from topwork.cli.options import Device, InputColumn, ModelFolder, Quiet, Strict
+from topwork.cli.options import ModelFolder, Shared, shares
 from topwork.core.units import parse_share
 from topwork.errors import ExampleError, SettingError
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from topwork.model.predictions import Prediction
 
 
+@shares("input_column", "device", "strict", "quiet")
 def predict(
     model: ModelFolder,
     inputs: Annotated[
@@ -32,10 +33,8 @@ def predict(
     timeline: Annotated[
         bool, typer.Option("--timeline", help="Of long sounds: what is to be heard when.")
     ] = False,
-    input_column: InputColumn = None,
-    device: Device = "auto",
-    strict: Strict = False,
-    quiet: Quiet = False,
+    *,
+    shared: Shared,
 ) -> None:
     """Say what each input is: its name, label and probability, a line each."""
     from topwork.cli.output import WRITERS, write_timelines
@@ -46,8 +45,8 @@ def predict(
     rate = None if reject is None else parse_share(reject, "--reject")
     if timeline and rate is not None:
         raise SettingError("--reject and --timeline were both given; accepted: one of them.")
-    loaded = load(model, device=device)
-    examples = _inputs(loaded, inputs, input_column)
+    loaded = load(model, device=shared.device)
+    examples = _inputs(loaded, inputs, shared.input_column)
     if timeline:
         write_timelines(((e.name, loaded.timeline(e.read())) for e in examples), form)
         return
@@ -58,12 +57,12 @@ def predict(
     for prediction in predictions:
         num += 1
         if prediction.error is not None:
-            if strict:
+            if shared.strict:
                 raise ExampleError(f"{prediction.name}: {prediction.error}")
             failed.append(prediction)
         write(prediction)
     write(None)
-    if failed and not quiet:
+    if failed and not shared.quiet:
         print(f"{len(failed)} of {num} inputs could not be read:", file=sys.stderr)
         for one in failed:
             print(f"  {one.name}: {one.error}", file=sys.stderr)

@@ -8,16 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from topwork.cli.options import AsJson, Overwrite, Quiet
+from topwork.cli.options import Data, Overwrite, Shared, shares
 from topwork.errors import SettingError
 
 COLUMNS = ("input_column", "label_column", "group_column")
 
 
+@shares("device", "resume", "log", "as_json", "quiet")
 def pretrain(
-    data: Annotated[
-        Path, typer.Argument(help="A folder per class, or a .csv/.jsonl/.parquet table.")
-    ],
+    data: Data,
     architecture: Annotated[
         str, typer.Option(help="timm/resnet18, topwork/mlp:256,128, a folder, ...")
     ],
@@ -32,14 +31,9 @@ def pretrain(
     recipe: Annotated[
         Path | None, typer.Option(help="A .toml with columns, seed, and a table \\[training].")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    resume: Annotated[
-        bool, typer.Option(help="Go on from the last finished epoch, if it was stopped.")
-    ] = True,
     overwrite: Overwrite = False,
-    log: Annotated[Path | None, typer.Option(help="A folder for TensorBoard.")] = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
+    *,
+    shared: Shared,
 ) -> None:
     """Train a network from random weights on a large task of your own, to transfer from it."""
     from topwork.cli import console
@@ -47,10 +41,10 @@ def pretrain(
     from topwork.runs import pretrain as pretraining
 
     said = _read_recipe(recipe)
-    with console.progress_bars(quiet=quiet or as_json):
+    with console.progress_bars(quiet=shared.silent):
 
         def on_epoch(epoch: Any, num_epochs: int) -> None:
-            if not (quiet or as_json):
+            if not shared.silent:
                 console.say(console.epoch_line(epoch, num_epochs))
 
         made = pretraining.pretrain(
@@ -67,17 +61,17 @@ def pretrain(
             settings=said["training"],
             epochs=epochs,
             time_limit=time_limit,
-            resume=resume,
-            device=device,
+            resume=shared.resume,
+            device=shared.device,
             seed=said.get("seed", 0),
             on_epoch=on_epoch,
-            log=log,
+            log=shared.log,
         )
-    if as_json:
+    if shared.as_json:
         console.print_json({"backbone": str(out), **made.to_dict()})
         return
     console.show_pretraining(made, str(out))
-    if not quiet:
+    if not shared.quiet:
         console.name_skipped(made.skipped)
 
 

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from topwork.cli.options import Device, ModelFolder, Quiet
+from topwork.cli.options import ModelFolder, Shared, shares
 from topwork.errors import SettingError
 
 
+@shares("device", "quiet")
 def report(
     model: ModelFolder,
     data: Annotated[
@@ -24,9 +25,9 @@ def report(
         str | None,
         typer.Option(help="Train the same network from scratch for so long (5m), to compare with."),
     ] = None,
-    device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
-    quiet: Quiet = False,
+    *,
+    shared: Shared,
 ) -> None:
     """Write a page on a model: scores, mistakes, learning curve, data problems, what it sees."""
     from topwork.cli import console
@@ -43,8 +44,8 @@ def report(
             f"There is a file {str(path)!r} already. Give another name (--out), or say --overwrite "
             "to replace it."
         )
-    with console.progress_bars(quiet=quiet):
-        made = run(model, path, data=data, control=limit, device=device)
+    with console.progress_bars(quiet=shared.quiet):
+        made = run(model, path, data=data, control=limit, device=shared.device)
     beside = "" if made.table is None else f", and {made.table.name} beside it"
     size = f"{made.num_bytes / 1e6:.1f} MB"
     sys.stdout.write("\n".join([f"{made.path} ({size}{beside})", *made.says]) + "\n")

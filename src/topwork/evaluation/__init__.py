@@ -1,1 +1,4 @@
-"""Scores, their intervals, and how they are come by."""
+"""Scores, their intervals, and cross-validation.
+
+Nothing here knows how networks are trained.
+"""

@@ -1,1 +1,4 @@
-"""What the data and the measurements say of a model, and of whether transfer makes sense."""
+"""What the data and measurements say of transfer.
+
+Nothing here knows how it is shown (reports/, cli/).
+"""

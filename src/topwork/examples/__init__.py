@@ -1,1 +1,4 @@
-"""Inputs: from folders, tables and objects to pixels, and into folds."""
+"""Examples from whatever a user has.
+
+Nothing here knows backbones, but for the form of input that one takes.
+"""

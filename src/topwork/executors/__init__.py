@@ -1,1 +1,4 @@
-"""Running the part of a network before the cut, fast."""
+"""Running the frozen part of a network, fast.
+
+Nothing here knows where windows come from, nor where vectors go.
+"""

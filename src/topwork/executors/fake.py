@@ -121,5 +121,5 @@ def fake_backbone(name: str = "fake", *, input: Input = IMAGES) -> Backbone:
 def _no_network() -> Network:
     raise BackboneError(
         "A fake backbone has no network to build. Open a FakeExecutor for it, or take a small real "
-        "one: topwork/conv2d:8,8?pretrained=false."
+        "one: topwork/conv2d:8,8?pretrained=false&size=32."
     )

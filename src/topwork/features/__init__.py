@@ -1,1 +1,4 @@
-"""Features on disk, and how they get there."""
+"""Features on disk.
+
+Nothing here knows what is learned from them.
+"""

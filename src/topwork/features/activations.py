@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -39,6 +40,7 @@ Item = tuple[Example, tuple[int, ...]]
 
 
 @final
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Activations:
     """What was saved of some examples, read back window by window.
 
@@ -49,37 +51,26 @@ class Activations:
         num_views: of each example; view 0 is the example as it is.
         num_computed: windows computed now.
         key: of all that they depend on but the examples.
+        located: where the windows lie.
+        places: of each example in `located`.
     """
 
-    def __init__(
-        self,
-        *,
-        examples: tuple[Example, ...],
-        indices: npt.NDArray[np.intp],
-        skipped: tuple[Skipped, ...],
-        num_views: int,
-        num_computed: int,
-        key: str,
-        located: Located,
-        places: Sequence[int],
-    ) -> None:
-        """Take the place of each example in `located`."""
-        self.examples = examples
-        self.indices = indices
-        self.skipped = skipped
-        self.num_views = num_views
-        self.num_computed = num_computed
-        self.key = key
-        self._located = located
-        self._places = places
+    examples: tuple[Example, ...]
+    indices: npt.NDArray[np.intp]
+    skipped: tuple[Skipped, ...]
+    num_views: int
+    num_computed: int
+    key: str
+    located: Located
+    places: Sequence[int]
 
     def num_windows(self, example: int) -> int:
         """How many windows each view of an example has."""
-        return self._located.num_windows(self._places[example])
+        return self.located.num_windows(self.places[example])
 
     def shape(self, example: int, window: int = 0) -> tuple[int, ...]:
         """The shape of a window, in every view."""
-        return self._located.shape(self._places[example], window)
+        return self.located.shape(self.places[example], window)
 
     def read(self, example: int, view: int = 0, window: int = 0) -> Shaped[np.ndarray, "..."]:
         """Return one window, mapped and read-only, in some 2 microseconds.
@@ -91,11 +82,11 @@ class Activations:
             StoreError: its shard was removed meanwhile.
             IndexError: there is no such example, view or window.
         """
-        return self._located.read(self._places[example], view, window)
+        return self.located.read(self.places[example], view, window)
 
     def weight(self, example: int, window: int = 0) -> float:
         """How much a window counts beside the others of its example, as its input says."""
-        return self._located.weight(self._places[example], window)
+        return self.located.weight(self.places[example], window)
 
 
 def save_activations(

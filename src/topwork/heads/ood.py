@@ -70,7 +70,7 @@ class Detector:
         spread: their standard deviations, [1 + V].
         held_out: scores of the own examples, each of models that had not seen it, ascending [H];
             infinite for those that were taken for `unknown`.
-        neither: position of a class of the user's own that is called so; None without one.
+        unknown: position of a class of the user's own that is called so; None without one.
     """
 
     views: tuple[ClassView, ...]

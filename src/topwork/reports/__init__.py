@@ -1,1 +1,4 @@
-"""A model's report: all that is known of it, as one page that needs nothing else."""
+"""A model's report, as one self-contained page.
+
+Nothing here measures (evidence/).
+"""

@@ -92,7 +92,7 @@ def _patches(gathered: Gathered) -> Gallery | Missing:
     found = find_patches(
         gathered.model.backbone,
         gathered.examples,
-        num_blocks=NUM_BLOCKS,
+        blocks=NUM_BLOCKS,
         num_units=NUM_UNITS,
         max_images=MAX_LOOKED_AT,
     )

@@ -1,1 +1,4 @@
-"""Training what comes after the cut: the last blocks, all of the network, or one from scratch."""
+"""Training of what comes after the cut.
+
+Nothing here knows the classes' names, nor where the examples come from.
+"""

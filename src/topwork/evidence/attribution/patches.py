@@ -103,8 +103,7 @@ def find_patches(
     backbone: Backbone,
     examples: Sequence[Example],
     *,
-    blocks: Sequence[str] | None = None,
-    num_blocks: int = 4,
+    blocks: Sequence[str] | int = 4,
     num_units: int = 8,
     num_patches: int = 9,
     max_images: int = MAX_IMAGES,
@@ -118,7 +117,7 @@ def find_patches(
 
     Args:
         examples: images; a seeded sample of `max_images`, even over the classes, is looked at.
-        blocks: names; None: `num_blocks` of those that have places, from the first to the last.
+        blocks: names; or how many of those that have places, from the first to the last.
 
     Raises:
         BackboneError: the network cannot be built or run.
@@ -129,7 +128,8 @@ def find_patches(
         return ()
     network = backbone.build()
     shapes = [shape for shape in block_shapes(network, spec, backbone.name) if shape.side]
-    wanted = _spread([s.block for s in shapes], num_blocks) if blocks is None else blocks
+    there = [shape.block for shape in shapes]
+    wanted = _spread(there, blocks) if isinstance(blocks, int) else blocks
     shapes = [shape for shape in shapes if shape.block in wanted]
     if not shapes or not examples:
         return ()
