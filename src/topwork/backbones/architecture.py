@@ -34,15 +34,7 @@ def build_bare(architecture: Mapping[str, Any], input: Input, seed: int = 0) -> 
     """
     library, model = architecture.get("library"), architecture.get("model")
     if library == "timm" and isinstance(input, ImageInput):
-        return build_timm(
-            str(model),
-            name=f"timm/{model}",
-            size=input.size,
-            fixed_size=architecture.get("fixed_size"),
-            seed=seed,
-            arguments=architecture.get("arguments"),
-            stem=architecture.get("stem"),
-        )
+        return build_timm(architecture, name=f"timm/{model}", size=input.size, seed=seed)
     if library == "topwork" and model in MODELS and isinstance(input, ArrayInput | ImageInput):
         return build_small(architecture, input, seed=seed)
     if library == "topwork" and model == SPEECH_EMBEDDING.name:

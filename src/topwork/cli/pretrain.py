@@ -37,7 +37,6 @@ def pretrain(
 ) -> None:
     """Train a network from random weights on a large task of your own, to transfer from it."""
     from topwork.cli import console
-    from topwork.examples.tables.columns import ColumnNames
     from topwork.runs import pretrain as pretraining
 
     said = _read_recipe(recipe)
@@ -51,11 +50,9 @@ def pretrain(
             data,
             architecture=architecture,
             out=out,
-            columns=ColumnNames(
-                input_column=said.get("input_column"),
-                label_column=said.get("label_column"),
-                group_column=said.get("group_column"),
-            ),
+            input_column=said.get("input_column"),
+            label_column=said.get("label_column"),
+            group_column=said.get("group_column"),
             size=size,
             overwrite=overwrite,
             settings=said["training"],

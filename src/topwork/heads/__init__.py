@@ -1,4 +1,4 @@
-"""What is grown in place of the output layer.
+"""New output layers.
 
 Nothing here knows the classes' names, nor what the features are of.
 """

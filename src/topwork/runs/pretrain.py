@@ -110,7 +110,9 @@ def pretrain(
     architecture: str,
     out: str | Path,
     groups: Sequence[object] | None = None,
-    columns: ColumnNames | None = None,
+    input_column: str | None = None,
+    label_column: str | None = None,
+    group_column: str | None = None,
     size: int | None = None,
     overwrite: bool = False,
     settings: Training | None = None,
@@ -133,7 +135,7 @@ def pretrain(
         data, labels, groups: as `train` takes them.
         architecture: as `topwork.backbones.named_architecture.architecture` takes it.
         out: the folder to write the backbone into.
-        columns: of a table, where they have unusual names.
+        input_column, label_column, group_column: of a table, where they have unusual names.
         size: pixels on each side, of images.
         settings: None, or what is None in it: chosen by the data and the network.
         time_limit: seconds, or `10m`, `1h30m`, for each call; without `epochs`, as many epochs as
@@ -157,18 +159,11 @@ def pretrain(
     given = _given(settings, overrides)
     options = RunOptions(device=device, resume=resume, log=None if log is None else Path(log))
     with listening(on_progress):
-        backbone = _network(architecture, size, seed)
-        found = labelled_examples(
-            data,
-            labels,
-            groups,
-            columns=columns or ColumnNames(),
-            modality=_meant(architecture, backbone),
-            call="pretrain(inputs, labels, ...)",
+        source = data, labels, groups
+        columns = ColumnNames(
+            input_column=input_column, label_column=label_column, group_column=group_column
         )
-        if backbone is None:
-            backbone = architecture_of(architecture, input_shape=_shape_of(found), seed=seed)
-        check_modality(found, backbone)
+        found, backbone = _examples_and_network(source, columns, architecture, size, seed)
         plan = HoldOut.of(found, backbone, given, seed, options)
         if not resume:
             _clear(_checkpoints(place))
@@ -249,6 +244,27 @@ def _given(settings: Training | None, overrides: Mapping[str, Any]) -> Training:
     given = base.changed(**overrides)
     given.check_from_scratch()
     return given
+
+
+def _examples_and_network(
+    source: tuple[object, Sequence[object] | None, Sequence[object] | None],
+    columns: ColumnNames,
+    architecture: str,
+    size: int | None,
+    seed: int,
+) -> tuple[ExampleSet, Backbone]:
+    """Return the examples, and a network of random weights that takes them."""
+    backbone = _network(architecture, size, seed)
+    found = labelled_examples(
+        *source,
+        columns=columns,
+        modality=_meant(architecture, backbone),
+        call="pretrain(inputs, labels, ...)",
+    )
+    if backbone is None:
+        backbone = architecture_of(architecture, input_shape=_shape_of(found), seed=seed)
+    check_modality(found, backbone)
+    return found, backbone
 
 
 def _network(name: str, size: int | None, seed: int) -> Backbone | None:

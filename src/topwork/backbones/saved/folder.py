@@ -300,13 +300,7 @@ def _resized(
     check_weights(path, expected)
     size = input.size if isinstance(input, ImageInput) else 0
     return build_timm(
-        str(architecture["model"]),
-        name=name,
-        size=size,
-        fixed_size=architecture.get("fixed_size"),
-        weights=Weights(paths=(path,), digest=expected),
-        arguments=architecture.get("arguments"),
-        stem=architecture.get("stem"),
+        architecture, name=name, size=size, weights=Weights(paths=(path,), digest=expected)
     )
 
 

@@ -45,34 +45,33 @@ def build_embedded(architecture: str, path: Path, *, name: str, size: int) -> Ne
 
 
 def build_timm(
-    architecture: str,
+    architecture: Mapping[str, Any],
     *,
     name: str,
     size: int,
-    fixed_size: int | None,
     weights: Weights | None = None,
     seed: int = 0,
-    arguments: Mapping[str, Any] | None = None,
-    stem: str | None = None,
 ) -> Network:
     """Build a timm model, with the weights of a file or random ones that depend on `seed` alone.
 
     Args:
+        architecture: `model`, timm's name of it; and, where there are any, `fixed_size`, the size
+            that it is made for, if only one (another is built in, where timm can), `arguments` of
+            the model's constructor, as its config.json has them, and `stem`: `small` for one that
+            suits small pictures (`_make_stem_small`).
         size: pixels on each side of its input.
-        fixed_size: the size that it is made for, if only one; another is built in, where timm can.
-        arguments: of the model's constructor, as its config.json has them.
-        stem: `small` for one that suits small pictures (`_make_stem_small`).
 
     Raises:
         UnknownBackboneError: timm has no such model.
         SettingError: the model cannot take this size, or has no such stem.
         WeightsError: the weights are not those of this model.
     """
-    chosen = {k: v for k, v in (arguments or {}).items() if k not in REFUSED_ARGUMENTS}
+    fixed_size, arguments = architecture.get("fixed_size"), architecture.get("arguments") or {}
+    chosen = {k: v for k, v in arguments.items() if k not in REFUSED_ARGUMENTS}
     if fixed_size is not None and size != fixed_size:
         chosen["img_size"] = size
-    module = _create(architecture, name, seed=seed, **chosen)
-    if stem == "small":
+    module = _create(str(architecture["model"]), name, seed=seed, **chosen)
+    if architecture.get("stem") == "small":
         _make_stem_small(module, name, seed)
     if weights is not None:
         _load(module, weights, name)

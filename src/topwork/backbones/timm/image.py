@@ -82,6 +82,7 @@ def timm_from(spec: Spec, repository: Repository, config: Mapping[str, Any]) -> 
     if not spec.pretrained:
         return _random(spec, model, image, _fixed_size(settings), arguments)
     weights = find_weights(repository)
+    architecture = _architecture(model, _fixed_size(settings), arguments)
     return Backbone(
         name=str(spec),
         digest=backbone_digest(
@@ -95,16 +96,9 @@ def timm_from(spec: Spec, repository: Repository, config: Mapping[str, Any]) -> 
             num_pretraining_examples=None,
             source=repository.source,
         ),
-        architecture=_architecture(model, _fixed_size(settings), arguments),
+        architecture=architecture,
         precision=spec.precision or "f32",
-        build=lambda: build_timm(
-            model,
-            name=str(spec),
-            size=image.size,
-            fixed_size=_fixed_size(settings),
-            weights=weights,
-            arguments=arguments,
-        ),
+        build=lambda: build_timm(architecture, name=str(spec), size=image.size, weights=weights),
     )
 
 
