@@ -73,11 +73,6 @@ class Training:
     clip: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.momentum != 0.9 and self.optimiser != "sgd":
-            raise SettingError(
-                f"momentum is {self.momentum!r} with optimiser = {self.optimiser!r}, which does "
-                "not use it; accepted with optimiser = 'sgd'. Leave it out, or choose that."
-            )
         for name, (accepted, fits) in _ACCEPTED.items():
             value = getattr(self, name)
             if not (value is None and name in _MAY_BE_NONE) and not fits(value):
@@ -85,6 +80,11 @@ class Training:
                     f"{name} is {value!r}; accepted: {accepted}. Correct it in the recipe's "
                     "[training] table, or where it was given."
                 )
+        if self.momentum != 0.9 and self.optimiser != "sgd":
+            raise SettingError(
+                f"momentum is {self.momentum!r} with optimiser = {self.optimiser!r}, which does "
+                "not use it; accepted with optimiser = 'sgd'. Leave it out, or choose that."
+            )
 
     def check_from_scratch(self) -> None:
         """Raise SettingError where something is set that random weights have no use for."""
