@@ -10,6 +10,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 CHECK_VARIABLE = "TOPWORK_CHECK_SHAPES"
 """In the environment: have jaxtyping's own types, to be checked at every call."""
 
@@ -23,4 +26,9 @@ else:
 
     Bool = Float = Float32 = Float64 = Int = Shaped = UInt8 = _Unchecked
 
-__all__ = ["Bool", "Float", "Float32", "Float64", "Int", "Shaped", "UInt8"]
+Indices = npt.NDArray[np.intp]
+Doubles = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
+
+__all__ = ["Bool", "Float", "Float32", "Float64", "Int", "Shaped", "UInt8"]  # pass on

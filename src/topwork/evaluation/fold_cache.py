@@ -23,8 +23,6 @@ from topwork.heads.labels import Labels
 from topwork.heads.search import KernelChoice
 from topwork.heads.settings import HeadKind, HeadSettings
 
-Doubles = npt.NDArray[np.float64]
-
 
 @final
 class FoldCache:

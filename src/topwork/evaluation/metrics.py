@@ -11,15 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.plain import Plain
-from topwork.core.shapes import Float64, Int
+from topwork.core.shapes import Doubles, Float64, Indices, Int
 from topwork.evaluation.intervals import Estimate, effective_share, mean_of, wilson
 from topwork.examples.example import Skipped
-
-Doubles = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.intp]
 
 NUM_RESAMPLES = 1000
 NUM_BINS = 15
@@ -152,7 +148,7 @@ def _loss_of_an_error(runs: Doubles) -> float:
 
 
 def _score_classes(
-    confusion: Doubles, there: Integers, classes: Sequence[str], share: float
+    confusion: Doubles, there: Indices, classes: Sequence[str], share: float
 ) -> tuple[ClassScore, ...]:
     named, hits = confusion.sum(0), np.diagonal(confusion)
     f1 = 2 * hits / np.maximum(there + named, 1e-9)
@@ -168,7 +164,7 @@ def _score_classes(
     )
 
 
-def _group_codes(groups: Sequence[str | None] | None) -> Integers | None:
+def _group_codes(groups: Sequence[str | None] | None) -> Indices | None:
     if groups is None or all(group is None for group in groups):
         return None
     names = [f"own {i}" if group is None else f"group {group}" for i, group in enumerate(groups)]
@@ -181,9 +177,9 @@ class _Resampled:
     def __init__(
         self,
         runs: Doubles,
-        truth: Integers,
-        present: Integers,
-        codes: Integers | None,
+        truth: Indices,
+        present: Indices,
+        codes: Indices | None,
         seed: int,
     ) -> None:
         num = len(truth)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.digests import digest_bytes, digest_settings
-from topwork.core.shapes import Bool
+from topwork.core.shapes import Bool, Doubles, Indices
 from topwork.evaluation.crossval import num_workers, one_thread
 from topwork.evaluation.fold_cache import FoldCache
 from topwork.evaluation.ood_scores import OODScores
@@ -26,7 +26,7 @@ from topwork.features.table import FeatureTable
 from topwork.heads.base import Head
 from topwork.heads.distances import ClassView, kernels_of
 from topwork.heads.fit import fit_head
-from topwork.heads.kernel import Kernel, Rows
+from topwork.heads.kernel import Kernel
 from topwork.heads.kernel_head import KernelHead
 from topwork.heads.labels import Labels
 from topwork.heads.ood import OWN_NAMES, Detector, terms_of
@@ -45,8 +45,6 @@ NUM_PARTS = 10
 MEASURED, MEASURED_WORK = (400, 1500), 1e10
 """Examples that take part in that, at most, so that their number squared times the numbers that the
 head looks at is no more than the last: ten heads on 550 examples of 33,408 numbers take 4 s."""
-
-Doubles = npt.NDArray[np.float64]
 
 
 @final
@@ -72,11 +70,11 @@ class OODSample:
         method: how, in words.
     """
 
-    rows: Rows
+    rows: Indices
     labels: Labels
     classes: Sequence[str]
     probabilities: Doubles
-    folds: Sequence[Rows] = ()
+    folds: Sequence[Indices] = ()
     method: str
 
     @property
@@ -154,7 +152,7 @@ def detect_by_answers(held: OODSample) -> OODDetection | None:
     return OODDetection(detector=detector, scores=scores)
 
 
-def _calibrated(held: OODSample, distances: Doubles, sample: Rows) -> Detector | None:
+def _calibrated(held: OODSample, distances: Doubles, sample: Indices) -> Detector | None:
     """Return a detector, yet without views, from the distances of the sampled examples."""
     own = held.is_own[sample]
     if own.sum() < MIN_HELD_OUT:
@@ -173,7 +171,7 @@ def _calibrated(held: OODSample, distances: Doubles, sample: Rows) -> Detector |
 
 
 def _of_own_class(
-    held: OODSample, detector: Detector, distances: Doubles, sample: Rows
+    held: OODSample, detector: Detector, distances: Doubles, sample: Indices
 ) -> OODScores | None:
     others = ~held.is_own[sample]
     if not others.any() or held.unknown is None:
@@ -215,12 +213,12 @@ class _LeftOutClasses:
     kernels: tuple[Kernel, ...]
     kept: FoldCache
 
-    def cross(self, sample: Rows) -> Doubles:
+    def cross(self, sample: Indices) -> Doubles:
         """Return log distances [len(sample), V] from views that had not seen the example."""
         held, labels = self.held, self.held.labels
         out = np.empty((len(held.rows), len(self.kernels)))
 
-        def run(fold: Rows) -> None:
+        def run(fold: Indices) -> None:
             mine = np.intersect1d(fold, sample)
             found = self.kept.get(labels.seed, mine, (len(mine), len(self.kernels)))
             if found is None:
@@ -267,8 +265,8 @@ class _LeftOutClasses:
         return OODScores.of(own, ood, codes, method)
 
     def _without(
-        self, part: Rows, fold: Rows, sample: Rows, detector: Detector
-    ) -> tuple[Doubles, Doubles, Rows] | None:
+        self, part: Indices, fold: Indices, sample: Indices, detector: Detector
+    ) -> tuple[Doubles, Doubles, Indices] | None:
         """Return scores of own examples left out, of those of some classes, and their classes."""
         held, labels = self.held, self.held.labels
         is_ood = np.isin(labels.classes, part)
@@ -290,7 +288,7 @@ class _LeftOutClasses:
         scores = detector.combine(found, np.empty(0))
         return scores[: len(own)], scores[len(own) :], labels.classes[ood]
 
-    def _distances(self, rest: Rows, told: Rows) -> Doubles:
+    def _distances(self, rest: Indices, told: Indices) -> Doubles:
         """Return log distances [len(told), V] from views of the rest."""
         held, labels = self.held, self.held.labels
         columns = [

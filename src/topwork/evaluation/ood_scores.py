@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.plain import KEY, Plain
 from topwork.core.shapes import Float64, Shaped
@@ -15,8 +14,6 @@ from topwork.heads.ood import shares_of
 
 RATE = 0.05
 """The share of own examples rejected at which foreign ones are counted."""
-
-Doubles = npt.NDArray[np.float64]
 
 
 @final

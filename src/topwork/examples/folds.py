@@ -11,12 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.shapes import Int
+from topwork.core.shapes import Indices, Int
 from topwork.errors import SettingError, TooFewError
 
 Labels = Sequence[str] | Sequence[int] | npt.NDArray[np.integer]
 Groups = Sequence[str | None] | Sequence[str] | Sequence[int] | npt.NDArray[np.integer]
-Indices = npt.NDArray[np.intp]
 
 
 def kfold(

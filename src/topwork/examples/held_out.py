@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.shapes import Int
 from topwork.examples.folds import kfold
 
 NUM_PARTS = 10
 """One of them is held out."""
-
-Rows = npt.NDArray[np.intp]
 
 
 def hold_out(

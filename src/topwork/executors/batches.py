@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.shapes import Float32, Shaped
+from topwork.core.shapes import Float32, Floats, Shaped
 from topwork.executors.base import WindowForm
 
 LOOK_AHEAD = 2048
@@ -29,7 +29,6 @@ MAX_TOKENS = 4096
 
 Started = TypeVar("Started")
 Window = npt.NDArray[Any]
-Vector = npt.NDArray[np.float32]
 
 
 def run_batches(
@@ -61,10 +60,10 @@ def run_batches(
         return
     look_ahead = int(np.clip(LOOK_AHEAD_BYTES // (4 * width), 2 * form.max_batch, LOOK_AHEAD))
     while ahead := list(islice(source, look_ahead)):
-        out: list[Vector | None] = [None] * len(ahead)
+        out: list[Floats | None] = [None] * len(ahead)
         waiting: deque[tuple[list[int], Started]] = deque()
 
-        def take(oldest: tuple[list[int], Started], out: list[Vector | None] = out) -> None:
+        def take(oldest: tuple[list[int], Started], out: list[Floats | None] = out) -> None:
             for place, vector in zip(oldest[0], finish(oldest[1]), strict=True):
                 out[place] = vector
 

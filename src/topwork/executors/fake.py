@@ -18,12 +18,12 @@ import numpy as np
 
 from topwork.backbones.base import Backbone, Card, Network
 from topwork.core.digests import digest_bytes
-from topwork.core.shapes import Float32, Shaped
+from topwork.core.shapes import Float32, Floats, Shaped
 from topwork.errors import BackboneError
 from topwork.examples.images.preprocessing import ImageInput
 from topwork.examples.windows import Input
 from topwork.executors.base import Executor, Segment
-from topwork.executors.batches import Vector, Window
+from topwork.executors.batches import Window
 
 IMAGES = ImageInput(size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 """Pictures of 8 x 8, as small as they make sense."""
@@ -62,7 +62,7 @@ class FakeExecutor(Executor):
         self,
         segments: Sequence[Segment] = SEGMENTS,
         *,
-        compute: Callable[[Window], Vector] | None = None,
+        compute: Callable[[Window], Floats] | None = None,
         delay_seconds: float = 0.0,
     ) -> None:
         """Take what the vectors are made of.
@@ -101,7 +101,7 @@ def fake_vector(
     scale = np.concatenate(scales).astype(np.float32)
     numbers = window.ravel().astype(np.float32)
     rows = np.pad(numbers, (0, -len(numbers) % len(scale))).reshape(-1, len(scale))
-    vector: Vector = rows.mean(0) * scale
+    vector: Floats = rows.mean(0) * scale
     return vector
 
 

@@ -10,13 +10,9 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Float32
+from topwork.core.shapes import Doubles, Float32
 from topwork.executors.base import Segment
-
-Vector = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.float64]
 
 GRIDS = {"grid2": 2, "grid3": 3}
 
@@ -43,10 +39,10 @@ def join(
         return vectors[0]
     rows = np.stack(vectors).astype(np.float64)
     share = np.asarray(weights, np.float64) / np.sum(weights)
-    out: list[Rows] = []
+    out: list[Doubles] = []
     start = 0
     for _, own in groupby(segments, key=lambda segment: segment.block):
-        means: Rows | None = None
+        means: Doubles | None = None
         for segment in own:
             part = rows[:, start : start + segment.size]
             start += segment.size
@@ -56,7 +52,7 @@ def join(
     return np.concatenate(out).astype(np.float32)
 
 
-def _join_pool(pool: str, part: Rows, share: Rows, means: Rows | None) -> Rows:
+def _join_pool(pool: str, part: Doubles, share: Doubles, means: Doubles | None) -> Doubles:
     if pool == "max":
         return np.asarray(part.max(0))
     if pool == "last":
@@ -71,7 +67,7 @@ def _join_pool(pool: str, part: Rows, share: Rows, means: Rows | None) -> Rows:
     return np.asarray(share @ part)
 
 
-def _join_stretches(part: Rows, share: Rows, grid: int) -> Rows:
+def _join_stretches(part: Doubles, share: Doubles, grid: int) -> Doubles:
     """Join [windows, C * grid], channel-major, whose windows follow each other in time."""
     ends = np.cumsum(share)
     edges = np.concatenate([(ends - share)[:, None] + share[:, None] * np.arange(grid) / grid,

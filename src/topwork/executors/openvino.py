@@ -21,10 +21,10 @@ import numpy as np
 from topwork.backbones.base import Backbone
 from topwork.core import files
 from topwork.core.digests import digest_settings
-from topwork.core.shapes import Float32, Shaped
+from topwork.core.shapes import Float32, Floats, Shaped
 from topwork.errors import BackboneError
 from topwork.executors.base import WHOLE, Executor, Segment, WindowForm, order_pools
-from topwork.executors.batches import Vector, Window, run_batches
+from topwork.executors.batches import Window, run_batches
 
 FORMAT = 3
 """Raise it when the compiled form changes: pooled.py, the layout."""
@@ -89,7 +89,7 @@ class OpenVINOExecutor(Executor):
             busy.append(self._start(batch))
             return busy[-1]
 
-        def finish(request: Any) -> Sequence[Vector]:
+        def finish(request: Any) -> Sequence[Floats]:
             request.wait()
             vectors = np.array(request.get_output_tensor().data, dtype=np.float32)
             busy.remove(request)

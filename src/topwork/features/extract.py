@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
 from topwork.core.progress import Tally
+from topwork.core.shapes import Floats
 from topwork.errors import StoreError
 from topwork.examples.example import Example, Modality, Skipped
 from topwork.examples.windows import Window
@@ -24,7 +25,7 @@ from topwork.features.feature_table import StoredTable
 from topwork.features.probe import choose_dtypes
 from topwork.features.shards import Layout, ShardBuffer
 from topwork.features.store import FeatureStore, Space, StoredFeatures
-from topwork.features.stream import Vector, stream, stream_features
+from topwork.features.stream import stream, stream_features
 from topwork.features.writer import ShardWriter, shard_buffer
 
 __all__ = ["Extraction", "default_pools", "extract", "stream_features"]
@@ -183,7 +184,7 @@ class _Extraction:
             return shard_buffer(self._space.layout)
 
         with ExitStack() as stack:
-            writer: ShardWriter[Vector] | None = None
+            writer: ShardWriter[Floats] | None = None
             spec = self._backbone.input
             results = stream(examples, self._run, self._join, spec, strict=strict)
             for position, result in stack.enter_context(closing(results)):
@@ -196,13 +197,13 @@ class _Extraction:
                 writer.add(digest, result)
                 done(digest, None)
 
-    def _run(self, windows: Iterable[Window]) -> Iterator[Vector]:
+    def _run(self, windows: Iterable[Window]) -> Iterator[Floats]:
         source = iter(windows)
         first = next(source, None)
         if first is not None:  # not opened where no example can be read
             yield from self.open().run(chain([first], source))
 
-    def _join(self, vectors: Sequence[Vector], weights: Sequence[float]) -> Vector:
+    def _join(self, vectors: Sequence[Floats], weights: Sequence[float]) -> Floats:
         return join(vectors, weights, self.open().segments)
 
 

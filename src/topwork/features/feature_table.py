@@ -9,15 +9,13 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.shapes import Float32, Int
+from topwork.core.shapes import Float32, Indices, Int
 from topwork.features.shards import DIGEST_BYTES, Layout, Shard, Stored
 from topwork.features.table import FeatureTable
 
 MEMORY_BYTES = 2**30
 """Up to here a table is taken into memory: 14,000 examples of EfficientNet-Lite0 with all pools."""
 
-Floats = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.intp]
 _Places = slice | npt.NDArray[np.intp]
 
 
@@ -115,7 +113,7 @@ class StoredTable(FeatureTable):
                 matrix[here] = block[there]
         return MemoryTable(self.layout, matrices, self.num_rows)
 
-    def _by_shard(self, rows: Rows) -> Iterator[tuple[Shard, _Places, _Places]]:
+    def _by_shard(self, rows: Indices) -> Iterator[tuple[Shard, _Places, _Places]]:
         """Yield each shard that is needed, the rows in it, and their places in what is asked."""
         shards = self._shard_of[rows]
         order = np.argsort(shards, kind="stable")

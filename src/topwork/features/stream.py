@@ -10,9 +10,8 @@ from itertools import islice
 from typing import Generic, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Float32, Shaped
+from topwork.core.shapes import Float32, Floats, Shaped
 from topwork.errors import ExampleError
 from topwork.examples.example import Example, Skipped
 from topwork.examples.windows import Input, Window, decode
@@ -29,9 +28,8 @@ TEXTS_PER_TASK = 32
 """A text is cut into tokens in less time than it takes to hand it to a thread."""
 
 Item = TypeVar("Item")
-Vector = npt.NDArray[np.float32]
-Run = Callable[[Iterable[Window]], Iterator[Vector]]
-Join = Callable[[Sequence[Vector], Sequence[float]], Vector]
+Run = Callable[[Iterable[Window]], Iterator[Floats]]
+Join = Callable[[Sequence[Floats], Sequence[float]], Floats]
 Decoded = Iterable[Window] | ExampleError
 
 
@@ -47,7 +45,7 @@ def stream_features(
             before it is yielded first.
     """
 
-    def joined(vectors: Sequence[Vector], weights: Sequence[float]) -> Vector:
+    def joined(vectors: Sequence[Floats], weights: Sequence[float]) -> Floats:
         return join(vectors, weights, executor.segments)
 
     return stream(examples, executor.run, joined, spec, strict=strict)
@@ -66,7 +64,7 @@ class Pending(Generic[Item]):
         self.position = position
         self.item = item
         self.weights: list[float] = []
-        self.vectors: list[Vector] = []
+        self.vectors: list[Floats] = []
         self.error: ExampleError | None = None
         self.complete = False
 
@@ -128,7 +126,7 @@ def run_through(
     yield from finished()
 
 
-def _outcome(pending: Pending[Example], join_windows: Join, *, strict: bool) -> Vector | Skipped:
+def _outcome(pending: Pending[Example], join_windows: Join, *, strict: bool) -> Floats | Skipped:
     if pending.error is None and len(pending.vectors) > 1:
         pending.vectors = [join_windows(pending.vectors, pending.weights)]
     pending.check()

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.shapes import Float64, Int, Shaped
+from topwork.core.shapes import Float64, Floats, Int, Shaped
 from topwork.errors import DataError
 from topwork.executors.base import Segment
 from topwork.features.table import FeatureTable
-from topwork.heads.kernel import Floats, Standardiser, Transform
+from topwork.heads.kernel import Standardiser, Transform
 from topwork.heads.softmax import Softmax
 
 CHUNK = 512

@@ -19,13 +19,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
 
-from topwork.core.shapes import Float64, Int
-from topwork.heads.softmax import Doubles, Softmax, log_loss, softmax
-
-Fold = npt.NDArray[np.intp]
+from topwork.core.shapes import Doubles, Float64, Indices, Int
+from topwork.heads.softmax import Softmax, log_loss, softmax
 
 VARIANCES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """How far the matrix may stray, in logits squared; scores run from 0 to 1."""
@@ -119,7 +116,7 @@ def _best_temperature(scores: Doubles, targets: Doubles, weights: Doubles) -> fl
 
 
 def _choose(
-    scores: Doubles, targets: Doubles, fold_of: Fold, weights: Doubles, plain: Softmax
+    scores: Doubles, targets: Doubles, fold_of: Indices, weights: Doubles, plain: Softmax
 ) -> float | None:
     """Return the variance of the least loss on examples left out; None: none beats plain."""
     numbers = np.unique(fold_of)

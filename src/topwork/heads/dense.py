@@ -16,10 +16,10 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.shapes import Shaped
+from topwork.core.shapes import Floats, Shaped
 from topwork.executors.base import Segment
 from topwork.heads.base import Head, Scorer, Tensors, restore_parts
-from topwork.heads.kernel import Floats, Transform
+from topwork.heads.kernel import Transform
 from topwork.heads.softmax import Softmax
 
 

@@ -14,11 +14,11 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.shapes import Float64, Int, Shaped
+from topwork.core.shapes import Float64, Floats, Int, Shaped
 from topwork.executors.base import Segment
 from topwork.features.table import FeatureTable
 from topwork.heads.base import Tensors
-from topwork.heads.kernel import Floats, Kernel, Standardiser, Transform
+from topwork.heads.kernel import Kernel, Standardiser, Transform
 
 SHRINKAGE = 0.9
 """Share of the identity in the covariance. Unseen examples lie farther off than seen ones in all
@@ -35,8 +35,6 @@ SAMPLE = 600
 
 CHUNK = 2048
 TINY = 1e-12
-
-Doubles = npt.NDArray[np.float64]
 
 
 @final

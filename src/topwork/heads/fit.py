@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.shapes import Int
+from topwork.core.shapes import Doubles, Floats, Indices, Int
 from topwork.examples.folds import stratified_sample
 from topwork.features.table import FeatureTable
 from topwork.heads.base import Head
 from topwork.heads.calibrate import fit_softmax
-from topwork.heads.kernel import Floats, Rows, Transform, width_of
+from topwork.heads.kernel import Transform, width_of
 from topwork.heads.kernel_head import KernelHead
 from topwork.heads.labels import Labels
 from topwork.heads.mlp import fit_mlp
@@ -40,8 +40,7 @@ MODEL_BYTES = 160_000_000
 UNTESTED_TEMPERATURE = 5.0
 """Where there is nothing to leave out: a ridge score of 0.9 against 0.1 then reads as 98%."""
 
-Doubles = npt.NDArray[np.float64]
-Choose = Callable[[FeatureTable, Rows, Labels, HeadKind], KernelChoice]
+Choose = Callable[[FeatureTable, Indices, Labels, HeadKind], KernelChoice]
 
 
 def fit_head(
@@ -131,7 +130,7 @@ class _FitTask:
     """What is to be fitted: `units` [M, D] are the landmarks as prediction will see them."""
 
     table: FeatureTable
-    rows: Rows
+    rows: Indices
     labels: Labels
     transform: Transform
     units: Floats
@@ -212,7 +211,7 @@ def _fit_landmarks(task: _FitTask) -> _Ridge:
 
 
 def _moments(
-    coordinates: Coordinates, labels: Labels, fold_of: Rows, num_folds: int
+    coordinates: Coordinates, labels: Labels, fold_of: Indices, num_folds: int
 ) -> list[RidgeSums]:
     """Return the sums over each fold."""
     weights = np.ones(len(fold_of)) if labels.weights is None else labels.weights

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from topwork.core.shapes import Float32
+from topwork.core.shapes import Float32, Floats, Indices
 from topwork.features.table import FeatureTable
-from topwork.heads.kernel import Floats, Kernel, Rows, Standardiser, segments_of
+from topwork.heads.kernel import Kernel, Standardiser, segments_of
 
 
 class Grams:
     """The Gram matrices of a set of rows; `similarity` joins some of them."""
 
     def __init__(
-        self, table: FeatureTable, rows: Rows, kernels: Sequence[Kernel] | None = None
+        self, table: FeatureTable, rows: Indices, kernels: Sequence[Kernel] | None = None
     ) -> None:
         """Compute the matrices that some kernels need, or all of them."""
         self.num_rows = len(rows)

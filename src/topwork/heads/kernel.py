@@ -11,15 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Float32, Int
+from topwork.core.shapes import Float32, Floats, Int
 from topwork.errors import DataError
 from topwork.executors.base import Segment
 from topwork.features.table import FeatureTable
-
-Floats = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.intp]
 
 CONSTANT = 1e-6
 """A number whose standard deviation is below this share of its block's largest says nothing."""

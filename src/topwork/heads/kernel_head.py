@@ -14,9 +14,9 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.shapes import Shaped
+from topwork.core.shapes import Floats, Shaped
 from topwork.heads.base import Head, Scorer, Tensors, restore_parts
-from topwork.heads.kernel import Floats, Kernel
+from topwork.heads.kernel import Kernel
 from topwork.heads.softmax import link
 
 

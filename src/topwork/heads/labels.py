@@ -7,13 +7,10 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Float64, Int, Shaped
+from topwork.core.shapes import Float64, Indices, Int, Shaped
 from topwork.examples.example import Example
 from topwork.examples.folds import choose_num_folds, kfold, stratified_sample
-
-Rows = npt.NDArray[np.intp]
 
 
 @final
@@ -75,7 +72,7 @@ class Labels:
         """Number of each row's group, [N]; None where there are no groups."""
         if self.groups is None:
             return None
-        numbers: Rows = np.unique(self.groups, return_inverse=True)[1].astype(np.intp)
+        numbers: Indices = np.unique(self.groups, return_inverse=True)[1].astype(np.intp)
         return numbers
 
     def take(self, rows: Int[np.ndarray, " n"]) -> Labels:

@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from topwork.core.shapes import Float32, Int
+from topwork.core.shapes import Float32, Floats, Int
 from topwork.executors.base import Segment
 from topwork.features.table import FeatureTable
 from topwork.heads.calibrate import fit_softmax
 from topwork.heads.dense import DenseHead, Layer, fresh_head
 from topwork.heads.dense_torch import from_torch, to_torch
-from topwork.heads.kernel import Floats, Transform
+from topwork.heads.kernel import Transform
 from topwork.heads.labels import Labels
 from topwork.heads.settings import HeadSettings
 

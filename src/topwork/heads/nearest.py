@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Int
+from topwork.core.shapes import Doubles, Floats, Indices, Int
 from topwork.features.table import FeatureTable
 from topwork.heads.calibrate import fit_softmax
 from topwork.heads.dense import DenseHead, Layer
 from topwork.heads.grams import Grams
-from topwork.heads.kernel import Floats, Kernel, Rows, Transform
+from topwork.heads.kernel import Kernel, Transform
 from topwork.heads.labels import Labels, sample_rows
 from topwork.heads.search import (
     SAMPLE,
@@ -36,8 +35,6 @@ FARTHEST = -2.0
 
 UNTESTED_TEMPERATURE = 10.0
 """Where there is nothing to leave out: where Gidaris and Komodakis 2018 begin."""
-
-Doubles = npt.NDArray[np.float64]
 
 
 def choose_nearest(
@@ -124,7 +121,7 @@ def _layer(sums: Doubles, counts: Doubles) -> Layer:
 
 
 def _sums(
-    table: FeatureTable, rows: Rows, labels: Labels, transform: Transform
+    table: FeatureTable, rows: Indices, labels: Labels, transform: Transform
 ) -> tuple[Doubles, Doubles]:
     """Return the sum of each class's vectors, [K, D], and their number, [K]."""
     sums = np.zeros((labels.num_classes, sum(transform.widths)))
@@ -135,7 +132,7 @@ def _sums(
 
 
 def _chunks(
-    table: FeatureTable, rows: Rows, transform: Transform
+    table: FeatureTable, rows: Indices, transform: Transform
 ) -> Iterator[tuple[slice, Floats]]:
     for start in range(0, len(rows), CHUNK):
         part = slice(start, start + CHUNK)

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 from scipy.linalg import lapack
 
-from topwork.core.shapes import Float32, Float64, Int
+from topwork.core.shapes import Doubles, Float32, Float64, Floats, Indices, Int
 from topwork.features.table import FeatureTable
-from topwork.heads.kernel import Floats, Kernel, Rows, Transform
+from topwork.heads.kernel import Kernel, Transform
 
 CHUNK = 1024
 """Rows that are read at a time."""
@@ -23,14 +22,17 @@ CHUNK = 1024
 JITTER = 1e-5
 """In shares of the kernel's mean diagonal: well above single precision's rounding of its values."""
 
-Doubles = npt.NDArray[np.float64]
-
 
 class Coordinates:
     """Rows of a table as coordinates [M] over M landmarks."""
 
     def __init__(
-        self, table: FeatureTable, rows: Rows, transform: Transform, kernel: Kernel, marks: Floats
+        self,
+        table: FeatureTable,
+        rows: Indices,
+        transform: Transform,
+        kernel: Kernel,
+        marks: Floats,
     ) -> None:
         self._table, self._rows, self._kernel = table, rows, kernel
         self._transform, self._marks = transform, marks

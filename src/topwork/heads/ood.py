@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Float64, Int, Shaped
+from topwork.core.shapes import Doubles, Float64, Int, Shaped
 from topwork.errors import SettingError
 from topwork.features.table import FeatureTable
 from topwork.heads.base import Head, Tensors
@@ -47,8 +46,6 @@ intents left out of all of banking77 are accepted in 46% of cases, not 45% (GEN 
 second at 1.5 rejects no more."""
 
 TINY = 1e-12
-
-Doubles = npt.NDArray[np.float64]
 
 
 def generalised_entropy(probabilities: Float64[np.ndarray, "n k"]) -> Float64[np.ndarray, " n"]:

@@ -19,10 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import blas, lapack
 
-from topwork.core.shapes import Float, Float64, Int
+from topwork.core.shapes import Doubles, Float, Float64, Int
 
 Matrix = npt.NDArray[np.floating]
-Doubles = npt.NDArray[np.float64]
 
 DOUBLE_UP_TO = 600
 """Examples up to which double precision costs little."""

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from topwork.core.shapes import Int
+from topwork.core.shapes import Floats, Int
 from topwork.features.table import FeatureTable
 from topwork.heads.grams import Grams
-from topwork.heads.kernel import Floats, Kernel
+from topwork.heads.kernel import Kernel
 from topwork.heads.labels import Labels, sample_rows
 from topwork.heads.ridge import Centring, smallest_penalty, solve
 from topwork.heads.softmax import best_temperature_loss, link

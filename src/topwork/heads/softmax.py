@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Float, Float64
-
-Doubles = npt.NDArray[np.float64]
+from topwork.core.shapes import Doubles, Float, Float64
 
 TEMPERATURES = (0.5, 400.0)
 """Least and greatest factor of the scores, which run from 0 to 1."""

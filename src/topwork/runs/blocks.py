@@ -11,6 +11,7 @@ from typing import final
 
 from topwork.backbones.base import Backbone
 from topwork.core.options import RunOptions
+from topwork.core.shapes import Indices
 from topwork.errors import TooFewError
 from topwork.evaluation.crossval import draw_folds
 from topwork.evaluation.metrics import Evaluation, evaluate
@@ -25,7 +26,7 @@ from topwork.runs.job import JobMaker, count_epochs, describe
 from topwork.training.budget import within
 from topwork.training.cross_validate import CVResult, Refit, cross_validate, refit
 from topwork.training.epoch_progress import EpochProgress
-from topwork.training.finetune import Rows, TrainingJob
+from topwork.training.finetune import TrainingJob
 from topwork.training.finetuned_backbone import finetuned_backbone
 from topwork.training.selection import Selection
 from topwork.training.strategy import parse_strategy
@@ -54,7 +55,7 @@ def run_blocks(
     saved = job.saved
     check_readable(wanted.train, saved.examples, saved.skipped, modality=found.modality)
     notes = list(wanted.notes)
-    folds: list[Rows] = []
+    folds: list[Indices] = []
     if scored:
         try:
             drawn, _ = draw_folds(job.labels, num_folds=recipe.num_folds, num_repeats=1)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
 from topwork.core.digests import digest_settings
 from topwork.core.options import RunOptions
+from topwork.core.shapes import Indices
 from topwork.errors import TooFewError
 from topwork.evaluation.crossval import CrossValPredictions, cross_val_predict, one_thread
 from topwork.evaluation.fold_cache import FoldCache
@@ -31,8 +31,6 @@ from topwork.model.parts import DataCounts, ModelParts
 from topwork.model.predictions import Predictions
 from topwork.recipe import Recipe
 from topwork.training.selection import Selection
-
-Rows = npt.NDArray[np.intp]
 
 
 @final
@@ -55,8 +53,8 @@ class HeadRun:
     pools: tuple[str, ...]
     table: FeatureTable
     features: str
-    train: Rows
-    test: Rows
+    train: Indices
+    test: Indices
     examples: tuple[Example, ...]
     test_examples: tuple[Example, ...]
     classes: tuple[str, ...]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
 from topwork.core.options import RunOptions
+from topwork.core.shapes import Indices
 from topwork.examples.example import Example, ExampleSet, Skipped
 from topwork.examples.held_out import hold_out
 from topwork.examples.split import check_readable, divide
@@ -19,8 +19,6 @@ from topwork.runs.job import JobMaker
 from topwork.training.finetune import TrainingJob
 from topwork.training.settings import Training
 from topwork.training.strategy import Strategy
-
-Rows = npt.NDArray[np.intp]
 
 
 @final
@@ -34,8 +32,8 @@ class HoldOut:
     """
 
     job: TrainingJob
-    train: Rows
-    held: Rows
+    train: Indices
+    held: Indices
     method: str
     classes: tuple[str, ...]
     skipped: tuple[Skipped, ...]
@@ -83,7 +81,7 @@ class HoldOut:
         )
 
 
-def _notes(examples: Sequence[Example], train: Rows, held: Rows) -> tuple[str, ...]:
+def _notes(examples: Sequence[Example], train: Indices, held: Indices) -> tuple[str, ...]:
     if not len(held):
         return ("There is no score: there were too few examples to hold any out.",)
     shared = {examples[i].group for i in train} & {examples[i].group for i in held} - {None}

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.random import with_random_weights
@@ -23,8 +22,6 @@ from topwork.training.finetune import TrainingJob, with_found_lr
 from topwork.training.hyperparameters import hyperparameters
 from topwork.training.settings import Training
 from topwork.training.strategy import Strategy, block_before
-
-Rows = npt.NDArray[np.intp]
 
 
 @final

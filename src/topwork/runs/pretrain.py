@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.backbones.base import Backbone, Card, check_modality
 from topwork.backbones.named_architecture import architecture as architecture_of
@@ -40,7 +39,6 @@ from topwork.training.settings import Training
 if TYPE_CHECKING:
     import torch
 
-Rows = npt.NDArray[np.intp]
 OnEpoch = Callable[[Epoch, int], None]
 """Called with an epoch, and how many there will be."""
 

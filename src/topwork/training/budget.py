@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.digests import digest_settings
 from topwork.core.files import cache_folder, disk_errors, write_bytes
@@ -29,8 +28,6 @@ SPARE = 0.9
 
 MAX_EPOCHS = 300
 """However much time there is: the most that pictures are trained for (Touvron et al. 2021)."""
-
-Rows = npt.NDArray[np.intp]
 
 
 def agree_epochs(

@@ -15,14 +15,14 @@ from typing import final
 import numpy as np
 
 from topwork.core.options import RunOptions
-from topwork.core.shapes import Float64, Int
+from topwork.core.shapes import Doubles, Float64, Indices, Int
 from topwork.errors import BackboneError, TrainingError
 from topwork.evaluation.intervals import Estimate, accuracy
 from topwork.heads.labels import Labels
 from topwork.training.budget import seconds_of_epoch
 from topwork.training.cross_validate import CVResult, FoldResult, cross_validate
 from topwork.training.epoch_progress import EpochProgress
-from topwork.training.finetune import Doubles, Rows, TrainingJob
+from topwork.training.finetune import TrainingJob
 from topwork.training.selection import Candidate, Selection
 from topwork.training.strategy import Strategy
 
@@ -147,7 +147,7 @@ class _CandidateTrial:
         self.num_done = self.num_folds = 0
         self.seconds = 0.0
 
-    def run(self, folds: Sequence[Rows], deadline: float, options: RunOptions) -> None:
+    def run(self, folds: Sequence[Indices], deadline: float, options: RunOptions) -> None:
         """Go fold by fold."""
         started = time.monotonic()
         own = [np.flatnonzero(np.isin(self._places, fold)) for fold in folds]
@@ -215,7 +215,7 @@ class _CandidateTrial:
         """Whether all folds were done."""
         return self.num_done == self.num_folds
 
-    def _rows(self, cv_result: CVResult) -> Rows:
+    def _rows(self, cv_result: CVResult) -> Indices:
         """Return the rows that were judged, as the rival counts them."""
         return self._places[cv_result.rows]
 
@@ -285,7 +285,7 @@ def _failed(strategy: Strategy) -> Candidate:
     )
 
 
-def _standard_error(values: Doubles, groups: Rows | None) -> float:
+def _standard_error(values: Doubles, groups: Indices | None) -> float:
     """Return the standard error of the mean; examples of one group are one piece of evidence."""
     away = values - values.mean()
     if groups is not None:

@@ -19,13 +19,13 @@ import numpy as np
 from topwork.core import files
 from topwork.core.digests import digest_bytes, digest_settings
 from topwork.core.options import RunOptions
-from topwork.core.shapes import Int
+from topwork.core.shapes import Doubles, Indices, Int
 from topwork.evaluation.fold_cache import FoldCache
 from topwork.heads.calibrate import fit_temperature
 from topwork.heads.dense import DenseHead
 from topwork.heads.labels import Labels
 from topwork.heads.softmax import Softmax, log_loss, softmax
-from topwork.training.finetune import Doubles, FineTuned, Rows, TrainingJob, finetune
+from topwork.training.finetune import FineTuned, TrainingJob, finetune
 from topwork.training.loop.task import Epoch
 
 ALPHAS = (0.25, 0.5, 0.75, 1.0)
@@ -45,7 +45,7 @@ class FoldResult:
         seconds: it took now; 0 where it was kept from before.
     """
 
-    rows: Rows
+    rows: Indices
     logits: Doubles
     seconds: float
 
@@ -64,7 +64,7 @@ class CVResult:
         seconds: of all folds.
     """
 
-    rows: Rows
+    rows: Indices
     probabilities: Doubles
     alpha: float
     inverse_temperature: float

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.digests import digest_settings
-from topwork.core.shapes import Float32, Float64, Int
+from topwork.core.shapes import Float32, Float64, Indices, Int
 from topwork.errors import SettingError, TrainingError
 from topwork.executors.join import join
 from topwork.features.activations import Activations
@@ -43,8 +43,6 @@ from topwork.training.source import Windows
 if TYPE_CHECKING:
     import torch
 
-Rows = npt.NDArray[np.intp]
-Doubles = npt.NDArray[np.float64]
 
 PASS_BATCH = 64
 """Windows that run at a time where nothing is trained."""
@@ -197,7 +195,7 @@ class _Begun:
     before: dict[str, torch.Tensor]
 
 
-def _begin(job: TrainingJob, rows: Rows) -> _Begun:
+def _begin(job: TrainingJob, rows: Indices) -> _Begun:
     settings, labels = job.settings, job.labels.take(rows)
     body = job.cut.body()
     keeps = settings.batch_norm != "train" or settings.lora is not None
@@ -304,7 +302,9 @@ def _run(body: torch.nn.Module, source: Windows, device: str) -> list[npt.NDArra
     return found
 
 
-def _first_head(job: TrainingJob, body: torch.nn.Module, rows: Rows, labels: Labels) -> DenseHead:
+def _first_head(
+    job: TrainingJob, body: torch.nn.Module, rows: Indices, labels: Labels
+) -> DenseHead:
     """Return the head that training begins with, fitted where it has one layer."""
     segments, num_classes = job.cut.last, labels.num_classes
     if not job.head_first:

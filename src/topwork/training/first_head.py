@@ -6,9 +6,8 @@ import warnings
 
 import numpy as np
 
-from topwork.core.shapes import Float32
+from topwork.core.shapes import Float32, Floats, Indices
 from topwork.heads.dense import Layer
-from topwork.heads.kernel import Floats, Rows
 from topwork.heads.labels import Labels
 from topwork.heads.softmax import log_loss, softmax
 
@@ -37,7 +36,7 @@ def logistic_layer(vectors: Float32[np.ndarray, "n width"], labels: Labels) -> L
     return _fitted(vectors, labels, np.arange(len(vectors)), penalty)
 
 
-def _fitted(vectors: Floats, labels: Labels, rows: Rows, penalty: float) -> Layer:
+def _fitted(vectors: Floats, labels: Labels, rows: Indices, penalty: float) -> Layer:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 

@@ -10,17 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Int
+from topwork.core.shapes import Indices, Int
 from topwork.examples.views import augmented
 from topwork.examples.windows import Input
 from topwork.features.activations import Activations
 
 if TYPE_CHECKING:
     import torch
-
-Rows = npt.NDArray[np.intp]
 
 
 @final
@@ -37,8 +34,8 @@ class Windows:
     """
 
     saved: Activations
-    rows: Rows
-    numbers: Rows
+    rows: Indices
+    numbers: Indices
     spec: Input | None = None
     augment: tuple[str, ...] = ()
 

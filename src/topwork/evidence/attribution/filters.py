@@ -12,13 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
-from topwork.core.shapes import Float, UInt8
+from topwork.core.shapes import Doubles, Float, Pixels, UInt8
 
 if TYPE_CHECKING:
     import torch
 
-Pictures = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float64]
 
 MAX_FILTERS = 64
 
@@ -54,7 +52,7 @@ def draw(weights: Float[np.ndarray, "k 3 h w"]) -> UInt8[np.ndarray, "k h w 3"]:
     pictures = pictures[kept]
     pictures = pictures[_in_order(pictures)]
     top = np.abs(pictures).max((1, 2, 3), keepdims=True)
-    scaled: Pictures = np.round(127.5 + 127.5 * pictures / np.maximum(top, 1e-30)).astype(np.uint8)
+    scaled: Pixels = np.round(127.5 + 127.5 * pictures / np.maximum(top, 1e-30)).astype(np.uint8)
     return scaled
 
 
@@ -74,7 +72,7 @@ def _first_weights(module: torch.nn.Module) -> npt.NDArray[np.float32] | None:
     return None
 
 
-def _in_order(pictures: Floats) -> npt.NDArray[np.intp]:
+def _in_order(pictures: Doubles) -> npt.NDArray[np.intp]:
     """Return positions: light and dark by the direction of the edge, then colours by hue."""
     light = pictures.mean(3, keepdims=True)
     colour = pictures - light
@@ -84,7 +82,7 @@ def _in_order(pictures: Floats) -> npt.NDArray[np.intp]:
     return np.lexsort((angle, coloured))
 
 
-def _edge_angle(light: Floats) -> Floats:
+def _edge_angle(light: Doubles) -> Doubles:
     """Return the main direction of change of pictures [K, h, w], 0 to pi.
 
     That of the structure tensor: the mean of the gradients' angles, doubled so that the two senses
@@ -93,14 +91,14 @@ def _edge_angle(light: Floats) -> Floats:
     if min(light.shape[1:]) < 2:
         return np.zeros(len(light))
     down, across = np.gradient(light, axis=(1, 2))
-    twice: Floats = np.arctan2((2 * across * down).sum((1, 2)), (across**2 - down**2).sum((1, 2)))
+    twice: Doubles = np.arctan2((2 * across * down).sum((1, 2)), (across**2 - down**2).sum((1, 2)))
     return np.mod(twice, 2 * np.pi) / 2
 
 
-def _hue(colour: Floats) -> Floats:
+def _hue(colour: Doubles) -> Doubles:
     """Return the hue, 0 to 2 pi, of where pictures [K, h, w, 3] are most colourful."""
     flat = colour.reshape(len(colour), -1, 3)
     most = flat[np.arange(len(flat)), np.square(flat).sum(2).argmax(1)]
     red, green, blue = most.T
-    hue: Floats = np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)
+    hue: Doubles = np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)
     return np.mod(hue, 2 * np.pi)

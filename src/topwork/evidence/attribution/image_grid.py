@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.shapes import Float, UInt8
+from topwork.core.shapes import Float, Pixels, UInt8
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from topwork.evidence.attribution.patches import Patches
 
-Pixels = npt.NDArray[np.uint8]
 Map = npt.NDArray[np.floating]
 
 GAP = 2

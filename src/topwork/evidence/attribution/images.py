@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from topwork.core.shapes import Doubles, Floats, Pixels
 from topwork.errors import ModalityError
 from topwork.evidence.attribution.image_grid import overlay
 from topwork.evidence.attribution.log_odds import answer, chosen_class, log_odds, probabilities
@@ -33,9 +33,6 @@ from topwork.examples.images.preprocessing import ImageInput
 if TYPE_CHECKING:
     from topwork.model.model import Model
 
-Pixels = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
 
 GRID = 7
 """Squares on each side of what the network sees, each painted over in turn: 50 runs in all.

@@ -6,14 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Float64
+from topwork.core.shapes import Doubles, Float64
 from topwork.errors import ExampleError, SettingError
 from topwork.examples.example import Example
 from topwork.model.model import Model
-
-Doubles = npt.NDArray[np.float64]
 
 LEAST = 1e-12
 """Probabilities below it count as it: log-odds stay within 28 of 0."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from topwork.backbones.base import Backbone, Network
 from topwork.core.progress import report
-from topwork.core.shapes import UInt8
+from topwork.core.shapes import Floats, Indices, Pixels, UInt8
 from topwork.errors import ExampleError
 from topwork.evidence.attribution.receptive_field import Field, receptive_fields
 from topwork.examples.example import Example
@@ -28,9 +28,6 @@ from topwork.executors.block_shapes import BlockShape, block_shapes, listening
 if TYPE_CHECKING:
     import torch
 
-Pixels = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
-Places = npt.NDArray[np.intp]
 Report = Callable[[int, int], None]
 
 MAX_IMAGES = 200
@@ -96,7 +93,7 @@ class _Peaks:
     """Of each image and channel: the largest value [N, C], and its place [N, C]."""
 
     values: Floats
-    places: Places
+    places: Indices
 
 
 def find_patches(
@@ -186,7 +183,7 @@ def _peaks(
 
     by_name = {shape.block: shape for shape in shapes}
     inside = {s.block: _inside(fields[s.block], spec) for s in shapes}
-    kept: dict[str, list[tuple[Floats, Places]]] = {shape.block: [] for shape in shapes}
+    kept: dict[str, list[tuple[Floats, Indices]]] = {shape.block: [] for shape in shapes}
 
     def hear(block: str, output: torch.Tensor) -> None:
         if block in by_name:
@@ -225,7 +222,7 @@ def _batches(pixels: Sequence[Pixels], spec: ImageInput) -> Iterator[Any]:
         yield ((batch / 255 - mean) / std).permute(0, 3, 1, 2)
 
 
-def _inside(field: Field, spec: ImageInput) -> Places:
+def _inside(field: Field, spec: ImageInput) -> Indices:
     """Return the places that see nothing beyond the picture's edge; all, where these are few."""
     starts = np.array([field.box(i, i)[0] for i in range(field.side)])
     good = (starts >= 0) & (starts + field.effective <= spec.size)

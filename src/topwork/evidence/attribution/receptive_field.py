@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.backbones.base import Network
+from topwork.core.shapes import Doubles
 from topwork.examples.images.preprocessing import ImageInput
 from topwork.executors.block_shapes import BlockShape, block_shapes, listening
 
 if TYPE_CHECKING:
     import torch
 
-Doubles = npt.NDArray[np.float64]
 
 EFFECTIVE = 0.9
 """Share of the squared gradient, summed over rows or over columns, in the effective field. Of the

@@ -12,9 +12,8 @@ from functools import partial
 from typing import TYPE_CHECKING, final
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Float32, UInt8
+from topwork.core.shapes import Doubles, Float32, Floats, Pixels, UInt8
 from topwork.errors import ModalityError
 from topwork.evidence.attribution.image_grid import AGAINST, FOR
 from topwork.evidence.attribution.log_odds import answer, chosen_class, log_odds, probabilities
@@ -27,9 +26,6 @@ from topwork.model.model import Model
 if TYPE_CHECKING:
     from PIL import Image
 
-Samples = npt.NDArray[np.float32]
-Doubles = npt.NDArray[np.float64]
-Pixels = npt.NDArray[np.uint8]
 
 MAX_SECONDS = 60.0
 """Of a longer sound, its beginning: each stretch costs a run of all that is listened to."""
@@ -139,14 +135,14 @@ def picture(found: SoundOcclusion, scale: int = 2) -> Image.Image:
     return Image.fromarray(whole).resize(size, Image.Resampling.NEAREST)
 
 
-def _samples(example: Example, rate_hz: int) -> Samples:
+def _samples(example: Example, rate_hz: int) -> Floats:
     """Return the sound's beginning, mono, float32 [T], at the rate."""
     longest = round(MAX_SECONDS * rate_hz)
     plain = SoundInput(rate_hz=rate_hz, min_samples=1, max_samples=longest)
     return next(iter(sound_windows(example.read(), plain)))
 
 
-def _silence(samples: Samples, start: int, end: int, rate_hz: int) -> Samples:
+def _silence(samples: Floats, start: int, end: int, rate_hz: int) -> Floats:
     fade = max(1, min(round(FADE_SECONDS * rate_hz), (end - start) // 2))
     level = np.ones(len(samples), np.float32)
     level[start:end] = 0
@@ -157,7 +153,7 @@ def _silence(samples: Samples, start: int, end: int, rate_hz: int) -> Samples:
     return samples * level
 
 
-def _as_example(example: Example, samples: Samples, rate_hz: int) -> Example:
+def _as_example(example: Example, samples: Floats, rate_hz: int) -> Example:
     return replace(example, read=partial(Sound, samples=samples, rate_hz=rate_hz))
 
 

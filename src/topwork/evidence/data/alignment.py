@@ -10,12 +10,8 @@ from dataclasses import dataclass, fields
 from typing import final
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import UInt8
-
-Floats = npt.NDArray[np.float32]
-Pixels = npt.NDArray[np.uint8]
+from topwork.core.shapes import Floats, Pixels, UInt8
 
 SIDE = 64
 """Pixels on the side of what is compared: a crop of 5% moves an edge by three of them."""

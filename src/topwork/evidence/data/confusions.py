@@ -7,14 +7,10 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.plain import Plain
-from topwork.core.shapes import Float64, Int
+from topwork.core.shapes import Float64, Indices, Int
 from topwork.evaluation.intervals import Estimate, wilson
-
-Doubles = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
 
 MIN_TAKEN, MIN_SHARE = 4, 0.1
 """Fewer are single mistakes; a smaller share is a pair that is told apart well."""
@@ -89,7 +85,7 @@ def find_confusions(
     return tuple(sorted(found, key=lambda pair: -pair.share.low))
 
 
-def _pair(matrix: Rows, classes: Sequence[str], i: int, j: int) -> Confusion:
+def _pair(matrix: Indices, classes: Sequence[str], i: int, j: int) -> Confusion:
     taken, own = int(matrix[i, j] + matrix[j, i]), int(matrix[i, i] + matrix[j, j])
     sizes = matrix[i].sum(), matrix[j].sum()
     total = int(sizes[0] + sizes[1])

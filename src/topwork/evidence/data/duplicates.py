@@ -14,15 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.plain import Plain
-from topwork.core.shapes import Bool, Float64, Int
+from topwork.core.shapes import Bool, Float64, Indices, Int
 from topwork.evaluation.intervals import Estimate, effective_share, wilson
 from topwork.evidence.data.neighbours import directions, most_alike
 from topwork.evidence.data.similarity import likeness
 from topwork.evidence.data.thumbnails import Look
 from topwork.features.table import FeatureTable
-
-Doubles = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
 
 STRETCH, POOLS = (0.25, 0.75), ("mean", "std")
 """The middle blocks, which see details and hardly mind a crop: of 150 altered copies of clothes,
@@ -113,7 +110,7 @@ def families(pairs: Sequence[DuplicatePair], num: int) -> Int[np.ndarray, " n"]:
     first = np.array([pair.first for pair in pairs], np.intp)
     second = np.array([pair.second for pair in pairs], np.intp)
     links = coo_array((np.ones(len(pairs), np.int8), (first, second)), shape=(num, num))
-    numbers: Rows = connected_components(links, directed=False)[1].astype(np.intp)
+    numbers: Indices = connected_components(links, directed=False)[1].astype(np.intp)
     return numbers
 
 

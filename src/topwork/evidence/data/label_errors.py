@@ -9,12 +9,8 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Float64, Int
-
-Doubles = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
+from topwork.core.shapes import Doubles, Float64, Indices, Int
 
 
 @final
@@ -31,10 +27,10 @@ class LabelErrors:
     """
 
     scores: Doubles
-    order: Rows
-    suggested: Rows
+    order: Indices
+    suggested: Indices
     threshold: float
-    likely: Rows
+    likely: Indices
 
 
 def find_label_errors(

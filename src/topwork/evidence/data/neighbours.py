@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.shapes import Float32, Int
 from topwork.features.table import FeatureTable
 from topwork.heads.kernel import Kernel, Transform
-
-Floats = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.intp]
 
 CHUNK = 512
 """Rows whose distances to all others are held at a time: of 10,000 examples 20 MB."""

@@ -8,12 +8,9 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.shapes import Int
+from topwork.core.shapes import Doubles, Indices, Int
 from topwork.evidence.data.neighbours import distances, positions
 from topwork.features.table import FeatureTable
-
-Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
 
 STRETCH = (0.75, 1.0)
 """The last quarter of the blocks, averages over places. Of 1,192 clothes with an X-ray and a hand
@@ -46,8 +43,8 @@ class Outliers:
         rows: positions of those beyond `THRESHOLD`, farthest first.
     """
 
-    scores: Floats
-    rows: Rows
+    scores: Doubles
+    rows: Indices
 
 
 def find_outliers(
@@ -79,20 +76,20 @@ def find_outliers(
     return Outliers(scores=scores, rows=order[scores[order] > THRESHOLD][:most])
 
 
-def _mean_of_nearest(part: npt.NDArray[np.float32], count: int) -> Floats:
+def _mean_of_nearest(part: npt.NDArray[np.float32], count: int) -> Doubles:
     count = min(count, part.shape[1] - 1)
     near = np.partition(part, count - 1, axis=1)[:, :count].astype(np.float64)
     there = np.isfinite(near)
     near[~there] = 0
-    mean: Floats = near.sum(1) / np.maximum(there.sum(1), 1)
+    mean: Doubles = near.sum(1) / np.maximum(there.sum(1), 1)
     return mean
 
 
-def _robust(values: Floats) -> Floats:
+def _robust(values: Doubles) -> Doubles:
     """Return robust standard scores of the logarithms (median and median deviation)."""
     logs = np.log(np.maximum(values, 1e-9))
     apart = logs - np.median(logs)
     # 1.4826: the median deviation of a normal distribution is 1 / 1.4826 of its standard deviation.
     spread = 1.4826 * np.median(np.abs(apart))
-    out: Floats = apart / max(float(spread), 1e-3)
+    out: Doubles = apart / max(float(spread), 1e-3)
     return out

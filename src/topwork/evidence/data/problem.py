@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.shapes import Float64, Int
 from topwork.evidence.data.duplicates import DuplicatePair, families
@@ -16,9 +15,6 @@ from topwork.evidence.data.odd_inputs import find_odd
 from topwork.evidence.data.outliers import THRESHOLD, Outliers
 from topwork.evidence.data.thumbnails import Look
 from topwork.examples.example import Example
-
-Doubles = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
 
 Kind = Literal["label", "duplicate", "leak", "outlier", "odd"]
 

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from topwork.core.files import write_bytes
 from topwork.core.plain import Plain
-from topwork.core.shapes import Float64, Int
+from topwork.core.shapes import Doubles, Float64, Indices, Int
 from topwork.errors import DataError
 from topwork.evidence.data.confusions import Confusion, find_confusions
 from topwork.evidence.data.duplicates import (
@@ -46,9 +46,6 @@ from topwork.evidence.data.thumbnails import look_at, modality_of
 from topwork.examples.example import Example, Modality
 from topwork.features.table import FeatureTable
 from topwork.heads.labels import Labels
-
-Doubles = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
 
 MAX_LOOKED = 2_000
 """Images or sounds that are decoded, at most: 1 ms a photo of 400 x 500 pixels. Those that may be
@@ -169,7 +166,7 @@ def find_problems(
 
 
 def _to_look_at(
-    candidates: Sequence[DuplicatePair], farthest: Rows, num: int, modality: Modality
+    candidates: Sequence[DuplicatePair], farthest: Indices, num: int, modality: Modality
 ) -> list[int]:
     """Return the positions to decode: possible copies, what is far out, then some of the rest."""
     most = num if modality in ("text", "array") else MAX_LOOKED
@@ -206,7 +203,7 @@ def _crossed_leaks(
     copies: Sequence[DuplicatePair],
     examples: Sequence[Example],
     oof_predictions: Doubles,
-    truth: Rows,
+    truth: Indices,
 ) -> Leaks | None:
     own = [pair for pair in copies if pair.second < len(examples)]
     family = families(own, len(examples))

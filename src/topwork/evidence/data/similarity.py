@@ -6,13 +6,10 @@ import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Float64, Shaped
+from topwork.core.shapes import Doubles, Float64, Shaped
 from topwork.evidence.data.alignment import MIN_OVERLAP, align
 from topwork.evidence.data.thumbnails import ArrayLook, ImageLook, Look, SoundLook, TextLook
-
-Doubles = npt.NDArray[np.float64]
 
 MIN_OUTLINE, MIN_DETAIL = 0.985, 0.88
 """Correlations of one photo's two copies, laid over one another. Of 150 copies of clothes (JPEG of

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.progress import report
+from topwork.core.shapes import Floats
 from topwork.errors import ExampleError
 from topwork.evidence.data.alignment import SIDE
 from topwork.examples.arrays.npy import read_npy
@@ -24,8 +25,6 @@ from topwork.examples.kinds import PREFIX_BYTES, image_format
 from topwork.examples.sounds.durations import sound_seconds
 from topwork.examples.sounds.files import open_sound
 from topwork.examples.sounds.sound import Sound, SoundFile
-
-Floats = npt.NDArray[np.float32]
 
 RATE_HZ = 8000
 MAX_SECONDS = 10.0

@@ -19,7 +19,7 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.shapes import Float64, Int
+from topwork.core.shapes import Doubles, Float64, Int
 from topwork.evaluation.intervals import Estimate
 from topwork.evidence.learning_curve.points import Points
 
@@ -48,8 +48,6 @@ TILT = 1.0
 from the lowest, to this power. With all alike (0) 27 predictions for twice the examples were 0.8
 points too low in the mean, with 1 0.5 and with 2 0.2; but the past of the four whole sets was off
 by 0.32, 0.55 and 0.72 points."""
-
-Doubles = npt.NDArray[np.float64]
 
 
 @final

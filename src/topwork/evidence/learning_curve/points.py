@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.progress import staged
-from topwork.core.shapes import Int
+from topwork.core.shapes import Doubles, Indices, Int
 from topwork.errors import TooFewError
 from topwork.evaluation.crossval import choose_num_repeats, draw_folds, num_workers, one_thread
 from topwork.evaluation.fold_cache import FoldCache
@@ -49,9 +49,6 @@ FEW_GROUPS = 20
 Whole groups are what more data would bring, but of six speakers they make a curve of five
 points, with a bend where the first speaker is used up."""
 
-Rows = npt.NDArray[np.intp]
-Doubles = npt.NDArray[np.float64]
-
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,7 +64,7 @@ class Fit:
 
     size: int
     unit: int
-    test: Rows
+    test: Indices
     right: npt.NDArray[np.bool_]
 
 
@@ -85,7 +82,7 @@ class Points:
 
     sizes: tuple[int, ...]
     fits: tuple[Fit, ...]
-    clusters: Rows
+    clusters: Indices
     thins_groups: bool
 
     @property
@@ -168,7 +165,7 @@ class _CurveRun:
     def __init__(
         self,
         table: FeatureTable,
-        rows: Rows,
+        rows: Indices,
         labels: Labels,
         settings: HeadSettings | None,
         features: str | None,
@@ -219,7 +216,9 @@ class _CurveRun:
             ]
         taken = replace(labels.take(rest), seed=seed)
 
-        def choose(table: FeatureTable, rows: Rows, labels: Labels, kind: HeadKind) -> KernelChoice:
+        def choose(
+            table: FeatureTable, rows: Indices, labels: Labels, kind: HeadKind
+        ) -> KernelChoice:
             return self._choose(size, rows, labels, kind)
 
         head = fit_head(
@@ -228,7 +227,7 @@ class _CurveRun:
         found = head.predict(self._table, self._rows[fold])
         return Fit(size=size, unit=unit, test=fold, right=self._is_right(found, fold))
 
-    def _choose(self, size: int, rows: Rows, labels: Labels, kind: HeadKind) -> KernelChoice:
+    def _choose(self, size: int, rows: Indices, labels: Labels, kind: HeadKind) -> KernelChoice:
         """Search once for each size; above `SAMPLE`, what the size below chose is taken.
 
         The fit still tries the neighbouring penalties on all that it learns from. Searching anew in
@@ -248,7 +247,7 @@ class _CurveRun:
     def _is_whole(self, size: int) -> bool:
         return self._whole and size == len(self.sizes) - 1
 
-    def _is_right(self, probabilities: Doubles, fold: Rows) -> npt.NDArray[np.bool_]:
+    def _is_right(self, probabilities: Doubles, fold: Indices) -> npt.NDArray[np.bool_]:
         return np.asarray(probabilities.argmax(1) == self._labels.classes[fold], np.bool_)
 
     def _read(self, unit: int) -> tuple[npt.NDArray[np.bool_]] | None:

@@ -11,21 +11,17 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.digests import digest_bytes, digest_settings
 from topwork.core.memo import key_of
 from topwork.core.progress import renamed
-from topwork.core.shapes import Int
+from topwork.core.shapes import Doubles, Indices, Int
 from topwork.errors import TooFewError
 from topwork.evaluation.crossval import cross_val_predict, draw_folds
 from topwork.examples.example import Example
-from topwork.heads.kernel import Rows
 from topwork.heads.labels import Labels, sample_rows
 from topwork.model.predictions import Predictions
 from topwork.runs.head import HeadRun
-
-Doubles = npt.NDArray[np.float64]
 
 HEAD_ALONE = "a new head"
 
@@ -47,7 +43,7 @@ class ComparedPredictions:
     """
 
     name: str
-    rows: Rows
+    rows: Indices
     right: Doubles
     seconds: float
 
@@ -67,9 +63,9 @@ class Comparison:
     """
 
     head_run: HeadRun
-    places: Rows
+    places: Indices
     labels: Labels
-    drawn: tuple[tuple[Rows, ...], ...]
+    drawn: tuple[tuple[Indices, ...], ...]
     transferred: ComparedPredictions
 
     @property

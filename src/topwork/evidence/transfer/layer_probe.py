@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.random import with_random_weights
 from topwork.core.memo import memo
 from topwork.core.plain import Plain
 from topwork.core.progress import renamed, staged
+from topwork.core.shapes import Doubles, Floats, Indices
 from topwork.errors import BackboneError, ExampleError, SettingError
 from topwork.evaluation.crossval import draw_folds, one_thread
 from topwork.evaluation.intervals import Estimate, accuracy
@@ -30,11 +30,9 @@ from topwork.evidence.transfer.raw_inputs import NAMES, raw_similarity
 from topwork.features.extract import extract
 from topwork.features.table import FeatureTable
 from topwork.heads.grams import Grams
-from topwork.heads.kernel import Floats, Kernel, Rows
+from topwork.heads.kernel import Kernel
 from topwork.heads.labels import Labels, sample_rows
 from topwork.runs.head import HeadRun
-
-Doubles = npt.NDArray[np.float64]
 
 MAX_PROBED = 500
 """Examples that are probed, at most: a random EfficientNet-Lite0 runs 500 pictures in 5 to 10 s on
@@ -127,9 +125,9 @@ def probe_layers(head_run: HeadRun, *, max_examples: int = MAX_PROBED) -> LayerP
 
 def _score(
     head_run: HeadRun,
-    places: Rows,
+    places: Indices,
     labels: Labels,
-    drawn: Sequence[Sequence[Rows]],
+    drawn: Sequence[Sequence[Indices]],
 ) -> LayerProbe:
     report = staged("depth")
     examples = [head_run.examples[i] for i in places]
@@ -183,13 +181,13 @@ class _Bench:
     """Probes on the same labels and folds."""
 
     labels: Labels
-    drawn: Sequence[Sequence[Rows]]
+    drawn: Sequence[Sequence[Indices]]
     early: tuple[str, ...]
     report: Callable[[int, int], None]
     total: int
 
     def probe_blocks(
-        self, table: FeatureTable, rows: Rows, pools: tuple[str, ...]
+        self, table: FeatureTable, rows: Indices, pools: tuple[str, ...]
     ) -> dict[str, Doubles]:
         """Return how often each example was answered rightly, by block; "" is the early ones."""
         found = {}

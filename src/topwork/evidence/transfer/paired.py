@@ -5,13 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Float64, Int
+from topwork.core.shapes import Doubles, Float64, Indices, Int
 from topwork.evaluation.intervals import Estimate
-
-Doubles = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
 
 
 def gain(more: Float64[np.ndarray, " n"], groups: Int[np.ndarray, " n"] | None) -> Estimate:
@@ -41,7 +37,7 @@ def gain(more: Float64[np.ndarray, " n"], groups: Int[np.ndarray, " n"] | None) 
     return Estimate.around(float(more.mean()), low, high)
 
 
-def _effective_share(more: Doubles, groups: Rows | None) -> float:
+def _effective_share(more: Doubles, groups: Indices | None) -> float:
     """As `effective_share`, of differences: what an example is worth beside others of its group."""
     if groups is None:
         return 1.0

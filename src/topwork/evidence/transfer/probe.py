@@ -12,13 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core.shapes import Float, Float64, Int
-from topwork.heads.kernel import Floats, Kernel, Rows
+from topwork.core.shapes import Doubles, Float, Float64, Floats, Indices, Int
+from topwork.heads.kernel import Kernel
 from topwork.heads.labels import Labels
 from topwork.heads.ridge import Centring, smallest_penalty, solve
 from topwork.heads.softmax import best_temperature_loss, link
-
-Doubles = npt.NDArray[np.float64]
 
 PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 """In shares of the kernel's mean diagonal: every second one of those that the head's search has."""
@@ -60,7 +58,7 @@ def _centred(similarity: Floats, gamma: float | None) -> npt.NDArray[np.floating
     return Centring.fit(values)(values)
 
 
-def _best(scores: Sequence[Doubles], labels: Labels, fold: Rows) -> int:
+def _best(scores: Sequence[Doubles], labels: Labels, fold: Indices) -> int:
     """Return the candidate of the least log loss on all but the fold."""
     others = np.setdiff1d(np.arange(len(labels.classes)), fold)
     targets = labels.targets[others]

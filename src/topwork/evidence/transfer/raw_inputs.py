@@ -7,9 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Float32
+from topwork.core.shapes import Float32, Floats
 from topwork.errors import ExampleError
 from topwork.examples.example import Example, Modality
 from topwork.examples.images.decode import ImageInput, decode_image
@@ -20,8 +19,6 @@ from topwork.executors.base import Segment
 from topwork.features.table import ArrayTable
 from topwork.heads.grams import Grams
 from topwork.heads.kernel import Kernel
-
-Floats = npt.NDArray[np.float32]
 
 SIDE = 32
 """Pixels: 3,072 numbers a picture. The usual size of raw pixels under a linear classifier."""

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from topwork.backbones.base import Backbone
 from topwork.core.digests import digest_settings
 from topwork.core.memo import keep_arrays, kept_arrays, key_of, memo, memo_folder
+from topwork.core.shapes import Doubles, Indices
 from topwork.errors import BackboneError, TrainingError
 from topwork.evidence.transfer.comparison import (
     ComparedPredictions,
@@ -37,9 +38,6 @@ from topwork.training.cross_validate import CVResult, cross_validate
 from topwork.training.epoch_progress import EpochProgress
 from topwork.training.finetune import TrainingJob
 from topwork.training.strategy import Strategy
-
-Doubles = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
 
 LIMIT_SECONDS = 180.0
 """Where the user gives none."""
@@ -79,7 +77,7 @@ class ScratchBaseline:
         seconds: that it took.
     """
 
-    rows: Rows
+    rows: Indices
     probabilities: Doubles
     num_folds: int
     of_folds: int

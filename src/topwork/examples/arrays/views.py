@@ -6,11 +6,9 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.shapes import Float32
 
-Array = npt.NDArray[np.float32]
 Draw = Callable[[str], np.random.Generator]
 
 ARRAY_AUGMENTATIONS = ("shift", "scale", "noise")

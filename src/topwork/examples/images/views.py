@@ -10,12 +10,10 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from topwork.core.shapes import UInt8
+from topwork.core.shapes import Pixels, UInt8
 
-Pixels = npt.NDArray[np.uint8]
 Draw = Callable[[str], np.random.Generator]
 
 IMAGE_AUGMENTATIONS = (

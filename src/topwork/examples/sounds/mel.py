@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.shapes import Float64
 
-Doubles = npt.NDArray[np.float64]
 Scale = Literal["htk", "slaney"]
 
 

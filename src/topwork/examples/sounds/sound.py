@@ -14,13 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from topwork.core.shapes import Float32
+from topwork.core.shapes import Float32, Floats
 from topwork.errors import ExampleError
 from topwork.examples.sounds.files import BLOCK_FRAMES, SoundStream, check_form, open_sound
 from topwork.examples.sounds.preprocessing import SoundInput
 from topwork.examples.sounds.spectrogram import extract
-
-Samples = npt.NDArray[np.float32]
 
 MIN_SECONDS = 0.01
 """Below it there is no pitch and no phoneme: one period of the lowest voice takes 0.012 s."""
@@ -73,7 +71,7 @@ def sound_windows(content: object, spec: SoundInput) -> Iterable[Float32[np.ndar
     return first if len(first) < NUM_AT_ONCE else chain(first, windows)
 
 
-def _windows(content: object, spec: SoundInput) -> Iterator[Samples]:
+def _windows(content: object, spec: SoundInput) -> Iterator[Floats]:
     with _opened(content) as stream:
         parts = _resampled(_mono(stream), stream.rate_hz, spec.rate_hz)
         scaled = (part * np.float32(spec.scale) for part in parts) if spec.scale != 1 else parts
@@ -94,7 +92,7 @@ def cut(
     other, and then the silence that brings the last one up.
     """
     margin = np.zeros(spec.margin_samples, np.float32)
-    held: list[Samples] = []
+    held: list[Floats] = []
     num_held, is_first = 0, True
     for part in chain((margin,), parts, (margin,)):
         held.append(part)
@@ -118,7 +116,7 @@ def _brought_up(num_samples: int, spec: SoundInput) -> int:
     return min(spec.min_samples + steps * spec.step_samples, spec.max_samples)
 
 
-def _finish(samples: Samples, before: int, spec: SoundInput) -> Samples:
+def _finish(samples: Floats, before: int, spec: SoundInput) -> Floats:
     """Normalise what was heard, then add the silence, which is the mean: as transformers does."""
     if spec.normalise:
         mean, variance = samples.mean(dtype=np.float64), samples.var(dtype=np.float64)
@@ -171,7 +169,7 @@ def _from_memory(sound: Sound) -> SoundStream:
     return SoundStream(rate_hz=int(sound.rate_hz), blocks=blocks)
 
 
-def _as_floats(block: npt.NDArray[Any]) -> Samples:
+def _as_floats(block: npt.NDArray[Any]) -> Floats:
     """Bring whole numbers to -1..1 as libsndfile does, so that a file gives the same."""
     full_scale = _FULL_SCALE.get(block.dtype.name)
     if full_scale is None:
@@ -182,7 +180,7 @@ def _as_floats(block: npt.NDArray[Any]) -> Samples:
     return floats * np.float32(1 / full_scale)
 
 
-def _mono(stream: SoundStream) -> Iterator[Samples]:
+def _mono(stream: SoundStream) -> Iterator[Floats]:
     """Yield the mean of the channels. Raises ExampleError on what cannot be a sound."""
     num_frames = 0
     for block in stream.blocks:
@@ -211,7 +209,7 @@ def _level_reason(level: float) -> str:
     )
 
 
-def _resampled(parts: Iterable[Samples], rate_hz: int, wanted_hz: int) -> Iterator[Samples]:
+def _resampled(parts: Iterable[Floats], rate_hz: int, wanted_hz: int) -> Iterator[Floats]:
     """Resample with soxr's HQ. However the sound is divided, the same numbers come, to the bit."""
     if rate_hz == wanted_hz:
         yield from parts

@@ -15,8 +15,6 @@ import numpy.typing as npt
 from topwork.core.shapes import Float32
 from topwork.errors import SettingError
 
-Spectrogram = npt.NDArray[np.float32]
-
 _lock = threading.Lock()
 
 

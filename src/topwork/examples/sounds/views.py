@@ -16,11 +16,10 @@ import numpy.typing as npt
 import scipy.fft
 import soxr
 
-from topwork.core.shapes import Float32
+from topwork.core.shapes import Float32, Floats
 from topwork.examples.arrays.views import slid
 from topwork.examples.sounds.preprocessing import SoundInput
 
-Samples = npt.NDArray[np.float32]
 Draw = Callable[[str], np.random.Generator]
 
 SOUND_AUGMENTATIONS = ("speed", "shift", "filter", "noise", "gain", "mask")
@@ -86,7 +85,7 @@ def sound_view(
     return view
 
 
-def _sped(window: Samples, random: np.random.Generator) -> Samples:
+def _sped(window: Floats, random: np.random.Generator) -> Floats:
     """Play it faster or slower about the middle of what is heard; what no longer fits is cut."""
     heard = _heard(window)
     speed = math.exp(random.uniform(-1, 1) * math.log(MAX_SPEED))
@@ -101,7 +100,7 @@ def _sped(window: Samples, random: np.random.Generator) -> Samples:
     return view
 
 
-def _shifted(window: Samples, spec: SoundInput, random: np.random.Generator) -> Samples:
+def _shifted(window: Floats, spec: SoundInput, random: np.random.Generator) -> Floats:
     heard = _heard(window)
     most = min(MAX_SHIFT_SECONDS * spec.rate_hz, MAX_SHIFT * (heard.stop - heard.start))
     steps = round(random.uniform(-most, most))
@@ -110,7 +109,7 @@ def _shifted(window: Samples, spec: SoundInput, random: np.random.Generator) -> 
     return view if view.any() else window
 
 
-def _filtered(samples: Samples, spec: SoundInput, random: np.random.Generator) -> Samples:
+def _filtered(samples: Floats, spec: SoundInput, random: np.random.Generator) -> Floats:
     """Raise and lower each octave; the level over all is left to `gain`."""
     octaves = np.arange(math.log2(62.5), math.log2(spec.rate_hz / 2) + 1)
     decibels = random.uniform(-MAX_FILTER_DB, MAX_FILTER_DB, len(octaves))
@@ -120,11 +119,11 @@ def _filtered(samples: Samples, spec: SoundInput, random: np.random.Generator) -
     frequencies = np.maximum(scipy.fft.rfftfreq(size, 1 / spec.rate_hz), 1.0)
     curve = _from_decibels(np.interp(np.log2(frequencies), octaves, decibels))
     spectrum = scipy.fft.rfft(samples, size) * curve.astype(np.float32)
-    filtered: Samples = scipy.fft.irfft(spectrum, size)[: len(samples)]
+    filtered: Floats = scipy.fft.irfft(spectrum, size)[: len(samples)]
     return filtered
 
 
-def _noisy(samples: Samples, random: np.random.Generator) -> Samples:
+def _noisy(samples: Floats, random: np.random.Generator) -> Floats:
     size = scipy.fft.next_fast_len(len(samples), real=True)
     colour, below = random.uniform(0, MAX_COLOUR), random.uniform(*NOISE_DB)
     spectrum = scipy.fft.rfft(random.standard_normal(size, np.float32))
@@ -135,13 +134,13 @@ def _noisy(samples: Samples, random: np.random.Generator) -> Samples:
     loud = _level(noise)
     if loud == 0:  # a single sample
         return samples
-    noisy: Samples = samples + noise * np.float32(_level(samples) * _from_decibels(-below) / loud)
+    noisy: Floats = samples + noise * np.float32(_level(samples) * _from_decibels(-below) / loud)
     return noisy
 
 
 def _spectrogram_view(
-    window: Samples, spec: SoundInput, names: tuple[str, ...], draw: Draw
-) -> Samples:
+    window: Floats, spec: SoundInput, names: tuple[str, ...], draw: Draw
+) -> Floats:
     shape = window.shape
     extractor = spec.extractor or {}
     if extractor.get("feature_extractor_type") == "SeamlessM4TFeatureExtractor":
@@ -167,13 +166,13 @@ def _stretch(random: np.random.Generator, whole: int, most: int) -> slice:
     return slice(start, start + length)
 
 
-def _heard(window: Samples) -> slice:
+def _heard(window: Floats) -> slice:
     """From the first sample that is not silent to the last."""
     places = np.flatnonzero(window)
     return slice(int(places[0]), int(places[-1]) + 1)
 
 
-def _level(samples: Samples) -> float:
+def _level(samples: Floats) -> float:
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 

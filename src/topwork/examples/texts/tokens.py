@@ -8,15 +8,12 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from tokenizers import Encoding, Tokenizer
 
 from topwork.core.digests import digest_file
-from topwork.core.shapes import Int
+from topwork.core.shapes import Indices, Int
 from topwork.errors import ExampleError, SettingError, WeightsError
 from topwork.examples.texts.preprocessing import TextInput
-
-Tokens = npt.NDArray[np.int64]
 
 _SPACES = ("Ġ", "▁")  # of byte-level tokenizers (GPT-2, RoBERTa) and of SentencePiece
 
@@ -26,8 +23,8 @@ class _Loaded:
     """A tokenizer that neither pads nor truncates, and the special tokens it puts around a text."""
 
     tokenizer: Tokenizer
-    before: Tokens
-    after: Tokens
+    before: Indices
+    after: Indices
 
 
 def text_windows(content: object, spec: TextInput) -> list[Int[np.ndarray, " _"]]:
@@ -99,7 +96,7 @@ def _encode(tokenizer: Tokenizer, text: str, *, special: bool = False) -> Encodi
         raise ExampleError(f"the tokenizer cannot read it ({error})") from error
 
 
-def _window(loaded: _Loaded, tokens: Tokens) -> Tokens:
+def _window(loaded: _Loaded, tokens: Indices) -> Indices:
     return np.concatenate((loaded.before, tokens, loaded.after))
 
 
@@ -128,7 +125,7 @@ def _load(path: Path, digest: str) -> _Loaded:
     return _Loaded(tokenizer=tokenizer, before=before, after=after)
 
 
-def _around(tokenizer: Tokenizer) -> tuple[Tokens, Tokens]:
+def _around(tokenizer: Tokenizer) -> tuple[Indices, Indices]:
     """Find the special tokens before and after a text: some text's own tokens stand between."""
     ids = np.zeros(0, np.int64)
     for text in ("a", "1", *islice(tokenizer.get_vocab(), 100)):  # not every one knows an "a"

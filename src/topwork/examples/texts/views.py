@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.shapes import Int
 from topwork.examples.texts.preprocessing import TextInput
 from topwork.examples.texts.tokens import own_tokens, word_starts
 
-Tokens = npt.NDArray[np.int64]
 Draw = Callable[[str], np.random.Generator]
 
 TEXT_AUGMENTATIONS = ("swap",)

@@ -9,16 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from topwork.core.shapes import Int
+from topwork.core.shapes import Indices, Int
 from topwork.errors import TrainingError
 from topwork.training.loop.task import Source
 
 if TYPE_CHECKING:
     import torch
 
-Rows = npt.NDArray[np.int64]
 
 AHEAD_BYTES = 256 * 2**20
 """Loaded examples that wait, at most, beside the two steps that always do."""
@@ -32,7 +30,7 @@ more of a step's examples are of one shape and run at once. Of few examples, all
 class BatchPart:
     """Examples of one shape, loaded: all that a step has of it."""
 
-    rows: Rows
+    rows: Indices
     inputs: torch.Tensor
 
 
@@ -56,7 +54,7 @@ def steps_of_epoch(
     if len(set(shapes)) == 1:
         return list(np.array_split(order, steps))
     sizes = [len(rows) for rows in np.array_split(order, steps)]
-    sorted_steps: list[Rows] = []
+    sorted_steps: list[Indices] = []
     start = 0
     for first in range(0, steps, POOLED_STEPS):
         pooled = sizes[first : first + POOLED_STEPS]
@@ -98,7 +96,7 @@ def load_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def _load(source: Source, rows: Rows, epoch: int, pin: bool) -> list[BatchPart]:
+def _load(source: Source, rows: Indices, epoch: int, pin: bool) -> list[BatchPart]:
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for row in rows.tolist():
         by_shape.setdefault(tuple(source.shape(row)), []).append(row)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from topwork.core.shapes import Int
+from topwork.core.shapes import Indices, Int
 from topwork.errors import TrainingError
-from topwork.training.loop.batches import BatchPart, Rows
+from topwork.training.loop.batches import BatchPart
 from topwork.training.loop.parameter_groups import make_optimiser, parameter_groups, put_in_training
 from topwork.training.loop.task import Plan, Task
 
@@ -123,7 +123,7 @@ class Learner:
             return None
         return sums
 
-    def _run(self, inputs: torch.Tensor, rows: Rows, total: float) -> torch.Tensor:
+    def _run(self, inputs: torch.Tensor, rows: Indices, total: float) -> torch.Tensor:
         import torch
 
         task, device = self._task, self._fabric.device

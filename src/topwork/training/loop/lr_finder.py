@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d
 
+from topwork.core.shapes import Doubles
 from topwork.errors import SettingError, TrainingError
 from topwork.training.loop.batches import load_ahead, steps_of_epoch
 from topwork.training.loop.fabric import make_fabric, repeatable
@@ -40,7 +40,6 @@ LEAST_FALL = 0.01
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-Floats = npt.NDArray[np.float64]
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +88,7 @@ def find_lr(
     return Suggestion(lr=lr, lrs=tuple(rates.tolist()), losses=tuple(smoothed.tolist()))
 
 
-def _losses(fabric: Fabric, task: Task, plan: Plan, rates: Floats) -> list[float]:
+def _losses(fabric: Fabric, task: Task, plan: Plan, rates: Doubles) -> list[float]:
     """Return the loss at each rate, up to where it explodes."""
     import torch
 
@@ -117,7 +116,7 @@ def _losses(fabric: Fabric, task: Task, plan: Plan, rates: Floats) -> list[float
     return losses
 
 
-def _steepest(rates: Floats, losses: Floats) -> float:
+def _steepest(rates: Doubles, losses: Doubles) -> float:
     """Return the rate at the steepest descent, before the least loss: after it, it only rises."""
     end = int(np.argmin(losses)) + 1 if len(losses) else 0
     if end < 2 or losses[end - 1] > (1 - LEAST_FALL) * losses[0]:
