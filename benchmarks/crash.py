@@ -35,13 +35,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     with own_cache() as cache, tempfile.TemporaryDirectory() as folder:
-        trial = KernelTrial(arguments.data / arguments.set, cache, Path(folder), arguments.seed)
+        trial = Trial(arguments.data / arguments.set, cache, Path(folder), arguments.seed)
         trial.prepare()
         trial.run(arguments.kills)
     report(f"Killed while extracting {trial.num} photos", trial.figures(), as_json=arguments.json)
 
 
-class KernelTrial:
+class Trial:
     """One store that is killed over and over, and what it should hold in the end."""
 
     def __init__(self, data: Path, cache: Path, work: Path, seed: int) -> None:

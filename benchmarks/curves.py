@@ -58,9 +58,8 @@ class Case:
         """Whether the intervals of both sides allow for the difference."""
         from topwork.evaluation.intervals import difference
 
-        found = difference(self.predicted, self.came_true)
-        low, high = found.low, found.high
-        return low <= 0 <= high
+        apart = difference(self.predicted, self.came_true)
+        return bool(apart.low <= 0 <= apart.high)
 
     def __str__(self) -> str:
         return (
@@ -117,8 +116,7 @@ def features_of(data: Path, name: str) -> tuple[Any, Any, Any]:
     from topwork.examples.sources import read_examples
     from topwork.examples.split import divide
     from topwork.features.extract import default_pools, extract
-    from topwork.recipe import Recipe
-    from topwork.runs.head import labels_of
+    from topwork.heads.labels import Labels
 
     place, group_column = SETS[name]
     found = read_examples(data / place, group_column=group_column)
@@ -126,7 +124,7 @@ def features_of(data: Path, name: str) -> tuple[Any, Any, Any]:
     backbone = get_backbone(default_backbone(found.modality))
     extraction = extract(train, backbone, pools=default_pools(len(train), found.modality))
     classes = sort_labels({example.label or "" for example in extraction.examples})
-    labels = labels_of(extraction.examples, classes, Recipe())
+    labels = Labels.of(extraction.examples, classes)
     return extraction.table.in_memory(), np.arange(len(extraction.examples)), labels
 
 

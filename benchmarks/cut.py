@@ -93,8 +93,9 @@ class Epochs:
         from topwork.examples.sources import read_examples
         from topwork.features.activations import save_activations
         from topwork.training.cut import NETWORK, Cut
-        from topwork.training.policy import finetuning_settings, usual_depth
+        from topwork.training.hyperparameters import hyperparameters, usual_depth
         from topwork.training.settings import Training
+        from topwork.training.strategy import Strategy
 
         found = read_examples(data / row.source)
         self.bound = row.bound
@@ -110,14 +111,17 @@ class Epochs:
         self.saving = time.perf_counter() - started
         decoded = save_activations(self.examples, backbone, None)
         given = Training(epochs=EPOCHS, augment=())
-        settings = finetuning_settings(len(self.examples), backbone.modality, network, given)
+        settings = hyperparameters(
+            given, Strategy(kind="last", last_blocks=depth), len(self.examples), backbone.modality,
+            network,
+        )  # fmt: skip
         short = Cut.of(backbone, block)
         after = short.after.module.named_parameters()
         trained = {short.whole_name(NETWORK + name) for name, own in after if own.requires_grad}
-        head_run = [n for n, _ in network.module.named_parameters() if n not in trained]
+        frozen = [n for n, _ in network.module.named_parameters() if n not in trained]
         self.cut = self._job(short, saved, settings)
         self.whole = self._job(
-            Cut.of(backbone, None), decoded, settings.changed(freeze=tuple(head_run))
+            Cut.of(backbone, None), decoded, settings.changed(freeze=tuple(frozen))
         )
 
     def _job(self, cut: Any, saved: Any, settings: Any) -> Any:

@@ -262,11 +262,15 @@ class Training:
         return len(bench.pixels) / seconds
 
     def _settings(self, *, augment: tuple[str, ...] | None) -> Any:
-        from topwork.training.policy import finetuning_settings
+        from topwork.training.hyperparameters import hyperparameters
         from topwork.training.settings import Training as Settings
+        from topwork.training.strategy import Strategy
 
         given = Settings(epochs=self.EPOCHS, augment=augment, precision="bf16")
-        return finetuning_settings(len(self.saved.examples), "image", self.cut.network, given)
+        strategy, count = Strategy(kind="all"), len(self.saved.examples)
+        return hyperparameters(
+            given, strategy, count, "image", self.cut.network, device=self.bench.device
+        )
 
 
 if __name__ == "__main__":

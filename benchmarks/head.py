@@ -23,8 +23,8 @@ from topwork.features.table import ArrayTable
 from topwork.heads.fit import fit_head
 from topwork.heads.grams import Grams
 from topwork.heads.kernel import Kernel
-from topwork.heads.ridge import smallest_penalty
 from topwork.heads.labels import Labels
+from topwork.heads.ridge import smallest_penalty
 from topwork.heads.search import GAMMAS, PENALTIES, KernelTrial, pool_sets, windows
 
 Classes = npt.NDArray[np.intp]
@@ -40,14 +40,14 @@ def with_search(candidates: Callable[[ArrayTable], list[Kernel]] | None) -> Meth
         table: ArrayTable, classes: Classes, train: Rows, test: Rows, seed: int
     ) -> npt.NDArray[np.float64]:
         labels = Labels(classes=classes[train], num_classes=int(classes.max()) + 1, seed=seed)
-        selection = None
+        choice = None
         if candidates is not None:
             kernels = candidates(table)
             trial = KernelTrial(Grams(table, train, kernels), labels)
             penalties = [p for p in PENALTIES if p >= smallest_penalty(len(train))]
             found = [trial.best(kernel, penalties) for kernel in kernels]
-            selection = min(found, key=lambda selection: selection.loss)
-        return fit_head(table, train, labels, selection=selection).predict(table, test)
+            choice = min(found, key=lambda choice: choice.loss)
+        return fit_head(table, train, labels, choice=choice).predict(table, test)
 
     return method
 

@@ -43,7 +43,7 @@ def main() -> None:
         data = Path(folder) / "pictures"
         num = link_pictures(arguments.data / "sign-digits", data, arguments.count)
         for name in ARGUMENTS:
-            trial = KernelTrial(name, data, cache, Path(folder), arguments.seed)
+            trial = Trial(name, data, cache, Path(folder), arguments.seed)
             trial.prepare()
             trial.run(arguments.kills)
             figures += trial.figures()
@@ -62,7 +62,7 @@ def link_pictures(source: Path, target: Path, count: int) -> int:
     return num
 
 
-class KernelTrial:
+class Trial:
     """One command that is killed over and over, and the weights that it should end with."""
 
     def __init__(self, name: str, data: Path, cache: Path, work: Path, seed: int) -> None:
@@ -120,7 +120,7 @@ class KernelTrial:
 
     def _kept(self) -> str:
         checkpoints = [*self.cache.glob("training/*/epoch-*"), *self.out.parent.glob("*/epoch-*")]
-        folds = list(self.cache.glob("folds/*.npy"))
+        folds = list(self.cache.glob("folds/*.safetensors"))
         return f"{len(folds)} folds, {len(checkpoints)} checkpoints"
 
     def _check_end(self) -> None:

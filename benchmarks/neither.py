@@ -17,7 +17,7 @@ examples learned from, left out in turn: false accepts, and false rejects in bra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,7 @@ class Case:
     modality: Any
     train: Sequence[Any]
     own: Sequence[Any]
-    ood: dict[str, Sequence[Any]]
+    ood: Mapping[str, Sequence[Any]]
     required: bool
 
 
@@ -69,6 +69,8 @@ def measure(case: Case) -> list[Figure]:
 
     from topwork.backbones.catalog import default_backbone
     from topwork.backbones.registry import get_backbone
+    from topwork.core.options import RunOptions
+    from topwork.evaluation.ood import OODSample, detect_by_features
     from topwork.examples.example import ExampleSet
     from topwork.features.extract import extract
     from topwork.recipe import Recipe
@@ -77,16 +79,31 @@ def measure(case: Case) -> list[Figure]:
     modality = case.modality
     backbone = get_backbone(default_backbone(modality))
     found = ExampleSet(examples=case.train, modality=modality, origin=case.name)
-    recipe = Recipe(num_repeats=1)
-    head_run = run_head(found, recipe, backbone=backbone, device="cpu", on_progress=None)
-    if head_run.cross_val is None:
+    recipe = Recipe(train="head", num_repeats=1)
+    head_run = run_head(found, recipe, backbone, RunOptions(device="cpu"))
+    cross_val = head_run.cross_val
+    if cross_val is None:
         raise RuntimeError(f"{case.name}: there are no examples left out")
-    seconds = seconds_of(lambda: head_run.detect(head_run.cross_val))
-    told = head_run.detect(head_run.cross_val)
+
+    def detect() -> Any:
+        sample = OODSample(
+            rows=head_run.train,
+            labels=head_run.labels,
+            classes=head_run.classes,
+            probabilities=cross_val.probabilities[0],
+            folds=cross_val.folds,
+            method=cross_val.method,
+        )
+        return detect_by_features(
+            head_run.table, sample, head_run.head,
+            settings=recipe.head_settings(), features=head_run.features,
+        )  # fmt: skip
+
+    seconds, told = seconds_of(detect), detect()
     if told is None:
         raise RuntimeError(f"{case.name}: there is no detector")
     size = sum(tensor.nbytes for tensor in told.detector.tensors().values())
-    held = 1 - head_run.cross_val.probabilities[0].max(1)
+    held = 1 - cross_val.probabilities[0].max(1)
     thresholds = {"largest": np.quantile(held, 0.95)}
 
     def scores(examples: Sequence[Any]) -> dict[str, Any]:
@@ -163,17 +180,17 @@ def intents(data: Path, per_class: int | None) -> Iterator[Case]:
     """Questions of bank customers."""
     examples = _read(data / "banking77" / "train.csv")
     tests = _read(data / "banking77" / "test.csv")
-    oof_predictions = sorted({e.label for e in examples})[LEFT_OUT_INTENTS]
+    left_out = sorted({e.label for e in examples})[LEFT_OUT_INTENTS]
     seen = {e.digest for e in examples}
-    train = [e for e in examples if e.label not in oof_predictions]
+    train = [e for e in examples if e.label not in left_out]
     if per_class is not None:
         train, _ = _some(train, per_class)
     yield Case(
         name=f"intents, {'all' if per_class is None else f'{per_class} a class'}",
         modality="text",
         train=train,
-        own=[e for e in tests if e.label not in oof_predictions and e.digest not in seen],
-        ood={"ten other intents": [e for e in tests if e.label in oof_predictions]},
+        own=[e for e in tests if e.label not in left_out and e.digest not in seen],
+        ood={"ten other intents": [e for e in tests if e.label in left_out]},
         required=True,
     )
 
@@ -228,7 +245,7 @@ def xray(data: Path) -> Iterator[Case]:
     yield Case(name="X-rays", modality="image", train=train, own=own, ood=ood, required=False)
 
 
-def _read(path: Path, **columns: str) -> list[Any]:
+def _read(path: Path, **columns: Any) -> list[Any]:
     from topwork.examples.sources import read_examples
 
     return list(read_examples(path, **columns).examples)

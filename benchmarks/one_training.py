@@ -54,9 +54,10 @@ def run(
     from topwork.backbones.catalog import default_backbone
     from topwork.backbones.registry import get_backbone
     from topwork.evaluation.intervals import effective_share, wilson
+    from topwork.model.model import Model
     from topwork.recipe import Recipe
     from topwork.runs.train import train_examples
-    from topwork.training.policy import usual_depth
+    from topwork.training.hyperparameters import usual_depth
 
     drawn = draw(data, name, seed)
     network = get_backbone(backbone or default_backbone(drawn.whole.modality))
@@ -65,7 +66,7 @@ def run(
     recipe = Recipe(train=strategy, seed=seed, time_limit=time_limit, backbone=network.name)
 
     def fit(examples: Any, unscored: tuple[str, ...]) -> Any:
-        return train_examples(examples, recipe, backbone=network, scored=train not in unscored)
+        return Model(train_examples(examples, recipe, network, scored=train not in unscored))
 
     started = time.perf_counter()
     whole = fit(drawn.whole, ("scratch",))

@@ -29,14 +29,15 @@ from topwork.backbones.catalog import default_backbone
 from topwork.backbones.registry import get_backbone
 from topwork.evaluation.crossval import cross_val_predict
 from topwork.evidence.data.label_errors import find_label_errors
-from topwork.evidence.data.problems import Problem, find_problems
+from topwork.evidence.data.problem import Problem
+from topwork.evidence.data.problems import find_problems
 from topwork.examples.folds import stratified_sample
 from topwork.examples.sources import read_examples
 from topwork.examples.split import divide
 from topwork.features.extract import default_pools, extract
 from topwork.heads.labels import Labels
 from topwork.recipe import Recipe
-from topwork.runs.head import labels_of, run_head
+from topwork.runs.head import run_head
 
 SETS = {"clothing": "clothing", "sign-digits": "sign-digits", "banking77": "banking77/train.csv"}
 EXCHANGED, TENTH = 0.05, 0.1
@@ -69,7 +70,7 @@ def exchanged(path: Path, name: str, seeds: Sequence[int]) -> list[Figure]:
     backbone = get_backbone(default_backbone(found.modality))
     features = extract(train, backbone, pools=default_pools(len(train), found.modality))
     classes = found.classes
-    labels = labels_of(features.examples, classes, Recipe())
+    labels = Labels.of(features.examples, classes)
     rows = np.arange(len(features.examples))
     if len(rows) > MAX_EXAMPLES:
         rows = stratified_sample(labels.classes, size=MAX_EXAMPLES, seed=0)
@@ -78,7 +79,7 @@ def exchanged(path: Path, name: str, seeds: Sequence[int]) -> list[Figure]:
     lines = []
     for seed in seeds:
         rng = np.random.default_rng(seed)
-        wrong = rng.selection(num, round(EXCHANGED * num), replace=False)
+        wrong = rng.choice(num, round(EXCHANGED * num), replace=False)
         given = labels.classes.copy()
         given[wrong] += rng.integers(1, len(classes), len(wrong))
         given %= len(classes)
@@ -121,10 +122,9 @@ def copied(path: Path, seed: int) -> list[Figure]:
         made = make_copies(root, np.random.default_rng(seed))
         found = read_examples(root)
         backbone = get_backbone(default_backbone("image"))
-        head_run = run_head(found, Recipe(), backbone=backbone, device="auto", on_progress=None)
-        oof_predictions = (
-            None if head_run.cross_val is None else head_run.cross_val.probabilities.mean(0)
-        )
+        head_run = run_head(found, Recipe(train="head"), backbone)
+        cross_val = head_run.cross_val
+        oof_predictions = None if cross_val is None else cross_val.probabilities.mean(0)
         chances = head_run.head.predict(head_run.table, head_run.test)
         started, started_cpu = time.perf_counter(), time.process_time()
         problems = find_problems(
@@ -175,7 +175,7 @@ def make_copies(root: Path, rng: np.random.Generator) -> dict[str, str]:
     """Write altered copies into the test part; return their names with their originals'."""
     files = sorted(path for path in (root / "train").rglob("*") if path.is_file())
     made = {}
-    for number, chosen in enumerate(rng.selection(len(files), NUM_COPIES, replace=False)):
+    for number, chosen in enumerate(rng.choice(len(files), NUM_COPIES, replace=False)):
         source = files[int(chosen)]
         with Image.open(source) as image:
             picture = image.convert("RGB")

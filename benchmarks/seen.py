@@ -55,6 +55,7 @@ def learned(data: Path, name: str, seed: int) -> tuple[Any, Any]:
     """Return a model of a set's training part, its head alone, and the split."""
     from topwork.backbones.catalog import default_backbone
     from topwork.backbones.registry import get_backbone
+    from topwork.model.model import Model
     from topwork.recipe import Recipe
     from topwork.runs.train import train_examples
 
@@ -62,7 +63,7 @@ def learned(data: Path, name: str, seed: int) -> tuple[Any, Any]:
     say(f"{name}: {len(split.train.examples)} examples")
     backbone = get_backbone(default_backbone(split.train.modality))
     recipe = Recipe(train="head", backbone=backbone.name)
-    return train_examples(split.train, recipe, backbone=backbone, scored=False), split
+    return Model(train_examples(split.train, recipe, backbone, scored=False)), split
 
 
 def photos(data: Path, name: str, out: Path, count: int, seed: int) -> list[Figure]:

@@ -42,25 +42,25 @@ def main() -> None:
         limits = [arguments.time_limit, *([arguments.long] if arguments.long != "0s" else [])]
         with own_cache():
             for limit in limits:
-                said, seconds, again = cv_result(found, None, limit)
+                said, seconds, again = judged(found, None, limit)
                 name = f"{GAIN}, scratch {limit}"
                 long = limit != limits[0]
                 figures += figures_of(name, said, seconds, again, bound=0.0, sign_alone=long)
     if arguments.size and (data / "cifar10").is_dir():
         with own_cache():
             found = of_cifar(data / "cifar10", arguments.size, seed)
-            said, seconds, again = cv_result(found, arguments.untaught, arguments.time_limit)
+            said, seconds, again = judged(found, arguments.untaught, arguments.time_limit)
             name = f"cifar10-{arguments.size}, {arguments.untaught}"
             figures += figures_of(name, said, seconds, again, promised=0.0)
     for name in arguments.sets:
         if is_there(data, name):
             with own_cache():
                 found = draw(data, name, seed).whole
-                figures += figures_of(name, *cv_result(found, None, arguments.time_limit))
+                figures += figures_of(name, *judged(found, None, arguments.time_limit))
     report("What transfer is worth, by the verdict", figures, as_json=arguments.json)
 
 
-def cv_result(found: Any, name: str | None, limit: str) -> tuple[Any, float, float]:
+def judged(found: Any, name: str | None, limit: str) -> tuple[Any, float, float]:
     """Return the verdict, the seconds that it took, and those of asking once more."""
     from topwork.backbones.catalog import default_backbone
     from topwork.backbones.registry import get_backbone
@@ -74,11 +74,9 @@ def cv_result(found: Any, name: str | None, limit: str) -> tuple[Any, float, flo
     said: list[Any] = []
 
     def ask() -> None:
-        head_run = run_head(
-            found, Recipe(train="head"), backbone=backbone, device="auto", on_progress=None
-        )
-        depth = probe_layers(head_run)
-        said.append(judge_transfer(head_run, depth=depth, limit_seconds=parse_seconds(limit)))
+        head_run = run_head(found, Recipe(train="head"), backbone)
+        probe = probe_layers(head_run)
+        said.append(judge_transfer(head_run, probe=probe, limit_seconds=parse_seconds(limit)))
 
     seconds, again = seconds_of(ask), seconds_of(ask)
     say(said[-1].says)

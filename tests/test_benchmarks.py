@@ -95,9 +95,9 @@ def test_an_epoch_from_the_cut_beside_one_through_the_whole_network(
     assert figure.measured > 0
     assert "last:2 of 7 blocks" in figure.name
     own = set(bench.cut.cut.after.module.state_dict())
-    head_run = bench.whole.settings.freeze  # the same weights learn in both
-    assert head_run
-    assert not {f"inner.{name}" for name in head_run} & own
+    frozen = bench.whole.settings.freeze  # the same weights learn in both
+    assert frozen
+    assert not {f"inner.{name}" for name in frozen} & own
 
 
 def test_a_tuned_model_served_in_two_ways(scripts: None, data: Path) -> None:
@@ -144,7 +144,7 @@ def test_draws_hold_speakers_and_patients_out_whole(scripts: None, data: Path) -
 
 
 @pytest.mark.parametrize(
-    ("name", "train", "way", "limit"),
+    ("name", "train", "strategy", "limit"),
     [
         ("sign-digits-12", "scratch", "scratch", "1s"),
         pytest.param("sign-digits-12", "last", "last:3", None, marks=pytest.mark.slow),
@@ -212,7 +212,7 @@ def test_what_lines_say_together(scripts: None) -> None:
 
 
 def test_auto_is_compared_with_the_best_single_way(scripts: None) -> None:
-    from strategies import of_set
+    from ways import of_set
 
     lines = [
         line("1" * 80 + "0" * 20),

@@ -144,15 +144,15 @@ def test_groups_reach_the_folds_inside(tiny_backbone: Backbone) -> None:
     grouped = TransferClassifier(tiny_backbone).fit(images, labels, groups)
     first, second = (one.predict_proba(images) for one in (plain, grouped))
     assert not np.array_equal(first, second)
-    with pytest.raises(SettingError, match="12 inputs came with 3 groups"):
+    with pytest.raises(SettingError, match=r"12 inputs .* 3 groups"):
         TransferClassifier(tiny_backbone).fit(images, labels, groups[:3])
 
 
 def test_what_it_refuses(tiny_backbone: Backbone) -> None:
     images, labels = small.colours(2, 2)
-    with pytest.raises(SettingError, match="4 inputs came with 3 labels"):
+    with pytest.raises(SettingError, match=r"4 inputs .* 3 labels"):
         TransferClassifier(tiny_backbone).fit(images, labels[:3])
-    with pytest.raises(TooFewError, match=r"There is only one class, \['a'\]"):
+    with pytest.raises(TooFewError, match=r"only one class, \['a'\]"):
         TransferClassifier(tiny_backbone).fit(images, ["a"] * 4)
     with pytest.raises(UnknownBackboneError, match="efficientnet-lite0"):
         TransferClassifier("efficientnet-lite1").fit(images, labels)
@@ -173,9 +173,9 @@ def test_settings_are_used(tiny_backbone: Backbone) -> None:
 def test_blocks_may_be_trained_too(tiny_backbone: Backbone, data: tuple[Images, list[str]]) -> None:
     images, labels = data
     deep = TransferClassifier(tiny_backbone, train="last:1").fit(images, labels)
-    assert deep.model_.choice.strategy == "last:1"
+    assert deep.model_.selection.strategy == "last:1"
     assert deep.predict_proba(images[:2]).shape == (2, 3)
     auto = TransferClassifier(tiny_backbone, train="auto").fit(images, labels)
-    assert auto.model_.choice.strategy == "head"
+    assert auto.model_.selection.strategy == "head"
     with pytest.raises(SettingError, match="train is 'top'; accepted: auto, head"):
         TransferClassifier(tiny_backbone, train="top").fit(images, labels)

@@ -207,9 +207,9 @@ class TestArrays:
 
 class TestKindsThatDoNotGoTogether:
     def test_a_backbone_of_another_kind_is_refused(self, sounds: Path, texts: Path) -> None:
-        with pytest.raises(ModalityError, match="holds sounds, and the backbone 'tiny' takes im"):
+        with pytest.raises(ModalityError, match=r"sounds, .* 'tiny' takes images"):
             train(sounds, backbone=small.tiny_backbone())
-        with pytest.raises(ModalityError, match="holds texts, and the backbone 'tiny sound' take"):
+        with pytest.raises(ModalityError, match=r"texts, .* 'tiny sound' takes sounds"):
             train(texts, backbone=small.tiny_sound_backbone())
 
     def test_a_model_is_not_judged_on_another_kind(self, tiny_model: Model, sounds: Path) -> None:

@@ -76,41 +76,41 @@ def test_changes_leave_the_rest() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"class_weight": "even"}, r"class_weight is 'even'; accepted: 'none' or 'balanced'"),
+        ({"class_weight": "even"}, "class_weight is 'even'.*'none' or 'balanced'"),
         ({"class_weight": ["none"]}, "class_weight is"),
-        ({"num_folds": 1}, "num_folds is 1; accepted: a whole number, 2 or more"),
+        ({"num_folds": 1}, "num_folds is 1; accepted: .*2 or more"),
         ({"num_folds": 2.5}, "num_folds is 2.5"),
         ({"num_folds": True}, "num_folds is True"),
-        ({"num_repeats": 0}, "num_repeats is 0; accepted: a whole number, 1 or more"),
+        ({"num_repeats": 0}, "num_repeats is 0; accepted: .*1 or more"),
         ({"num_repeats": "2"}, "num_repeats is '2'"),
-        ({"seed": -1}, "seed is -1; accepted: a whole number, 0 or more"),
+        ({"seed": -1}, "seed is -1; accepted: .*0 or more"),
         ({"seed": 0.0}, "seed is 0.0"),
         ({"data": 3}, "data is 3; accepted: text"),
         ({"input_column": 3}, "input_column is 3"),
         ({"label_column": False}, "label_column is False"),
         ({"group_column": ["a"]}, "group_column is"),
-        ({"backbone": 3}, "backbone is 3; accepted: the name of a backbone"),
-        ({"head": "mpl:256"}, r"head is 'mpl:256'; accepted: kernel, linear, nearest, or mlp:UNIT"),
+        ({"backbone": 3}, "backbone is 3; accepted: the name"),
+        ({"head": "mpl:256"}, "head is 'mpl:256'; .*kernel.* mlp:"),
         ({"head": 3}, "head is 3; accepted: kernel"),
-        ({"dropout": 1}, "dropout is 1; accepted: a number, 0 or more and less than 1"),
-        ({"label_smoothing": "a"}, "label_smoothing is 'a'; accepted: a number"),
+        ({"dropout": 1}, "dropout is 1; accepted: .*less than 1"),
+        ({"label_smoothing": "a"}, "label_smoothing is 'a'; .*a number"),
         ({"strict": 1}, "strict is 1; accepted: true or false"),
         ({"fresh": 1, "train": "last:1"}, "fresh is 1; accepted: true or false"),
-        ({"fresh": True}, "fresh is True; accepted: true with train = 'last:K', and train is 'au"),
-        ({"train": "last:0"}, "train is 'last:0'; accepted: auto, head, last:K"),
+        ({"fresh": True}, "fresh is True.*'last:K'.*train is 'auto'"),
+        ({"train": "last:0"}, "train is 'last:0'; .*head, last:K"),
         ({"train": 3}, "train is 3; accepted: auto"),
-        ({"time_limit": "soon"}, "The time limit is 'soon'; accepted: hours, minutes and seconds"),
+        ({"time_limit": "soon"}, "limit is 'soon'; accepted: .*1h30m"),
         ({"time_limit": "0s"}, "The time limit is '0s'"),
         ({"time_limit": -1}, "The time limit is -1"),
-        ({"train": "all", "head": "nearest"}, "head is 'nearest' with train = 'all'; accepted whe"),
-        ({"train": "scratch", "pools": ["std"]}, r"pools is \['std'\] with train = 'scratch'; acc"),
-        ({"training": 3}, r"training is 3; accepted: a \[training\] table"),
+        ({"train": "all", "head": "nearest"}, "head is 'nearest' .*'all'; .*linear"),
+        ({"train": "scratch", "pools": ["std"]}, "pools is .*'std'.* 'scratch'.*head, auto"),
+        ({"training": 3}, "training is 3; accepted: .*table"),
         (
             {"training": {"eras": 3}},
-            r"The recipe's \[training\] table has 'eras'; accepted",
+            r"\[training\] table has 'eras'; accepted",
         ),
-        ({"training": {"epochs": 0}}, "epochs is 0; accepted: a whole number, 1 or more"),
-        ({"pools": "mean"}, "pools is 'mean'; accepted: a list of names"),
+        ({"training": {"epochs": 0}}, "epochs is 0; accepted: .*1 or more"),
+        ({"pools": "mean"}, "pools is 'mean'; accepted: a list"),
         ({"pools": [3]}, r"pools is \[3\]"),
     ],
 )
@@ -119,10 +119,49 @@ def test_values_that_are_not_accepted(settings: dict[str, Any], message: str) ->
         Recipe.from_dict(settings)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"train": "head", "training": {"epochs": 3}}, "epochs is 3 .*'head'.*auto, last:K"),
+        ({"train": "head", "training": {"augment": ["flip"]}}, "augment is .*'flip'.* 'head'"),
+        ({"train": "head", "training": {"optimiser": "sgd"}}, "optimiser is 'sgd' .*'head'"),
+        ({"train": "head", "time_limit": "5m"}, "time_limit is '5m' .*'head'.*auto, last:K"),
+        ({"train": "head", "dropout": 0.5}, "dropout is 0.5 .*'head'.*mlp"),
+        ({"train": "head", "label_smoothing": 0.1}, "label_smoothing is 0.1 .*'head'.*mlp"),
+        ({"train": "last:2", "num_repeats": 3}, "num_repeats is 3 .*'last:2'.*head, auto"),
+        ({"train": "last:2", "pools": ["mean"]}, "pools is .*'mean'.* 'last:2'.*head, auto"),
+        ({"train": "all", "fresh": True}, "fresh is True.*'last:K'.*train is 'all'"),
+        ({"train": "scratch", "training": {"lora": 4}}, "lora .*random weights.*Remove"),
+        ({"train": "scratch", "training": {"num_views": 4}}, "num_views .*random weights"),
+        ({"train": "scratch", "training": {"freeze": ["stem"]}}, "freeze .*random weights"),
+        ({"train": "scratch", "training": {"batch_norm": "frozen"}}, "batch_norm = 'frozen'"),
+        ({"train": "last:2", "training": {"momentum": 0.5}}, "momentum .*sgd"),
+    ],
+)
+def test_settings_that_the_strategy_does_not_use(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingError, match=message):
+        Recipe.from_dict(settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"train": "head", "head": "mlp:8", "dropout": 0.5, "label_smoothing": 0.1},
+        {"train": "head", "pools": ["mean"], "num_repeats": 3},
+        {"train": "auto", "pools": ["mean"], "num_repeats": 3, "training": {"epochs": 3}},
+        {"train": "scratch", "time_limit": "5m", "training": {"epochs": 3, "augment": []}},
+        {"train": "last:2", "training": {"momentum": 0.5, "optimiser": "sgd", "lora": 4}},
+    ],
+)
+def test_settings_that_the_strategy_uses(settings: dict[str, Any]) -> None:
+    recipe = Recipe.from_dict(settings)
+    assert Recipe.from_dict(recipe.to_dict()) == recipe
+
+
 def test_names_that_are_not_known() -> None:
-    with pytest.raises(SettingError, match=r"The recipe has 'eras'; accepted: data, .*, strict"):
+    with pytest.raises(SettingError, match=r"'eras'; accepted: data, .*, strict"):
         Recipe.from_dict({"eras": 3})
-    with pytest.raises(SettingError, match=r"Put epochs, lr below a line \[training\]"):
+    with pytest.raises(SettingError, match=r"Put epochs, lr below .*\[training\]"):
         Recipe.from_dict({"epochs": 3, "lr": 0.1, "seed": 1})
 
 
@@ -131,5 +170,5 @@ def test_files_that_are_no_recipe(content: bytes | None, tmp_path: Path) -> None
     path = tmp_path / "recipe.toml"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(SettingError, match=r"The recipe '.*recipe.toml' cannot be read"):
+    with pytest.raises(SettingError, match=r"recipe\.toml' cannot be read"):
         Recipe.read(path)

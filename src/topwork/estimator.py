@@ -42,6 +42,15 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes:
         classes_: the labels, sorted; the columns of `predict_proba`.
         model_: the fitted `topwork.Model`, of which everything but `evaluation` is there.
+
+    >>> import topwork
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits(n_class=3)
+    >>> pictures = [(15 * image).astype("uint8") for image in digits.images[:60]]
+    >>> labels = digits.target[:60].tolist()
+    >>> classifier = topwork.TransferClassifier().fit(pictures, labels)
+    >>> classifier.predict(pictures[:3]).tolist()
+    [0, 1, 2]
     """
 
     def __init__(

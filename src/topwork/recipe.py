@@ -52,6 +52,13 @@ class Recipe:
         seed: of folds and samples, 0 or more.
         strict: stop at the first example that cannot be read, instead of passing over it.
         training: how blocks are trained: the `[training]` table.
+
+    >>> import topwork
+    >>> print(topwork.Recipe(train="head", num_folds=10).to_toml())
+    train = "head"
+    ...
+    num_folds = 10
+    ...
     """
 
     data: str | None = None

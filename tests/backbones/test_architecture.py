@@ -40,11 +40,11 @@ def test_the_same_network_with_weights_of_the_seed(name: str) -> None:
     ids=str,
 )  # fmt: skip
 def test_what_is_not_known_is_refused(plain: dict[str, Any]) -> None:
-    with pytest.raises(BackboneError, match=r"The architecture is .* for texts; accepted: those"):
+    with pytest.raises(BackboneError, match=r"architecture is .* for texts; accepted"):
         build_bare(plain, get_backbone("minilm-l6").input)
 
 
 def test_a_folder_from_elsewhere_runs_no_code() -> None:
     plain = {"library": "transformers", "config": {"model_type": "x", "auto_map": {"a": "b"}}}
-    with pytest.raises(BackboneError, match="Topwork runs no code that it loads"):
+    with pytest.raises(BackboneError, match="runs no code"):
         build_bare(plain, get_backbone("minilm-l6").input)

@@ -81,9 +81,7 @@ def test_it_says_what_it_is(tiny_backbone: Backbone) -> None:
 
 
 def test_another_block_is_refused(tiny_backbone: Backbone) -> None:
-    with pytest.raises(
-        BackboneError, match=r"'tiny' has no block '2'; nearest: '1', '3'\. Name one"
-    ):
+    with pytest.raises(BackboneError, match="'tiny' has no block '2'; nearest: '1', '3'"):
         until(tiny_backbone, "2").build()
 
 

@@ -72,12 +72,12 @@ def test_the_small_stem_keeps_the_places() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("timm/resnet18?pretrained=true", {}, "says pretrained=true, and is to be trained from"),
-        ("timm/resnet18", {"input_shape": (3, 9)}, r"takes images, and the data are arrays of \(3"),
-        ("minilm-l6", {"size": 32}, "takes texts, and the option size is for images"),
-        ("topwork/mlp?shape=3x8", {"input_shape": (3, 9)}, r"takes \(3, 8\), and the data are"),
-        ("topwork/mlp", {}, "depends on what it takes, and that is not said"),
-        ("timm/test_vit?stem=large", {}, "has stem='large'; accepted: small"),
+        ("timm/resnet18?pretrained=true", {}, "pretrained=true"),
+        ("timm/resnet18", {"input_shape": (3, 9)}, r"images.*arrays of \(3"),
+        ("minilm-l6", {"size": 32}, r"texts.*\bsize\b.*images"),
+        ("topwork/mlp?shape=3x8", {"input_shape": (3, 9)}, r"takes \(3, 8\).*arrays of \(3, 9\)"),
+        ("topwork/mlp", {}, r"not said.*\?shape="),
+        ("timm/test_vit?stem=large", {}, "stem='large'; accepted: small"),
     ],
 )
 def test_what_does_not_fit_is_refused(name: str, options: dict[str, object], message: str) -> None:
@@ -88,10 +88,10 @@ def test_what_does_not_fit_is_refused(name: str, options: dict[str, object], mes
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("resnet18", r"No architecture is called 'resnet18'\. Nearest: 'timm/resnet18'"),
+        ("resnet18", r"'resnet18'\. Nearest: 'timm/resnet18'"),
         ("resnt18", r"Nearest: 'timm/resnet18'"),
         ("conv1d", r"Nearest: 'topwork/conv1d'"),
-        ("timm/resnt18", r"timm has no model 'resnt18'; nearest: 'resnet18'"),
+        ("timm/resnt18", "no model 'resnt18'; nearest: 'resnet18'"),
         ("topwork/conv", r"nearest: 'topwork/conv2d'"),
     ],
 )

@@ -55,15 +55,15 @@ def test_unknown_names_get_the_nearest() -> None:
 
 
 def test_a_name_of_the_hub_that_cannot_be_reached_says_so() -> None:
-    with pytest.raises(WeightsError, match=r"'some/where' are not in the hub's cache here"):
+    with pytest.raises(WeightsError, match=r"'some/where'.* not in the hub's cache"):
         get_backbone("some/where")
 
 
 @pytest.mark.parametrize("name", ["speech-embedding", "minilm-l6"])
 def test_options_of_images_are_refused(name: str) -> None:
-    with pytest.raises(SettingError, match="and the option size is for images"):
+    with pytest.raises(SettingError, match=r"\bsize is for images"):
         get_backbone(name, input_size=100)
-    with pytest.raises(SettingError, match="and the option resize is for images"):
+    with pytest.raises(SettingError, match=r"\bresize is for images"):
         get_backbone(f"{name}?resize=crop")
     with pytest.raises(SettingError, match=f"cannot change the backbone '{name}'"):
         get_backbone(get_backbone(name), input_size=100)
@@ -72,30 +72,28 @@ def test_options_of_images_are_refused(name: str) -> None:
 def test_options_of_texts_are_refused_elsewhere(tmp_path: Path) -> None:
     folders.sound_folder(tmp_path, "hubert")
     for name in ("efficientnet-lite0", "timm/resnet18", "speech-embedding", tmp_path):
-        with pytest.raises(SettingError, match="the option max_tokens is for texts"):
+        with pytest.raises(SettingError, match="max_tokens is for texts"):
             get_backbone(f"{name}?max_tokens=100")
 
 
 def test_a_network_for_images_of_transformers_is_refused(tmp_path: Path) -> None:
     write_config(tmp_path, model_type="vit", image_size=224, patch_size=16)
-    with pytest.raises(BackboneError, match=r"is a 'vit' of transformers.*Give its timm name"):
+    with pytest.raises(BackboneError, match=r"'vit'.*timm name"):
         get_backbone(tmp_path)
     write_config(tmp_path, model_type="clip", vision_config={}, text_config={})
-    with pytest.raises(BackboneError, match=r"is a 'clip' of transformers.*Give its timm name"):
+    with pytest.raises(BackboneError, match=r"'clip'.*timm name"):
         get_backbone(tmp_path)
 
 
 def test_a_network_of_another_kind_is_refused(tmp_path: Path) -> None:
     write_config(tmp_path, model_type="encodec", sampling_rate=24000)
-    with pytest.raises(BackboneError, match="is a 'encodec' of transformers, which takes no texts"):
+    with pytest.raises(BackboneError, match=r"'encodec'.*takes no texts"):
         get_backbone(tmp_path)
 
 
 def test_a_config_that_names_nothing_is_refused(tmp_path: Path) -> None:
     write_config(tmp_path, some="thing")
-    with pytest.raises(
-        WeightsError, match=r"names neither an architecture \(timm\) nor a model_type"
-    ):
+    with pytest.raises(WeightsError, match=r"\(timm\) nor a model_type"):
         get_backbone(tmp_path)
 
 

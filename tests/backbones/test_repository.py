@@ -36,9 +36,7 @@ def test_paths_that_lead_out_are_refused(tmp_path: Path, path: str) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(
-        WeightsError, match=r"needs config.json and the weights.*has no config.json"
-    ):
+    with pytest.raises(WeightsError, match=r"needs config\.json.*has no config\.json"):
         Repository(name="x", folder=tmp_path).config()
 
 
@@ -54,8 +52,7 @@ def test_a_broken_configuration_is_refused(tmp_path: Path, text: str, message: s
 def test_the_hub_out_of_reach_says_what_to_do() -> None:
     with pytest.raises(
         WeightsError,
-        match=r"'a/nothing.here' are not in the hub's cache here, and cannot be downloaded "
-        r"\(config.json: .*hf download a/nothing.here --local-dir.*take an embedded one",
+        match=r"\(config\.json: .*download a/nothing\.here --local-dir.*embedded",
     ):
         Repository(name="a/nothing.here").config()
 

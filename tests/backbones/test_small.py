@@ -98,7 +98,7 @@ def test_what_fits_runs_and_what_does_not_is_named(units: list[int], shape: list
         least = 2 if model == "conv2d" else 1
         name = f"topwork/{model}:{','.join(map(str, units))}?pretrained=false&shape={size}"
         if not least <= len(shape) <= most:
-            with pytest.raises(SettingError, match=r"takes arrays of .* dimensions, and the shape"):
+            with pytest.raises(SettingError, match="dimensions, and the shape"):
                 get_backbone(name)
             continue
         backbone = get_backbone(name)
@@ -146,19 +146,19 @@ def test_there_are_no_weights_without_training(model: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("topwork/conv1d", r"depends on what it takes, and that is not said\. Add the arrays'"),
-        ("topwork/conv2d", r"or for images their size: \?size=32"),
-        ("topwork/conv1d:8,?shape=3x9", r"has units '8,'; accepted: whole numbers with commas"),
-        ("topwork/mlp:?shape=3", r"has units ''; accepted: whole numbers with commas"),
-        ("topwork/mlp:0?shape=3", r"has the units \[0\]; accepted: 1 to 128 whole numbers from 1"),
-        ("topwork/mlp:9000?shape=3", r"has the units \[9000\]; accepted: 1 to 128"),
-        ("topwork/mlp:8192?shape=99x999", r"would have 810,196,992 weights in its first layer"),
-        ("topwork/conv1d?shape=2x3x4", r"dimensions, and the shape is \(2, 3, 4\); for these: "),
-        ("topwork/mlp?size=32", "takes arrays, and the option size is for images"),
-        ("topwork/conv2d?size=32&shape=3x9x9", "takes arrays, and the option size is for images"),
-        ("topwork/conv2d?size=32&stem=small", "has the option stem, which is for ResNets of timm"),
-        ("topwork/conv2d?shape=0x3", r"array input's shape: got \(0, 3\)"),
-        ("topwork/conv2d?max_tokens=9&size=32", "the option max_tokens is for texts"),
+        ("topwork/conv1d", r"not said.*\?shape="),
+        ("topwork/conv2d", r"images.*\?size=32"),
+        ("topwork/conv1d:8,?shape=3x9", "units '8,'; accepted: whole numbers"),
+        ("topwork/mlp:?shape=3", "units ''; accepted: whole numbers"),
+        ("topwork/mlp:0?shape=3", r"units \[0\]; accepted: .*from 1"),
+        ("topwork/mlp:9000?shape=3", r"units \[9000\]; accepted: 1 to 128"),
+        ("topwork/mlp:8192?shape=99x999", "810,196,992 weights"),
+        ("topwork/conv1d?shape=2x3x4", r"shape is \(2, 3, 4\); for these"),
+        ("topwork/mlp?size=32", r"arrays.*\bsize is for images"),
+        ("topwork/conv2d?size=32&shape=3x9x9", r"arrays.*\bsize is for images"),
+        ("topwork/conv2d?size=32&stem=small", r"stem.*ResNets"),
+        ("topwork/conv2d?shape=0x3", r"shape: got \(0, 3\)"),
+        ("topwork/conv2d?max_tokens=9&size=32", "max_tokens is for texts"),
     ],
 )
 def test_what_cannot_be_built_is_refused(name: str, message: str) -> None:
@@ -173,5 +173,5 @@ def test_others_get_the_nearest() -> None:
 
 def test_images_are_for_conv2d() -> None:
     image = ImageInput(size=math.isqrt(64), mean=(0.5,) * 3, std=(0.5,) * 3)
-    with pytest.raises(SettingError, match="mlp takes arrays, not images; for small images: topw"):
+    with pytest.raises(SettingError, match=r"mlp takes arrays, not images.*topwork/"):
         build_small({"model": "mlp", "units": [8]}, image)

@@ -38,18 +38,18 @@ def test_it_is_written_in_one_way_that_reads_back(text: str, written: str) -> No
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a?sise=3", r"has an option 'sise'; accepted: pretrained= true or false; seed="),
-        ("a?pretrained=maybe", r"has pretrained='maybe'; accepted: true or false"),
-        ("a?precision=f16", r"has precision='f16'; accepted: f32 or bf16"),
-        ("a?max_tokens=-1", r"has max_tokens='-1'; accepted: a whole number, 8 or more"),
-        ("a?size=big", r"has size='big'; accepted: pixels on each side"),
-        ("a?pretrained=false&seed=-1", r"has seed='-1'; accepted: a whole number"),
-        ("a?seed=1", r"has a seed, but its weights are not random. Add pretrained=false"),
-        ("a?stem=small", r"has a stem, but its weights are not random. .* or remove the stem"),
-        ("a?pretrained=false&stem=tiny", r"has stem='tiny'; accepted: small \(for pictures of up"),
-        ("a?shape=3,128", r"has shape='3,128'; accepted: of an array, such as 3x128"),
-        ("a?shape=", r"has shape=''; accepted: of an array"),
-        ("a?shape=3x", r"has shape='3x'; accepted: of an array"),
+        ("a?sise=3", r"'sise'; accepted: pretrained=.*seed="),
+        ("a?pretrained=maybe", "pretrained='maybe'; accepted: true or false"),
+        ("a?precision=f16", "precision='f16'; accepted: f32 or bf16"),
+        ("a?max_tokens=-1", r"max_tokens='-1'; accepted: .*8 or more"),
+        ("a?size=big", "size='big'; accepted: pixels"),
+        ("a?pretrained=false&seed=-1", "seed='-1'; accepted: a whole number"),
+        ("a?seed=1", r"seed.*Add pretrained=false"),
+        ("a?stem=small", r"stem.*not random.*remove the stem"),
+        ("a?pretrained=false&stem=tiny", "stem='tiny'; accepted: small"),
+        ("a?shape=3,128", r"shape='3,128'; accepted: .*3x128"),
+        ("a?shape=", "shape=''; accepted: of an array"),
+        ("a?shape=3x", "shape='3x'; accepted: of an array"),
     ],
 )
 def test_what_cannot_be_read_is_refused(text: str, message: str) -> None:
@@ -58,11 +58,11 @@ def test_what_cannot_be_read_is_refused(text: str, message: str) -> None:
 
 
 def test_options_of_another_kind_are_refused() -> None:
-    with pytest.raises(SettingError, match="'a' takes sounds, and the option size is for images"):
+    with pytest.raises(SettingError, match=r"'a' takes sounds.*\bsize is for images"):
         parse_spec("a?size=9").check_options("sound")
-    with pytest.raises(SettingError, match="'a' takes images, and the option prompt is for texts"):
+    with pytest.raises(SettingError, match=r"'a' takes images.*prompt is for texts"):
         parse_spec("a?prompt=x").check_options("image")
-    with pytest.raises(SettingError, match="'a' takes texts, and the option shape is for arrays"):
+    with pytest.raises(SettingError, match=r"'a' takes texts.*shape is for arrays"):
         parse_spec("a?shape=9").check_options("text")
     parse_spec("a?max_tokens=9").check_options("text")
 

@@ -74,11 +74,11 @@ def test_random_weights_keep_the_scale_of_what_runs_through() -> None:
 
 def test_other_files_are_refused() -> None:
     mel = find_embedded(SPEECH_EMBEDDING) / "melspectrogram.onnx"
-    with pytest.raises(WeightsError, match="are not those of the speech embedding: "):
+    with pytest.raises(WeightsError, match="not those of the speech embedding"):
         speech.load_speech(mel, mel)
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(b"\xff" * 99)
-    with pytest.raises(WeightsError, match="are not those of the speech embedding: "):
+    with pytest.raises(WeightsError, match="not those of the speech embedding"):
         speech.load_speech(tmp_path / "a.onnx", tmp_path / "a.onnx")

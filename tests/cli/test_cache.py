@@ -1,14 +1,17 @@
-"""What is kept, and how it is cleaned."""
+"""`topwork cache`: what is kept, and how it is cleaned."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 
 from tests import small
+from tests.cli.commands import good, run
 from topwork.backbones.base import Backbone
-from topwork.cli import cache
-from topwork.cli.cache import clean_to, parse_size, readable, show_cache, summarise
-from topwork.errors import SettingError, StoreError
+from topwork.cli.cache import clean_to, show_cache, summarise
+from topwork.errors import StoreError
+from topwork.features.store import FeatureStore
 from topwork.runs.train import train
 
 
@@ -17,30 +20,6 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of this test alone."""
     monkeypatch.setenv("TOPWORK_CACHE", str(tmp_path / "own"))
     return tmp_path / "own"
-
-
-@pytest.mark.parametrize(
-    ("text", "num_bytes"),
-    [("0", 0), ("12", 12), ("12B", 12), ("500MB", 500_000_000), ("1.5 GB", 1_500_000_000),
-     ("2kb", 2000), (" 1tb ", 10**12), ("0.5KB", 500)],
-)  # fmt: skip
-def test_sizes(text: str, num_bytes: int) -> None:
-    assert parse_size(text) == num_bytes
-
-
-@pytest.mark.parametrize("text", ["", "MB", "-1", "1e9", "3XB", "2 MB free", "1.GB", "١x"])
-def test_sizes_that_are_none(text: str) -> None:
-    with pytest.raises(SettingError, match="accepted: a number and one of B, KB, MB, GB, TB"):
-        parse_size(text)
-
-
-@pytest.mark.parametrize(
-    ("num_bytes", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (2_500_000, "2.5 MB"),
-     (10**9, "1.0 GB"), (3 * 10**12, "3.0 TB")],
-)  # fmt: skip
-def test_sizes_for_a_person(num_bytes: int, text: str) -> None:
-    assert readable(num_bytes) == text
 
 
 def test_an_empty_cache(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,6 +69,20 @@ def test_a_disk_that_refuses(own: Path, monkeypatch: pytest.MonkeyPatch) -> None
     def refuse(*arguments: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(cache.FeatureStore, "clean", refuse)
-    with pytest.raises(StoreError, match="Cleaning the cache failed: Permission denied"):
+    monkeypatch.setattr(FeatureStore, "clean", refuse)
+    with pytest.raises(StoreError, match=r"Cleaning the cache.*Permission denied"):
         clean_to(0)
+
+
+def test_the_command(own: Path, tiny_backbone: Backbone) -> None:
+    assert "No features are kept" in good("cache").stdout
+    data = json.loads(good("cache", "--json").stdout)
+    assert (data["folder"], data["features"]) == (str(own), [])
+    train(*small.colours(2, 3), backbone=tiny_backbone)
+    assert "tiny" in good("cache").stdout
+    assert good("cache", "clean", "--max-size", "5GB").stdout == "Freed 0 bytes.\n"
+    assert re.match(r"Freed \d+\.\d .B\.\n", good("cache", "clean").stdout)
+    assert "No features are kept" in good("cache").stdout
+    wrong = run("cache", "clean", "--max-size", "3XB")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert re.search("3XB.*KB, MB, GB", wrong.stderr)

@@ -12,6 +12,7 @@ from topwork.cli.console import (
     show_training,
     stage_name,
 )
+from topwork.core.progress import report
 from topwork.evaluation.metrics import evaluate
 from topwork.examples.example import Skipped
 from topwork.runs.train import train
@@ -61,6 +62,6 @@ def test_stages_are_named() -> None:
 
 
 def test_no_bars_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress_bars(quiet=False) as told:
-        told("features", 1, 2)
+    with progress_bars(quiet=False):
+        report("features", 1, 2)
     assert capsys.readouterr() == ("", "")

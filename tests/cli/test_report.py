@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from topwork.cli.app import app
-from topwork.model.archive import REPORT, load
+from topwork.model.archive import REPORT
+from topwork.model.model import load
 from topwork.reports import gather
 
 
@@ -42,9 +43,10 @@ def test_it_is_written_into_the_model_folder(saved: Path, tmp_path: Path) -> Non
 
 
 def test_it_goes_where_it_is_told(saved: Path, digits: Path, tmp_path: Path) -> None:
-    assert run(saved, "--out", tmp_path / "a.html", "--data", digits, "-q").exit_code == 0
+    model = Path(shutil.copytree(saved, tmp_path / "model"))
+    assert run(model, "--out", tmp_path / "a.html", "--data", digits, "-q").exit_code == 0
     assert (tmp_path / "a.html").exists()
-    assert not (saved / REPORT).exists()
+    assert not (model / REPORT).exists()
 
 
 @pytest.mark.parametrize(

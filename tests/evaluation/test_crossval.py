@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from tests.heads.data import labels_of, make
+from topwork.core.memo import memo_folder
+from topwork.core.progress import listening
 from topwork.errors import TooFewError
 from topwork.evaluation import crossval
 from topwork.evaluation.crossval import choose_num_repeats, cross_validate, num_workers
-from topwork.evaluation.fold_cache import folds_folder
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.folds import kfold
 from topwork.heads.fit import fit_head
@@ -114,9 +116,8 @@ def test_a_few_groups_are_left_out_one_by_one() -> None:
     groups = np.array([f"speaker {i % 8}" for i in range(40)])
     labels = replace(labels_of(classes), groups=groups)
     steps = []
-    found = cross_validate(
-        table, labels, NAMES[:2], num_repeats=2, on_progress=lambda done, all: steps.append(all)
-    )
+    with listening(lambda _stage, _done, total: steps.append(total)):
+        found = cross_validate(table, labels, NAMES[:2], num_repeats=2)
     assert found.method == "each of 8 groups left out in turn"
     assert set(steps) == {8}  # there is one way to draw them
 
@@ -162,14 +163,14 @@ def test_the_same_again_is_the_same() -> None:
 
 def test_kept_folds_give_the_same(cache: Path) -> None:
     table, classes = make(40, 3, noise=3)
-    before = set(folds_folder().glob("*.npy")) if folds_folder().is_dir() else set()
+    before = set(memo_folder().glob("*.safetensors")) if memo_folder().is_dir() else set()
     plain = cross_validate(table, labels_of(classes), NAMES, num_repeats=2)
     fresh = cross_validate(table, labels_of(classes), NAMES, num_repeats=2, features="mine")
-    files = sorted(set(folds_folder().glob("*.npy")) - before)
+    files = sorted(set(memo_folder().glob("*.safetensors")) - before)
     assert len(files) == 10
     again = cross_validate(table, labels_of(classes), NAMES, num_repeats=2, features="mine")
     assert plain == fresh == again
-    assert not set(folds_folder().glob("*.npy")) - before - set(files)
+    assert not set(memo_folder().glob("*.safetensors")) - before - set(files)
 
 
 def test_kept_folds_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,25 +207,24 @@ def test_kept_folds_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> N
 def test_damaged_folds_are_computed_anew(caplog: pytest.LogCaptureFixture) -> None:
     table, classes = make(30, 3)
     labels = labels_of(classes)
-    before = set(folds_folder().glob("*.npy")) if folds_folder().is_dir() else set()
+    before = set(memo_folder().glob("*.safetensors")) if memo_folder().is_dir() else set()
     first = cross_validate(table, labels, NAMES, num_repeats=1, features="damaged")
-    files = sorted(set(folds_folder().glob("*.npy")) - before)
+    files = sorted(set(memo_folder().glob("*.safetensors")) - before)
     files[0].write_bytes(files[0].read_bytes()[:100])
     files[1].write_bytes(b"")
-    files[2].write_bytes(b"not numpy's")
-    np.save(files[3], np.zeros((2, 2)))
+    files[2].write_bytes(b"of another kind")
+    files[3].write_bytes(safetensors.numpy.save({"probabilities": np.zeros((2, 2))}))
+    files[4].write_bytes(safetensors.numpy.save({"other": np.zeros((6, 3))}))
     assert cross_validate(table, labels, NAMES, num_repeats=1, features="damaged") == first
-    assert "the fold is computed anew" in caplog.text
+    assert "computed anew" in caplog.text
 
 
 def test_progress_ends_at_all() -> None:
     table, classes = make(30, 3)
-    told: list[tuple[int, int]] = []
-    cross_validate(
-        table, labels_of(classes), NAMES, num_repeats=2,
-        on_progress=lambda done, total: told.append((done, total)),
-    )  # fmt: skip
-    assert told == [(i, 10) for i in range(11)]
+    told: list[tuple[str, int, int]] = []
+    with listening(lambda *step: told.append(step)):
+        cross_validate(table, labels_of(classes), NAMES, num_repeats=2)
+    assert told == [("cross-validate", i, 10) for i in range(11)]
 
 
 def test_an_error_in_a_fold_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +249,7 @@ def test_leaving_one_out_is_drawn_once() -> None:
 def test_too_few(classes: list[int]) -> None:
     table, _ = make(len(classes), 1)
     labels = Labels(classes=np.array(classes), num_classes=3)
-    message = "cannot be cross-validated" if len(classes) == 1 else "Every class stands in a single"
+    message = "cannot be cross-validated" if len(classes) == 1 else "in a single"
     with pytest.raises(TooFewError, match=message):
         cross_validate(table, labels, NAMES)
 
@@ -257,7 +257,7 @@ def test_too_few(classes: list[int]) -> None:
 def test_one_group_a_class_is_too_few() -> None:
     table, classes = make(12, 2)
     groups = np.array([f"g{k}" for k in classes])
-    with pytest.raises(TooFewError, match="Every class stands in a single group"):
+    with pytest.raises(TooFewError, match="in a single group"):
         cross_validate(table, replace(labels_of(classes), groups=groups), NAMES[:2])
 
 

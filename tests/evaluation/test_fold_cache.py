@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from topwork.evaluation import fold_cache as kept
-from topwork.evaluation.fold_cache import FoldCache, folds_folder
+from topwork.core import files
+from topwork.core.memo import memo_folder
+from topwork.evaluation import fold_cache
+from topwork.evaluation.fold_cache import FoldCache
 from topwork.executors.base import Segment
 from topwork.features.table import ArrayTable
 from topwork.heads.labels import Labels
@@ -57,7 +59,7 @@ def test_everything_counts() -> None:
 
 def test_other_code_computes_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     FoldCache("features").put(0, FOLD, VALUES)
-    monkeypatch.setattr(kept, "procedure_digest", lambda: "other")
+    monkeypatch.setattr(fold_cache, "code_version", lambda: "other")
     assert get(FoldCache("features")) is None
 
 
@@ -65,7 +67,7 @@ def test_without_a_digest_nothing_is_kept() -> None:
     folds = FoldCache(None, np.arange(9))
     folds.put(0, FOLD, VALUES)
     assert get(folds) is None
-    assert not folds_folder().exists()
+    assert not memo_folder().exists()
 
 
 def test_another_shape_is_not_taken() -> None:
@@ -82,12 +84,12 @@ def test_a_disk_that_refuses_stops_nothing(
     def full(*arguments: object, **settings: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(files, "replacing", full)
     folds = FoldCache("features")
     folds.put(0, FOLD, VALUES)
-    assert "Keeping a fold failed: No space left on device" in caplog.text
+    assert "Keeping a result failed: No space left on device" in caplog.text
     assert get(folds) is None
-    assert list(folds_folder().iterdir()) == []
+    assert not memo_folder().exists()
 
 
 def test_a_search_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,19 +99,19 @@ def test_a_search_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
     segments = [Segment(block=b, pool="mean", size=3) for b in ("one", "two")]
     table, rows = ArrayTable(matrix, segments), np.arange(40)
     labels = Labels(classes=classes, num_classes=2)
-    searched = kept.choose_space(table, rows, labels, "kernel")
+    searched = fold_cache.choose_space(table, rows, labels, "kernel")
     found = FoldCache("a table", classes).choose(table, rows, labels)
     assert found == searched
-    (path,) = folds_folder().iterdir()
+    (path,) = memo_folder().iterdir()
     with monkeypatch.context() as patch:
-        patch.setattr(kept, "choose_space", lambda *_a: pytest.fail("searched again"))
+        patch.setattr(fold_cache, "choose_space", lambda *_a: pytest.fail("searched again"))
         again = FoldCache("a table", classes).choose(table, rows, labels)
         assert (again, again.loss) == (found, found.loss)
     path.write_text("{damaged")
     assert FoldCache("a table", classes).choose(table, rows, labels) == found
     with monkeypatch.context() as patch:
         calls: list[int] = []
-        patch.setattr(kept, "choose_space", lambda *_a: calls.append(1) or found)
+        patch.setattr(fold_cache, "choose_space", lambda *_a: calls.append(1) or found)
         FoldCache("a table", classes).choose(table, rows, replace(labels, seed=1))
         FoldCache("another table", classes).choose(table, rows, labels)
         FoldCache(None, classes).choose(table, rows, labels)

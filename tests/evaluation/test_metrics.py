@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
-from topwork.evaluation.metrics import SCORES, Evaluation, evaluate
+from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Skipped
 
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
 NAMES = ("a", "b", "c", "d")
+SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "calibration_error", "baseline")
 
 
 def answers(

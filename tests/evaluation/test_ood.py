@@ -7,31 +7,31 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tests.heads.data import labels_of, make
-from topwork.evaluation import ood as ood
+from topwork.evaluation import ood
 from topwork.evaluation.crossval import cross_val_predict
 from topwork.evaluation.ood import OODDetection, OODSample, detect_by_answers, detect_by_features
 from topwork.evaluation.ood_scores import RATE, OODScores
 from topwork.features.table import ArrayTable
 from topwork.heads.base import Head
-from topwork.heads.distances import View, kernels_of
+from topwork.heads.distances import ClassView, kernels_of
 from topwork.heads.fit import fit_head
-from topwork.heads.ood import shares_of, terms_of
 from topwork.heads.labels import Labels
+from topwork.heads.ood import shares_of, terms_of
 
 
-def names_of(labels: Labels, *, neither: bool) -> tuple[str, ...]:
+def names_of(labels: Labels, *, unknown: bool) -> tuple[str, ...]:
     names = [f"class {k}" for k in range(labels.num_classes)]
-    return (*names[:-1], "Neither") if neither else tuple(names)
+    return (*names[:-1], "Unknown") if unknown else tuple(names)
 
 
 def cross_val(
-    table: ArrayTable, labels: Labels, rows: np.ndarray, *, neither: bool = False
+    table: ArrayTable, labels: Labels, rows: np.ndarray, *, unknown: bool = False
 ) -> tuple[OODSample, Head]:
     found = cross_val_predict(table, labels, rows=rows, num_repeats=1)
     held = OODSample(
         rows=rows,
         labels=labels,
-        classes=names_of(labels, neither=neither),
+        classes=names_of(labels, unknown=unknown),
         probabilities=found.probabilities[0],
         folds=found.folds,
         method=found.method,
@@ -63,7 +63,7 @@ def test_held_out_scores_are_of_views_that_had_not_seen_the_example(
     for fold in held.folds:
         rest = np.setdiff1d(np.arange(160), fold)
         for number, kernel in enumerate(kernels):
-            view = View.fit(table, rest, classes[rest], kernel, 0)
+            view = ClassView.fit(table, rest, classes[rest], kernel, 0)
             distances[fold, number] = view.distances(table, fold)
     terms = terms_of(held.probabilities, distances)
     one = found.detector
@@ -147,17 +147,17 @@ def test_the_same_again_is_read_from_the_disk(
     np.testing.assert_array_equal(again.detector.held_out, first.detector.held_out)
 
 
-def test_a_class_neither_is_what_is_foreign() -> None:
+def test_a_class_unknown_is_what_is_foreign() -> None:
     table, classes = make(200, 4, noise=1.5)
-    held, head = cross_val(table, labels_of(classes), np.arange(200), neither=True)
+    held, head = cross_val(table, labels_of(classes), np.arange(200), unknown=True)
     found = detect_by_features(table, held, head)
     assert found is not None
     assert found.scores is not None
-    assert found.detector.neither == 3
+    assert found.detector.unknown == 3
     assert len(found.detector.held_out) == 150
     assert all(len(view.means) == 3 for view in found.detector.views)
     assert found.scores.num_ood == 50
-    assert found.scores.method == "50 examples of 'Neither', by 5-fold cross-validation"
+    assert found.scores.method == "50 examples of 'Unknown', by 5-fold cross-validation"
     named = held.probabilities.argmax(1) == 3
     assert np.isinf(found.detector.held_out).sum() == named[classes < 3].sum()
     assert found.scores.false_accept.value <= 1 - named[classes == 3].mean()

@@ -99,9 +99,9 @@ def test_as_even_as_scikit_learn():
 def test_kfold_refuses():
     with pytest.raises(SettingError, match="num_folds is 1; accepted: 2 or more"):
         kfold("ab", num_folds=1, seed=0)
-    with pytest.raises(TooFewError, match="2 examples cannot be dealt into 3 folds"):
+    with pytest.raises(TooFewError, match=r"2 examples .* 3 folds"):
         kfold("ab", num_folds=3, seed=0)
-    with pytest.raises(TooFewError, match=r"2 groups cannot be dealt into 3 folds; .* at most 2"):
+    with pytest.raises(TooFewError, match=r"2 groups .* 3 folds; .*at most 2"):
         kfold("abab", num_folds=3, seed=0, groups=["p", "q", "p", "q"])
     with pytest.raises(SettingError, match="2 labels came with 1 groups"):
         kfold("ab", num_folds=2, seed=0, groups=["p"])
@@ -116,13 +116,13 @@ def test_choose_num_folds():
 
 
 def test_too_few_to_cross_validate():
-    with pytest.raises(TooFewError, match="1 groups cannot be cross-validated"):
+    with pytest.raises(TooFewError, match="1 groups cannot"):
         choose_num_folds("aabb", groups=["p"] * 4)
     with pytest.raises(TooFewError, match="0 examples cannot"):
         choose_num_folds([])
-    with pytest.raises(TooFewError, match="Every class stands in a single example"):
+    with pytest.raises(TooFewError, match="in a single example"):
         choose_num_folds("abc")
-    with pytest.raises(TooFewError, match="Every class stands in a single group"):
+    with pytest.raises(TooFewError, match="in a single group"):
         choose_num_folds("aabb", groups=list("ppqq"))
 
 

@@ -40,11 +40,11 @@ class TestSounds:
             assert len(read_inputs(one, modality="sound")) == 1
 
     def test_refused(self, tmp_path):
-        with pytest.raises(SettingError, match=r"shape \(9,\) without a rate; accepted: .*Sound\("):
+        with pytest.raises(SettingError, match=r"\(9,\) without a rate; accepted: .*Sound\("):
             read_inputs(TONE.samples, modality="sound")
-        with pytest.raises(SettingError, match="Input 0 is a int; accepted: a path, encoded"):
+        with pytest.raises(SettingError, match="Input 0 is a int; accepted: a path"):
             read_inputs([3], modality="sound")
-        with pytest.raises(SourceError, match=r"none.wav': the file cannot be read: No such file"):
+        with pytest.raises(SourceError, match=r"none\.wav': .*: No such file"):
             read_inputs("none.wav", modality="sound")
 
 
@@ -69,9 +69,9 @@ class TestTexts:
 
     def test_refused(self, tmp_path):
         files(tmp_path, **{"a.pdf": b"%PDF"})
-        with pytest.raises(ModalityError, match=r"a \.pdf document\. Only plain text is read"):
+        with pytest.raises(ModalityError, match=r"\.pdf document\. Only plain text"):
             read_inputs(tmp_path / "a.pdf", modality="text")
-        with pytest.raises(SettingError, match=r"Input 0 is a bytes; accepted: a str, which"):
+        with pytest.raises(SettingError, match="Input 0 is a bytes; accepted: a str"):
             read_inputs([b"x"], modality="text")
         with pytest.raises(SettingError, match=r"The inputs are a int; accepted: a str"):
             read_inputs(3, modality="text")
@@ -95,17 +95,17 @@ class TestAnotherKind:
     def test_refused(self, tmp_path):
         files(tmp_path, **{"a.wav": WAV, "b.png": PNG, "s/a.wav": WAV, "e/none.json": b"{}"})
         (tmp_path / "t.csv").write_text("text,label\nhello,x\n")
-        with pytest.raises(ModalityError, match=r"a.wav' is a sound; the model takes images"):
+        with pytest.raises(ModalityError, match=r"a\.wav' is a sound; .*takes images"):
             read_inputs(tmp_path / "a.wav", modality="image")
-        with pytest.raises(ModalityError, match=r"b.png' is an image; the model takes texts"):
+        with pytest.raises(ModalityError, match=r"b\.png' is an image; .*takes texts"):
             read_inputs([tmp_path / "b.png"], modality="text")
-        with pytest.raises(ModalityError, match=r"'input 0' is a sound; the model takes arrays"):
+        with pytest.raises(ModalityError, match=r"'input 0' is a sound; .*takes arrays"):
             read_inputs([TONE], modality="array")
-        with pytest.raises(ModalityError, match=r"no text in .*, but 1 sound\. The model takes"):
+        with pytest.raises(ModalityError, match=r"no text in .*, but 1 sound"):
             read_inputs(tmp_path / "s", modality="text")
         with pytest.raises(SourceError, match="no sound in or below"):
             read_inputs(tmp_path / "e", modality="sound")
-        with pytest.raises(ModalityError, match=r"t.csv' holds texts; the model takes sounds"):
+        with pytest.raises(ModalityError, match=r"t\.csv' holds texts; .*takes sounds"):
             read_inputs(tmp_path / "t.csv", modality="sound")
         with pytest.raises(ColumnError, match=r"no column 'no' for the input"):
             read_inputs(tmp_path / "t.csv", modality="text", input_column="no")

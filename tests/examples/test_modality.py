@@ -118,7 +118,7 @@ class TestOneKind:
     def test_files_that_cannot_be_read(self, tmp_path, monkeypatch):
         put(tmp_path, "a/1.txt", "b/2.npy")
         monkeypatch.setattr(contents, "MAX_TEXT_BYTES", 3)
-        with pytest.raises(TooLargeError, match=r"has 6 bytes; of a text at most 3 are read\. Cut"):
+        with pytest.raises(TooLargeError, match=r"6 bytes; .*at most 3 .*Cut"):
             contents.read_text(tmp_path / "a/1.txt")
         for read in (contents.read_text, contents.read_array_file):
             with pytest.raises(ExampleError, match="cannot be read: No such file"):
@@ -144,7 +144,7 @@ class TestOneKind:
 
     def test_documents(self, tmp_path):
         put(tmp_path, "a/1.pdf", "a/2.docx", "b/3.pdf")
-        with pytest.raises(ModalityError, match=r"holds documents \(2 .pdf, 1 .docx\).*save it as"):
+        with pytest.raises(ModalityError, match=r"\(2 \.pdf, 1 \.docx\).*save it as"):
             read_examples(tmp_path)
         put(tmp_path, "a/1.txt", "b/2.txt")
         found = read_examples(tmp_path)
@@ -156,23 +156,23 @@ class TestOneKind:
 
     def test_nothing_usable(self, tmp_path):
         put(tmp_path, "a/1.json", "1.wav", "2.wav")
-        with pytest.raises(SourceError, match=r"holds 2 sounds directly.*Move the sounds into"):
+        with pytest.raises(SourceError, match=r"2 sounds directly.*Move the sounds into"):
             read_examples(tmp_path)
-        with pytest.raises(SourceError, match=r"1.wav' is a sound, and not a table"):
+        with pytest.raises(SourceError, match=r"1\.wav' is a sound, .*not a table"):
             read_examples(tmp_path / "1.wav")
         put(tmp_path, "x.npz", "a.npy", "b.pdf", "c.xlsx")
         with pytest.raises(SourceError, match=r"2 sounds and a table. Give .*x\.npz"):
             read_examples(tmp_path)
         with pytest.raises(SourceError, match=r"one array, with no labels.*np\.savez"):
             read_examples(tmp_path / "a.npy")
-        with pytest.raises(ModalityError, match=r"b.pdf' is a document. Only plain text"):
+        with pytest.raises(ModalityError, match=r"b\.pdf' is a document.*plain text"):
             read_examples(tmp_path / "b.pdf")
-        with pytest.raises(SourceError, match="spreadsheet, which is not read: save it as 'CSV"):
+        with pytest.raises(SourceError, match=r"spreadsheet.*save it as 'CSV"):
             read_examples(tmp_path / "c.xlsx")
         with pytest.raises(SourceError, match="no folder or file"):
             read_examples("a\0b")
         other = put(tmp_path / "other", "a/1.json")
-        with pytest.raises(SourceError, match=r"found: 1 not an input \(.json\)"):
+        with pytest.raises(SourceError, match=r"1 not an input \(\.json\)"):
             read_examples(other)
 
 
@@ -203,7 +203,7 @@ class TestStrays:
     @pytest.mark.parametrize(
         ("files", "counts"),
         [
-            (["a/1.png", "b/2.wav"], r"1 image \(.*'a/1.png'\) and 1 sound \(.*'b/2.wav'\)"),
+            (["a/1.png", "b/2.wav"], r"1 image \(.*'a/1\.png'\).*1 sound \(.*'b/2\.wav'\)"),
             (["a/1.txt", "b/2.png"], "1 image .* and 1 text"),
             (["a/1.png", *many("b", ".txt", 3)], "1 image .* and 3 texts"),
             ([*many("a", ".png", 20), "a/1.wav"], "20 images .* and 1 sound"),
@@ -215,7 +215,7 @@ class TestStrays:
     )
     def test_mixtures_are_refused(self, tmp_path, files, counts):
         put(tmp_path, *files)
-        with pytest.raises(ModalityError, match=f"mixes kinds of input: {counts}.*Put each kind"):
+        with pytest.raises(ModalityError, match=f"mixes .*{counts}.*Put each kind"):
             read_examples(tmp_path)
 
     @given(st.dictionaries(st.sampled_from(MODALITIES), st.integers(0, 200)))

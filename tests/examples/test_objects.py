@@ -43,15 +43,15 @@ class TestSounds:
         assert len({e.digest for e in found.examples}) == 8
 
     def test_refused(self):
-        with pytest.raises(SettingError, match=r"Input 1 .* whose rate is 0; accepted: samples a"):
+        with pytest.raises(SettingError, match=r"Input 1 .*rate is 0; accepted: samples"):
             two(Sound(samples=TONE, rate_hz=8000), Sound(samples=TONE, rate_hz=0))
-        with pytest.raises(SettingError, match=r"samples are shape \(1, 1, 1\) of float64"):
+        with pytest.raises(SettingError, match=r"\(1, 1, 1\) of float64"):
             two(Sound(samples=np.zeros((1, 1, 1)), rate_hz=8), WAV)
-        with pytest.raises(SettingError, match=r"samples are list; accepted: a NumPy array"):
+        with pytest.raises(SettingError, match="list; accepted: a NumPy array"):
             two(Sound(samples=[1, 2], rate_hz=8), WAV)
-        with pytest.raises(SettingError, match=r"a dict with the keys \['audio'\]; accepted"):
+        with pytest.raises(SettingError, match=r"keys \['audio'\]; accepted"):
             two({"audio": 1}, WAV)
-        with pytest.raises(SettingError, match=r"shape \(80,\), which may be anything.*Sound\("):
+        with pytest.raises(SettingError, match=r"\(80,\).*may be anything.*Sound\("):
             two(TONE, TONE)
 
 
@@ -84,7 +84,7 @@ class TestTexts:
         assert found.modality == "text"
 
     def test_one_string_is_no_list(self):
-        with pytest.raises(SettingError, match="The inputs are one str; with labels, a list"):
+        with pytest.raises(SettingError, match="one str; with labels, a list"):
             examples_from("photos", ["a"])
 
 
@@ -103,7 +103,7 @@ class TestArrays:
         found = examples_from(things, "abaaa", modality="array")
         assert [e.read().tolist() for e in found.examples] == [[7, 7, 7], [1, 2], [0, 1, 2]]
         assert "the array is empty" in found.skipped[0].reason
-        with pytest.raises(SettingError, match="Input 0 is an array of <U1; accepted: numbers"):
+        with pytest.raises(SettingError, match=r"Input 0 .*<U1; accepted: numbers"):
             two(["x"], ["y"], modality="array")
 
     def test_images(self, tmp_path):
@@ -116,7 +116,7 @@ class TestArrays:
 
 class TestMixtures:
     def test_refused(self):
-        message = r"list of inputs mixes .*1 image .*'input 1'\) and 1 sound .*'input 0'"
+        message = r"1 image .*'input 1'\).*1 sound .*'input 0'"
         with pytest.raises(ModalityError, match=message):
             two(WAV, Image.new("L", (2, 2)))
         with pytest.raises(ModalityError, match=r"1 image .* and 1 text"):

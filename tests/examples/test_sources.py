@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.small import DATA
 from topwork.core.digests import digest_file
+from topwork.core.progress import listening
 from topwork.errors import ColumnError, ExampleError, SettingError, SourceError
 from topwork.examples.images.decode import ImageInput, decode_image
 from topwork.examples.sources import examples_from, read_examples, read_inputs
@@ -180,25 +181,23 @@ class TestFolders:
         )
 
     def test_nothing_usable(self, tmp_path):
-        with pytest.raises(SourceError, match=r"There is no folder or file .*Accepted: a folder"):
+        with pytest.raises(SourceError, match=r"no folder or file .*Accepted: a folder"):
             read_examples(tmp_path / "none")
-        with pytest.raises(SourceError, match=r"holds no images, .* \(found: nothing.*Accepted"):
+        with pytest.raises(SourceError, match=r"no images, .*found: nothing.*Accepted"):
             read_examples(tmp_path)
         put(tmp_path, **{"1.png": 1})
-        with pytest.raises(SourceError, match=r"holds 1 image directly, .* folder per class"):
+        with pytest.raises(SourceError, match=r"1 image directly, .*folder per class"):
             read_examples(tmp_path)
         put(tmp_path, **{"labels.csv": b"file,label\n1.png,cat\n"})
         with pytest.raises(SourceError, match=r"Give the table itself: .*labels\.csv"):
             read_examples(tmp_path)
         only_table = put(tmp_path / "t", **{"a.csv": b"x"})
-        with pytest.raises(SourceError, match="no folders of classes, but a table"):
+        with pytest.raises(SourceError, match="but a table"):
             read_examples(only_table)
         with pytest.raises(SourceError, match="not a table of a known form"):
             read_examples(tmp_path / "1.png")
         empty = put(tmp_path / "e", **{"cat/1.png": b"", "cat/2.png": b""})
-        with pytest.raises(
-            SourceError, match=r"None of the 2 inputs .* can be used.*cat/1.png: the"
-        ):
+        with pytest.raises(SourceError, match=r"None of the 2 inputs.*cat/1\.png: "):
             read_examples(empty)
 
     def test_closed_folder(self, tmp_path, monkeypatch):
@@ -209,8 +208,9 @@ class TestFolders:
     def test_progress(self, tmp_path):
         put(tmp_path, **{f"a/{i}.png": i for i in range(5)})
         seen = []
-        read_examples(tmp_path, on_progress=lambda done, total: seen.append((done, total)))
-        assert seen[-1] == (5, 5)
+        with listening(lambda *step: seen.append(step)):
+            read_examples(tmp_path)
+        assert seen[-1] == ("read", 5, 5)
         assert seen == sorted(seen)
 
 
@@ -218,6 +218,13 @@ TINY = ImageInput(size=2, mean=(0, 0, 0), std=(1, 1, 1))
 
 
 class TestTables:
+    def test_progress_is_of_the_files_that_it_names(self, tmp_path):
+        put(tmp_path, **{"1.png": 1, "2.png": 2, "t.csv": b"file,label\n1.png,a\n2.png,b\n"})
+        seen = []
+        with listening(lambda *step: seen.append(step)):
+            read_examples(tmp_path / "t.csv")
+        assert seen == [("read", 2, 2)]
+
     @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
     def test_csv(self, tmp_path, delimiter):
         put(tmp_path, **{"im/1.png": 1, "im/2.png": 2})
@@ -272,12 +279,12 @@ class TestTables:
 
     def test_columns_missing(self, tmp_path):
         path = table(tmp_path / "a.csv", [{"file": "1.png", "kind": "x"}])
-        with pytest.raises(ColumnError, match=r"no label column.*'file', 'kind'.*--label-column"):
+        with pytest.raises(ColumnError, match=r"'file', 'kind'.*--label-column"):
             read_examples(path)
-        with pytest.raises(ColumnError, match=r"no column 'who' for the group.*--group-column"):
+        with pytest.raises(ColumnError, match=r"no column 'who'.*--group-column"):
             read_examples(path, label_column="kind", group_column="who")
         path = table(tmp_path / "b.csv", [{"a": "1.png", "label": "x"}])
-        with pytest.raises(ColumnError, match=r"no input column.*'a', 'label'.*--input-column"):
+        with pytest.raises(ColumnError, match=r"'a', 'label'.*--input-column"):
             read_examples(path)
         (tmp_path / "empty.csv").write_text("")
         with pytest.raises(ColumnError, match="columns: none"):
@@ -327,18 +334,16 @@ class TestTables:
             read_examples(path)
         path = tmp_path / "a.csv"
         path.write_text("file,label\n1.png,a,b\n")
-        with pytest.raises(SourceError, match="line 2: 3 fields, where the first line names 2"):
+        with pytest.raises(SourceError, match=r"line 2: 3 fields, .*\b2\b"):
             read_examples(path)
         path.write_text('file,label\n1.png,"a\n2.png,b\n')
-        with pytest.raises(SourceError, match="line 3: unexpected end of data"):
+        with pytest.raises(SourceError, match="line 3: unexpected end"):
             read_examples(path)
         path.write_bytes("file,label\n1.png,caf\u00e9\n".encode("cp1252"))
         with pytest.raises(SourceError, match="not UTF-8 text"):
             read_examples(path)
         path.write_text("file,label\nno/1.png,a\nno/2.png,b\n")
-        with pytest.raises(
-            SourceError, match=r"'file' names, none is there; the first is 'no/1.png'"
-        ):
+        with pytest.raises(SourceError, match=r"'file' names, none .*'no/1\.png'"):
             read_examples(path)
 
     def test_closed_table(self, tmp_path, monkeypatch):
@@ -445,10 +450,10 @@ class TestParquet:
             read_examples(path)
         whole = path.read_bytes()
         path.write_bytes(whole[: len(whole) // 2])
-        with pytest.raises(SourceError, match=r"'a.parquet' cannot be read as Parquet"):
+        with pytest.raises(SourceError, match=r"'a\.parquet' cannot be read as Parquet"):
             read_examples(path)
         pq.write_table(pa.table({"image": [1, 2], "label": ["a", "b"]}), path)
-        with pytest.raises(ColumnError, match=r"'image' holds int64\. Accepted.*--input-column"):
+        with pytest.raises(ColumnError, match=r"'image' .*int64\. Accepted.*--input-column"):
             read_examples(path)
 
     def test_declared_image_column(self, tmp_path):
@@ -471,10 +476,11 @@ class TestParquet:
     def test_progress_and_loss(self, tmp_path):
         path = hub_table(tmp_path / "a.parquet", [png(i) for i in range(70)], ["a"] * 70)
         seen = []
-        found = read_examples(path, on_progress=lambda done, total: seen.append((done, total)))
-        assert seen[-1] == (70, 70)
+        with listening(lambda *step: seen.append(step)):
+            found = read_examples(path)
+        assert seen[-1] == ("read", 70, 70)
         path.unlink()
-        with pytest.raises(ExampleError, match="table cannot be read any more"):
+        with pytest.raises(ExampleError, match="cannot be read any more"):
             found.examples[69].read()
 
 
@@ -614,7 +620,7 @@ class TestInputs:
             images(tmp_path / "none")
 
     def test_refused(self, tmp_path):
-        with pytest.raises(SourceError, match=r"none.png': the file cannot be read: No such file"):
+        with pytest.raises(SourceError, match=r"none\.png': .*: No such file"):
             images([tmp_path / "none.png"])
         with pytest.raises(SettingError, match="The inputs are a int; accepted: a path"):
             images(3)

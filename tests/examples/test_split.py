@@ -44,11 +44,11 @@ def test_groups_on_both_sides_are_said():
 
 
 def test_what_cannot_be_learned_from():
-    with pytest.raises(TooFewError, match="'photos' has only one class, 'a'; accepted: 2"):
+    with pytest.raises(TooFewError, match=r"'photos' .*one class, 'a'; accepted: 2"):
         divide(source(example("1"), example("2")))
-    with pytest.raises(TooFewError, match="has no labelled examples to train on"):
+    with pytest.raises(TooFewError, match="no labelled examples"):
         divide(source(example("1", split="test")))
-    with pytest.raises(DataError, match="classes that the training part lacks: c"):
+    with pytest.raises(DataError, match="training part lacks: c"):
         divide(source(*two("train"), example("3", "c", "test")))
 
 
@@ -56,5 +56,5 @@ def test_a_class_that_lost_all_its_examples():
     wanted = two(None)
     check_readable(wanted, wanted, [], modality="sound")
     lost = [Skipped(name="2", reason="cut off")]
-    with pytest.raises(TooFewError, match=r"No sound can be read of 1 of the classes: b. .*2: cut"):
+    with pytest.raises(TooFewError, match=r"1 of the classes: b.*2: cut"):
         check_readable(wanted, wanted[:1], lost, modality="sound")

@@ -89,16 +89,16 @@ class TestNames:
     @pytest.mark.parametrize("modality", MODALITIES)
     def test_others_are_refused(self, modality):
         known = ", ".join(AUGMENTATIONS[modality])
-        message = f"augment has 'spin', 'jump'; accepted for {modality}s: {known}. Leave out"
+        message = f"augment .*'spin', 'jump'; .*{modality}s: {known}"
         with pytest.raises(SettingError, match=message):
             check_augment(["spin", AUGMENTATIONS[modality][0], "jump"], modality)
 
     def test_of_another_kind_are_refused(self):
-        with pytest.raises(SettingError, match="augment has 'flip'; accepted for sounds: speed"):
+        with pytest.raises(SettingError, match="'flip'; accepted for sounds: speed"):
             view_of("wave", ["flip"], 1)
 
     def test_a_view_below_0_is_refused(self):
-        with pytest.raises(SettingError, match=r"The view is -1; accepted: 0, .* or more"):
+        with pytest.raises(SettingError, match=r"view is -1; accepted: 0, .*or more"):
             view_of("image", ["flip"], -1)
 
 

@@ -50,9 +50,9 @@ def test_input_from_settings(modality):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"modality": "smell"}, "modality is 'smell'; accepted: image, sound, text, array"),
+        ({"modality": "smell"}, "'smell'; accepted: image, sound, text, array"),
         ({}, "modality is None"),
-        (INPUTS["text"].settings(), r"text's settings need the folder of its tokenizer\.json"),
+        (INPUTS["text"].settings(), r"the folder of its tokenizer\.json"),
     ],
 )
 def test_input_from_nothing(settings, message):

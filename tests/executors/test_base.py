@@ -14,7 +14,7 @@ def test_pools_are_put_in_the_order_of_storage() -> None:
 
 @pytest.mark.parametrize(("pools", "message"), [(["median"], "Remove 'median'"), ([], "at least")])
 def test_other_pools_are_refused(pools: list[str], message: str) -> None:
-    with pytest.raises(SettingError, match=f"accepted: one or more of mean, std, max.*{message}"):
+    with pytest.raises(SettingError, match=f"accepted: .*mean, std, max.*{message}"):
         order_pools(pools)
 
 
@@ -30,11 +30,11 @@ def test_a_whole_output_is_accepted_alone_and_not_from_users() -> None:
 def test_windows_of_another_form_are_refused() -> None:
     images = WindowForm(dtype="uint8", shape=(4, 4, 3))
     images.check(np.zeros((4, 4, 3), np.uint8))
-    with pytest.raises(BackboneError, match=r"takes uint8 \[4, 4, 3\], and got uint8 \[5, 4, 3\]"):
+    with pytest.raises(BackboneError, match=r"uint8 \[4, 4, 3\],.*got uint8 \[5, 4, 3\]"):
         images.check(np.zeros((5, 4, 3), np.uint8))
     with pytest.raises(BackboneError, match=r"and got float64 \[4, 4, 3\]"):
         images.check(np.zeros((4, 4, 3)))
     texts = WindowForm(dtype="int64", shape=(None,))
     texts.check(np.zeros(7, np.int64))
-    with pytest.raises(BackboneError, match=r"takes int64 \['any'\], and got int64 \[1, 7\]"):
+    with pytest.raises(BackboneError, match=r"int64 \['any'\],.*got int64 \[1, 7\]"):
         texts.check(np.zeros((1, 7), np.int64))

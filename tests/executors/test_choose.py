@@ -41,7 +41,7 @@ def test_a_driver_in_sight_is_not_yet_a_gpu(
 
 
 def test_an_unknown_device_is_refused(tiny: Backbone) -> None:
-    with pytest.raises(SettingError, match=r"device is 'gpu'; accepted: auto, cpu, openvino"):
+    with pytest.raises(SettingError, match="'gpu'; accepted: auto, cpu, openvino"):
         open_executor(tiny, pools=["mean"], device="gpu")
 
 

@@ -230,15 +230,13 @@ def test_it_opens_from_any_folder(tiny: Backbone, tmp_path: Path, pictures: Pict
 
 
 def test_a_compiled_form_that_cannot_be_read_is_refused(tiny: Backbone, tmp_path: Path) -> None:
-    with pytest.raises(BackboneError, match="cannot be read: FileNotFoundError"):
+    with pytest.raises(BackboneError, match="FileNotFoundError"):
         OpenVINOExecutor(tmp_path)
     folder = tmp_path / "a"
     module.compile_network(tiny, ["mean"], folder)
     layout: dict[str, Any] = json.loads((folder / "layout.json").read_text())
     (folder / "layout.json").write_text(json.dumps(layout | {"format": 99}))
-    with pytest.raises(
-        BackboneError, match=f"is of format 99; this version of Topwork reads {FORMAT}"
-    ):
+    with pytest.raises(BackboneError, match=f"format 99; .*reads {FORMAT}"):
         OpenVINOExecutor(folder)
     (folder / "layout.json").write_text(json.dumps(layout))
     (folder / "network.xml").write_text("<net")

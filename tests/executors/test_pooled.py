@@ -125,7 +125,7 @@ def test_a_block_without_places_is_taken_whatever_the_pools() -> None:
 
 
 def test_a_shape_that_is_not_as_promised_is_refused() -> None:
-    with pytest.raises(BackboneError, match=r"shape \[1, 5, 4\]; accepted with form 'NCHW': NCHW"):
+    with pytest.raises(BackboneError, match=r"\[1, 5, 4\]; accepted .*'NCHW': NCHW"):
         shape_of((5, 4), "NCHW")
     with pytest.raises(BackboneError, match=r"accepted with form 'NLC': \[N, L, C\] or"):
         shape_of((5, 4, 3, 2), "NLC")
@@ -153,8 +153,8 @@ class Idle(torch.nn.Module):
 @pytest.mark.parametrize(
     ("module", "block", "message"),
     [
-        (torch.nn.Sequential(Pair(), First()), "0", "'0' of backbone 'odd' gives tuple, not one"),
-        (Idle(), "idle", "'idle' of backbone 'odd' does not take part in the forward pass"),
+        (torch.nn.Sequential(Pair(), First()), "0", r"'0' .*'odd' gives tuple, not one"),
+        (Idle(), "idle", r"'idle' .*'odd' does not take part"),
         (torch.nn.Sequential(torch.nn.Linear(3, 3)), "0", r"not run on an input of \[1, 3, 8, 8\]"),
     ],
 )
@@ -213,7 +213,7 @@ def test_a_whole_output_is_the_block_s_own(tiny: Backbone) -> None:
 
 
 def test_a_whole_output_is_of_one_block(tiny: Backbone) -> None:
-    with pytest.raises(BackboneError, match=r"'tiny' has 3 blocks; accepted: one\. Cut it first"):
+    with pytest.raises(BackboneError, match=r"'tiny' has 3 blocks; accepted: one\. Cut"):
         pooled_network(tiny, [WHOLE])
 
 

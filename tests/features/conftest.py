@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.features.fake import FakeExecutor
+from topwork.executors.fake import FakeExecutor
 from topwork.features import extract
 from topwork.features.store import FeatureStore
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from tests import small
-from tests.features.fake import INPUT, backbone, example, examples, png
+from tests.features.fake import example, examples, png
 from tests.small import ROOT
 from topwork.backbones.cut import until
 from topwork.backbones.modules import from_module
 from topwork.backbones.registry import get_backbone
+from topwork.core.progress import listening
 from topwork.errors import BackboneError, ExampleError, SettingError, StoreError
 from topwork.examples.example import Example, Skipped
 from topwork.examples.images.decode import decode_image
@@ -23,6 +24,7 @@ from topwork.examples.sounds.sound import Sound
 from topwork.examples.texts.tokens import text_windows
 from topwork.examples.views import augmented
 from topwork.executors.base import WHOLE, Executor, Segment
+from topwork.executors.fake import IMAGES, FakeExecutor, fake_backbone
 from topwork.features import activations as module
 from topwork.features import cut as cut_module
 from topwork.features.activations import Activations, save_activations, views_of
@@ -32,20 +34,10 @@ BROKEN = example("broken.png", b"not an image")
 AUGMENT = ("zoom", "colour")
 
 
-class WholeFake(Executor):
-    """Gives the pixels, [3, 8, 8], with a network's numbers."""
-
-    precision = "f32"
-    device = "a fake"
-
-    def __init__(self) -> None:
-        self.segments = (Segment(block="b", pool=WHOLE, size=192),)
-        self.num_run = 0
-
-    def run(self, windows: Iterable[npt.NDArray[Any]]) -> Iterator[npt.NDArray[np.float32]]:
-        for window in windows:
-            self.num_run += 1
-            yield output_of(window)
+def whole_fake(**values: Any) -> FakeExecutor:
+    """Return one that gives the pixels, [3, 8, 8], with a network's numbers."""
+    segments = (Segment(block="b", pool=WHOLE, size=192),)
+    return FakeExecutor(segments, **{"compute": output_of, **values})
 
 
 def output_of(window: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -56,24 +48,24 @@ Save = Callable[..., Activations]
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> WholeFake:
-    executor = WholeFake()
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeExecutor:
+    executor = whole_fake()
     monkeypatch.setattr(cut_module, "open_executor", lambda *a, **k: executor)
     return executor
 
 
 @pytest.fixture
-def save(store: FeatureStore, fake: WholeFake) -> Save:
+def save(store: FeatureStore, fake: FakeExecutor) -> Save:
     def call(given: list[Example], **more: Any) -> Activations:
         more = {"store": store, "device": "cpu", **more}
-        return save_activations(given, backbone(), "b", **more)
+        return save_activations(given, fake_backbone(), "b", **more)
 
     return call
 
 
 def window_of(one: Example, view: int, augment: tuple[str, ...] = AUGMENT) -> npt.NDArray[np.uint8]:
-    window = decode_image(one.read(), INPUT)
-    return augmented(window, INPUT, augment, digest=one.digest, view=view)
+    window = decode_image(one.read(), IMAGES)
+    return augmented(window, IMAGES, augment, digest=one.digest, view=view)
 
 
 def assert_right(found: Activations) -> None:
@@ -92,7 +84,7 @@ def test_every_view_is_what_the_network_gives_for_it(save: Save) -> None:
     assert_right(found)
 
 
-def test_what_is_there_is_not_computed_again(save: Save, fake: WholeFake) -> None:
+def test_what_is_there_is_not_computed_again(save: Save, fake: FakeExecutor) -> None:
     save(examples(10), augment=AUGMENT, num_views=2)
     again = save(examples(13, first=2), augment=AUGMENT, num_views=2)
     assert (again.num_computed, fake.num_run) == (10, 30)
@@ -110,21 +102,21 @@ def test_the_first_view_is_shared_by_all_alterations(save: Save) -> None:
 
 
 def test_other_blocks_precisions_and_networks_do_not_mix(
-    store: FeatureStore, fake: WholeFake, monkeypatch: pytest.MonkeyPatch
+    store: FeatureStore, fake: FakeExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = save_activations(examples(2), backbone(), "b", store=store, device="cpu")
+    first = save_activations(examples(2), fake_backbone(), "b", store=store, device="cpu")
     keys = {first.key}
-    for network, block in ((backbone(), "c"), (backbone("other"), "b")):
+    for network, block in ((fake_backbone(), "c"), (fake_backbone("other"), "b")):
         found = save_activations(examples(2), network, block, store=store, device="cpu")
         assert found.num_computed == 2
         keys.add(found.key)
     monkeypatch.setattr(cut_module, "precision_of", lambda device, network: "bf16")
-    found = save_activations(examples(2), backbone(), "b", store=store, device="cpu")
+    found = save_activations(examples(2), fake_backbone(), "b", store=store, device="cpu")
     assert found.num_computed == 2
     assert len({*keys, found.key}) == 4
 
 
-def test_copies_share_and_broken_ones_are_skipped(save: Save, fake: WholeFake) -> None:
+def test_copies_share_and_broken_ones_are_skipped(save: Save, fake: FakeExecutor) -> None:
     one, two = examples(2)
     copy = example("copy.png", png(0))
     found = save([one, BROKEN, two, copy, BROKEN])
@@ -155,13 +147,13 @@ def test_outputs_that_are_no_numbers_skip_the_example(
     given = examples(3)
     spoilt = window_of(given[1], 1)
 
-    def run(self: WholeFake, windows: Iterable[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
-        for window in windows:
-            output = output_of(window)
-            output[0, 0, 0] = bad if np.array_equal(window, spoilt) else 1e6
-            yield output
+    def spoil(window: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        output = output_of(window)
+        output[0, 0, 0] = bad if np.array_equal(window, spoilt) else 1e6
+        return output
 
-    monkeypatch.setattr(WholeFake, "run", run)
+    executor = whole_fake(compute=spoil)
+    monkeypatch.setattr(cut_module, "open_executor", lambda *a, **k: executor)
     found = save(given, augment=AUGMENT, num_views=2)
     reason = "the backbone gives numbers for it that are infinite or not numbers (NaN)"
     assert found.skipped == (Skipped(name="1.png", reason=reason),)
@@ -170,14 +162,11 @@ def test_outputs_that_are_no_numbers_skip_the_example(
 
 
 def test_progress_counts_examples(save: Save) -> None:
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, int, int]] = []
     save(examples(5))
-    save(
-        [*examples(40), example("copy.png", png(30))],
-        augment=AUGMENT, num_views=2,
-        on_progress=lambda done, total: told.append((done, total)),
-    )  # fmt: skip
-    assert (told[0], told[-1]) == ((0, 41), (41, 41))
+    with listening(lambda *step: told.append(step)):
+        save([*examples(40), example("copy.png", png(30))], augment=AUGMENT, num_views=2)
+    assert (told[0], told[-1]) == (("views", 0, 41), ("views", 41, 41))
     assert told == sorted(told)
 
 
@@ -188,7 +177,7 @@ def test_views_without_alterations_are_refused(save: Save, num_views: int) -> No
 
 
 def test_unknown_settings_are_refused(save: Save) -> None:
-    with pytest.raises(SettingError, match="augment has 'sparkle'; accepted for images"):
+    with pytest.raises(SettingError, match="'sparkle'; accepted for images"):
         save(examples(1), augment=("sparkle",))
     with pytest.raises(SettingError, match="The device is 'gpu'; accepted: auto"):
         save(examples(1), device="gpu")
@@ -252,16 +241,16 @@ def test_a_description_that_was_lost_is_written_again(save: Save, store: Feature
 
 
 def test_a_cache_that_is_cleaned_meanwhile_is_explained(
-    save: Save, store: FeatureStore, fake: WholeFake, monkeypatch: pytest.MonkeyPatch
+    save: Save, store: FeatureStore, fake: FakeExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(examples(2))
 
     def cleaning(windows: Iterable[npt.NDArray[Any]]) -> Iterator[npt.NDArray[np.float32]]:
         store.clean(0)
-        return WholeFake().run(windows)
+        return whole_fake().run(windows)
 
     monkeypatch.setattr(fake, "run", cleaning)
-    with pytest.raises(StoreError, match=r"activations of 0\.png are no longer in .* Run again"):
+    with pytest.raises(StoreError, match=r"0\.png are no longer in .* Run again"):
         save(examples(3))
 
 
@@ -270,13 +259,15 @@ def test_a_cache_that_is_cleaned_meanwhile_is_explained(
 
 def test_before_the_first_block_the_pixels_are_saved(store: FeatureStore) -> None:
     given = examples(4)
-    found = save_activations(given, backbone(), None, augment=AUGMENT, num_views=2, store=store)
+    found = save_activations(
+        given, fake_backbone(), None, augment=AUGMENT, num_views=2, store=store
+    )
     assert (found.num_computed, found.read(0).dtype, found.shape(0)) == (8, np.uint8, (8, 8, 3))
     for i, one in enumerate(given):
         for view in (0, 1):
             np.testing.assert_array_equal(found.read(i, view), window_of(one, view))
     # they depend on no network: another one of the same input has them too
-    other = save_activations(given, backbone("other"), None, store=store)
+    other = save_activations(given, fake_backbone("other"), None, store=store)
     assert other.num_computed == 0
 
 
@@ -287,12 +278,13 @@ def test_before_the_first_block_no_framework_is_loaded(store: FeatureStore) -> N
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from tests.features.fake import backbone, examples\n"
+        "from tests.features.fake import examples\n"
+        "from topwork.executors.fake import fake_backbone\n"
         "from topwork.features.activations import save_activations\n"
         "from topwork.features.store import FeatureStore\n"
         "store = FeatureStore(Path(sys.argv[1]))\n"
-        "found = save_activations(examples(3), backbone(), None, augment=('flip',), num_views=2,\n"
-        "                         store=store)\n"
+        "found = save_activations(examples(3), fake_backbone(), None, augment=('flip',),\n"
+        "                         num_views=2, store=store)\n"
         "assert found.read(2, 1).shape == (8, 8, 3)\n"
         "assert not {'torch', 'openvino', 'timm'} & set(sys.modules), sys.modules.keys()\n"
     )

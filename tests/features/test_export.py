@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from topwork.core.progress import listening
 from topwork.errors import SettingError
 from topwork.examples.example import Example
 from topwork.executors.base import Segment
@@ -46,14 +47,12 @@ def test_values_come_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(export, "CHUNK", chunk)
-    told: list[tuple[int, int]] = []
+    told: list[tuple[str, int, int]] = []
     path = tmp_path / "f.parquet"
-    num = write_parquet(
-        table, examples, path, pools=["mean", "prefix"],
-        on_progress=lambda done, total: told.append((done, total)),
-    )  # fmt: skip
+    with listening(lambda *step: told.append(step)):
+        num = write_parquet(table, examples, path, pools=["mean", "prefix"])
     assert num == 5
-    assert told[-1] == (10, 10)
+    assert told[-1] == ("write", 10, 10)
     found = pq.read_table(path)
     assert found.column_names == [
         "name", "label", "group", "split", "digest", "stem/mean", "blocks.0/mean",
@@ -80,6 +79,6 @@ def test_other_tools_read_it(table: ArrayTable, examples: list[Example], tmp_pat
 def test_pools_that_are_not_there(
     table: ArrayTable, examples: list[Example], tmp_path: Path
 ) -> None:
-    with pytest.raises(SettingError, match="The pools are max, std; accepted: mean, grid3"):
+    with pytest.raises(SettingError, match="max, std; accepted: mean, grid3"):
         write_parquet(table, examples, tmp_path / "f.parquet", pools=["max", "std"])
     assert not (tmp_path / "f.parquet").exists()

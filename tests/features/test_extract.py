@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.features import fake
-from tests.features.fake import POOLS, FakeExecutor, backbone, example, examples, vector_of
+from tests.features.fake import POOLS, example, examples, png
 from tests.small import ROOT
-from topwork.core import files
+from topwork.core import files, progress
+from topwork.core.progress import listening
 from topwork.errors import ExampleError, SettingError, StoreError
 from topwork.examples.example import Example
 from topwork.examples.images.decode import decode_image
-from topwork.features import progress, writer
+from topwork.executors.fake import IMAGES, FakeExecutor, fake_backbone, fake_vector
+from topwork.features import writer
 from topwork.features.extract import Extraction, default_pools, extract
 from topwork.features.store import FeatureStore
 
@@ -29,7 +30,7 @@ def values(extraction: Extraction) -> np.ndarray:
 
 
 def as_stored(one: Example) -> np.ndarray:
-    vector = vector_of(decode_image(one.read(), fake.INPUT))
+    vector = fake_vector(decode_image(one.read(), IMAGES))
     vector[:8] = vector[:8].astype(np.float16)
     return vector
 
@@ -54,14 +55,14 @@ def test_rows_are_what_was_stored_in_the_order_given(
     store: FeatureStore, opened: list[FakeExecutor]
 ) -> None:
     given = examples(7)
-    first = extract(given, backbone(), pools=POOLS, store=store)
+    first = extract(given, fake_backbone(), pools=POOLS, store=store)
     assert first.examples == tuple(given)
     assert (first.num_computed, first.num_found, first.device) == (7, 0, "a fake")
     np.testing.assert_array_equal(values(first), np.array([as_stored(one) for one in given]))
     dtypes = {block.name: block.dtype for block in first.table.layout.blocks}
     assert dtypes == {"large": "float16", "small": "float32"}
 
-    again = extract(given[::-1], backbone(), pools=POOLS, store=store)
+    again = extract(given[::-1], fake_backbone(), pools=POOLS, store=store)
     assert (again.num_computed, again.num_found, again.device) == (0, 7, None)
     assert len(opened) == 1
     np.testing.assert_array_equal(values(again), values(first)[::-1])
@@ -71,8 +72,8 @@ def test_only_what_is_new_is_computed(
     store: FeatureStore, opened: list[FakeExecutor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "SHARD_EXAMPLES", 4)
-    extract(examples(10), backbone(), pools=POOLS, store=store)
-    more = extract(examples(13), backbone(), pools=POOLS, store=store)
+    extract(examples(10), fake_backbone(), pools=POOLS, store=store)
+    more = extract(examples(13), fake_backbone(), pools=POOLS, store=store)
     assert (more.num_computed, more.num_found) == (3, 10)
     assert opened[1].num_run == 3
     assert len(list(store.root.glob("*/*.safetensors"))) == 4
@@ -83,18 +84,16 @@ def test_only_what_is_new_is_computed(
 
 def test_equal_contents_are_computed_once(store: FeatureStore, opened: list[FakeExecutor]) -> None:
     one, two = examples(2)
-    again = example("copy of 0.png", fake.png(0))
-    told: list[tuple[int, int]] = []
-    both = extract(
-        [one, two, again, BROKEN, BROKEN], backbone(), pools=POOLS, store=store,
-        on_progress=lambda done, total: told.append((done, total)),
-    )  # fmt: skip
+    again = example("copy of 0.png", png(0))
+    told: list[tuple[str, int, int]] = []
+    with listening(lambda *step: told.append(step)):
+        both = extract([one, two, again, BROKEN, BROKEN], fake_backbone(), pools=POOLS, store=store)
     assert (both.num_computed, both.num_found) == (2, 0)
     assert [e.name for e in both.examples] == ["0.png", "1.png", "copy of 0.png"]
     assert [s.name for s in both.skipped] == ["broken.png", "broken.png"]
     np.testing.assert_array_equal(values(both)[0], values(both)[2])
-    assert told[-1] == (5, 5)
-    found = extract([one, two, again], backbone(), pools=POOLS, store=store)
+    assert told[-1] == ("features", 5, 5)
+    found = extract([one, two, again], fake_backbone(), pools=POOLS, store=store)
     assert (found.num_computed, found.num_found) == (0, 3)
 
 
@@ -102,7 +101,7 @@ def test_broken_ones_are_skipped_and_take_no_place(
     store: FeatureStore, opened: list[FakeExecutor]
 ) -> None:
     one, two = examples(2)
-    result = extract([BROKEN, one, two], backbone(), pools=POOLS, store=store)
+    result = extract([BROKEN, one, two], fake_backbone(), pools=POOLS, store=store)
     assert result.examples == (one, two)
     assert result.skipped[0].name == "broken.png"
     assert "it is not an image" in result.skipped[0].reason
@@ -112,11 +111,11 @@ def test_broken_ones_are_skipped_and_take_no_place(
 def test_nothing_but_broken_ones_opens_no_network(
     store: FeatureStore, opened: list[FakeExecutor]
 ) -> None:
-    result = extract([BROKEN], backbone(), pools=POOLS, store=store)
+    result = extract([BROKEN], fake_backbone(), pools=POOLS, store=store)
     assert (result.examples, len(result.skipped), result.table.num_rows) == ((), 1, 0)
     assert result.device is None
     assert opened == []
-    assert extract([], backbone(), pools=POOLS, store=store).table.num_rows == 0
+    assert extract([], fake_backbone(), pools=POOLS, store=store).table.num_rows == 0
 
 
 def test_strict_names_the_first_and_keeps_what_went_before(
@@ -124,7 +123,7 @@ def test_strict_names_the_first_and_keeps_what_went_before(
 ) -> None:
     given = [*examples(6), BROKEN]
     with pytest.raises(ExampleError, match=r"^broken\.png: it is not an image"):
-        extract(given, backbone(), pools=POOLS, store=store, strict=True)
+        extract(given, fake_backbone(), pools=POOLS, store=store, strict=True)
     assert len(stored_digests(store)) == 6
 
 
@@ -137,14 +136,14 @@ def test_what_was_computed_is_kept_whatever_happens(
 ) -> None:
     monkeypatch.setattr(writer, "SHARD_EXAMPLES", 20)
 
-    def stop(done: int, total: int) -> None:
+    def stop(stage: str, done: int, total: int) -> None:
         if done >= 48:
             raise error
 
-    with pytest.raises(error):
-        extract(examples(60), backbone(), pools=POOLS, store=store, on_progress=stop)
+    with pytest.raises(error), listening(stop):
+        extract(examples(60), fake_backbone(), pools=POOLS, store=store)
     assert len(stored_digests(store)) == 48
-    rest = extract(examples(60), backbone(), pools=POOLS, store=store)
+    rest = extract(examples(60), fake_backbone(), pools=POOLS, store=store)
     assert (rest.num_found, rest.num_computed) == (48, 12)
     expected = np.array([as_stored(one) for one in examples(60)])
     np.testing.assert_array_equal(values(rest), expected)
@@ -153,23 +152,19 @@ def test_what_was_computed_is_kept_whatever_happens(
 def test_progress_is_told_every_sixteen_examples(
     store: FeatureStore, opened: list[FakeExecutor]
 ) -> None:
-    told: list[tuple[int, int]] = []
-    extract(
-        examples(40), backbone(), pools=POOLS, store=store,
-        on_progress=lambda done, total: told.append((done, total)),
-    )  # fmt: skip
-    assert told == [(0, 40), (16, 40), (32, 40), (40, 40)]
+    told: list[tuple[str, int, int]] = []
+    with listening(lambda *step: told.append(step)):
+        extract(examples(40), fake_backbone(), pools=POOLS, store=store)
+    assert told == [("features", done, 40) for done in (0, 16, 32, 40)]
 
 
 def test_progress_is_told_every_second(
     store: FeatureStore, opened: list[FakeExecutor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN", 0.0)
     told: list[int] = []
-    extract(
-        examples(3), backbone(), pools=POOLS, store=store,
-        on_progress=lambda done, total: told.append(done),
-    )  # fmt: skip
+    with listening(lambda _stage, done, _total: told.append(done)):
+        extract(examples(3), fake_backbone(), pools=POOLS, store=store)
     assert told == [0, 1, 2, 3]
 
 
@@ -182,12 +177,12 @@ def test_a_damaged_shard_is_computed_anew(
     damage: str,
 ) -> None:
     monkeypatch.setattr(writer, "SHARD_EXAMPLES", 4)
-    before = values(extract(examples(8), backbone(), pools=POOLS, store=store))
+    before = values(extract(examples(8), fake_backbone(), pools=POOLS, store=store))
     one, two = sorted(store.root.glob("*/*.safetensors"))
     data = {"truncate": one.read_bytes()[:-1], "empty": b"", "swap": two.read_bytes()}[damage]
     one.write_bytes(data)
     with caplog.at_level(logging.WARNING):
-        after = extract(examples(8), backbone(), pools=POOLS, store=store)
+        after = extract(examples(8), fake_backbone(), pools=POOLS, store=store)
     assert "is damaged" in caplog.text
     assert "computed anew" in caplog.text
     assert (after.num_found, after.num_computed) == (4, 4)
@@ -197,10 +192,10 @@ def test_a_damaged_shard_is_computed_anew(
 def test_features_of_another_layout_are_replaced(
     store: FeatureStore, opened: list[FakeExecutor], caplog: pytest.LogCaptureFixture
 ) -> None:
-    extract(examples(4), backbone(), pools=POOLS, store=store)
+    extract(examples(4), fake_backbone(), pools=POOLS, store=store)
     (path,) = store.root.glob("*/space.json")
     path.write_text(path.read_text().replace('"large"', '"other"'), encoding="utf-8")
-    after = extract(examples(4), backbone(), pools=POOLS, store=store)
+    after = extract(examples(4), fake_backbone(), pools=POOLS, store=store)
     assert after.num_computed == 4
     assert after.table.blocks == ("large", "small")
     assert "other tensors" in caplog.text
@@ -221,10 +216,10 @@ def test_a_full_disk(
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "replacing", full)
-        with pytest.raises(StoreError, match=r"Saving features failed: No space left.* run the"):
-            extract(examples(40), backbone(), pools=POOLS, store=store)
+        with pytest.raises(StoreError, match=r"failed: No space left.* run the"):
+            extract(examples(40), fake_backbone(), pools=POOLS, store=store)
     assert len(stored_digests(store)) == 8
-    rest = extract(examples(40), backbone(), pools=POOLS, store=store)
+    rest = extract(examples(40), fake_backbone(), pools=POOLS, store=store)
     assert (rest.num_found, rest.num_computed) == (8, 32)
 
 
@@ -236,12 +231,12 @@ def test_a_full_disk_at_the_description_and_at_the_last_shard(
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "replacing", full)
-        with pytest.raises(StoreError, match="Saving features failed: No space left"):
-            extract(examples(4), backbone(), pools=POOLS, store=store)
-    extract(examples(1), backbone(), pools=POOLS, store=store)
+        with pytest.raises(StoreError, match="failed: No space left"):
+            extract(examples(4), fake_backbone(), pools=POOLS, store=store)
+    extract(examples(1), fake_backbone(), pools=POOLS, store=store)
     monkeypatch.setattr(files, "replacing", full)
-    with pytest.raises(StoreError, match="Saving features failed: No space left"):
-        extract(examples(4), backbone(), pools=POOLS, store=store)
+    with pytest.raises(StoreError, match="failed: No space left"):
+        extract(examples(4), fake_backbone(), pools=POOLS, store=store)
 
 
 def test_an_error_is_not_hidden_by_a_full_disk(
@@ -250,56 +245,57 @@ def test_an_error_is_not_hidden_by_a_full_disk(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    extract(examples(1), backbone(), pools=POOLS, store=store)
+    extract(examples(1), fake_backbone(), pools=POOLS, store=store)
 
     def full(path: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(files, "replacing", full)
     with pytest.raises(ExampleError, match=r"broken\.png"):
-        extract([*examples(3), BROKEN], backbone(), pools=POOLS, store=store, strict=True)
+        extract([*examples(3), BROKEN], fake_backbone(), pools=POOLS, store=store, strict=True)
     assert "The features computed last are lost" in caplog.text
 
 
 def test_features_cleaned_away_during_the_run(
     store: FeatureStore, opened: list[FakeExecutor]
 ) -> None:
-    extract(examples(2), backbone(), pools=POOLS, store=store)
+    extract(examples(2), fake_backbone(), pools=POOLS, store=store)
 
-    def clean(done: int, total: int) -> None:
+    def clean(stage: str, done: int, total: int) -> None:
         store.clean(0)
 
-    with pytest.raises(StoreError, match=r"The features of 0\.png are no longer in .*Run again"):
-        extract(examples(20), backbone(), pools=POOLS, store=store, on_progress=clean)
+    with pytest.raises(StoreError, match=r"0\.png are no longer in .*Run again"), listening(clean):
+        extract(examples(20), fake_backbone(), pools=POOLS, store=store)
 
 
 def test_a_shard_holds_fewer_examples_of_many_numbers(
     store: FeatureStore, opened: list[FakeExecutor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "SHARD_BYTES", 200)  # a row takes 32 + 8 * 2 + 4 * 4 = 64
-    extract(examples(7), backbone(), pools=POOLS, store=store)
+    extract(examples(7), fake_backbone(), pools=POOLS, store=store)
     assert len(list(store.root.glob("*/*.safetensors"))) == 3
 
 
 def test_settings_that_are_not_known(store: FeatureStore) -> None:
     with pytest.raises(SettingError, match="The pools are"):
-        extract(examples(1), backbone(), pools=("median",), store=store)
+        extract(examples(1), fake_backbone(), pools=("median",), store=store)
     with pytest.raises(SettingError, match="The device is 'tpu'"):
-        extract(examples(1), backbone(), pools=POOLS, device="tpu", store=store)
+        extract(examples(1), fake_backbone(), pools=POOLS, device="tpu", store=store)
 
 
 def test_finding_everything_loads_no_framework(
     store: FeatureStore, opened: list[FakeExecutor]
 ) -> None:
-    extract(examples(3), backbone(), pools=POOLS, device="cpu", store=store)
+    extract(examples(3), fake_backbone(), pools=POOLS, device="cpu", store=store)
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from tests.features.fake import POOLS, backbone, examples\n"
+        "from tests.features.fake import POOLS, examples\n"
+        "from topwork.executors.fake import fake_backbone\n"
         "from topwork.features.extract import extract\n"
         "from topwork.features.store import FeatureStore\n"
         "store = FeatureStore(Path(sys.argv[1]))\n"
-        "found = extract(examples(3), backbone(), pools=POOLS, device='cpu', store=store)\n"
+        "found = extract(examples(3), fake_backbone(), pools=POOLS, device='cpu', store=store)\n"
         "assert found.num_found == 3\n"
         "assert not {'torch', 'openvino', 'timm'} & set(sys.modules), sys.modules.keys()\n"
     )

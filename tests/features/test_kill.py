@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.features.fake import POOLS, FakeExecutor, backbone, examples
+from tests.features.fake import POOLS, examples
 from tests.features.test_extract import stored_digests, values
 from tests.small import ROOT
+from topwork.executors.fake import FakeExecutor, fake_backbone
 from topwork.features import writer
 from topwork.features.extract import extract
 from topwork.features.store import FeatureStore
@@ -21,7 +22,8 @@ NUM_EXAMPLES = 400
 CHILD = """
 import sys
 from pathlib import Path
-from tests.features.fake import POOLS, FakeExecutor, backbone, examples
+from tests.features.fake import POOLS, examples
+from topwork.executors.fake import FakeExecutor, fake_backbone
 from topwork.features import extract as module, writer
 from topwork.features.store import FeatureStore
 
@@ -30,7 +32,7 @@ module.open_executor = lambda *args, **kwargs: FakeExecutor(delay_seconds=0.01)
 given = examples({num_examples})
 print("ready", flush=True)
 sys.stdin.readline()
-result = module.extract(given, backbone(), pools=POOLS, device="cpu",
+result = module.extract(given, fake_backbone(), pools=POOLS, device="cpu",
                         store=FeatureStore(Path(sys.argv[1])))
 assert len(result.examples) == len(given)
 """
@@ -63,7 +65,7 @@ def undisturbed(
 ) -> np.ndarray:
     monkeypatch.setattr(writer, "SHARD_EXAMPLES", 16)
     store = FeatureStore(tmp_path / "undisturbed")
-    return values(extract(examples(NUM_EXAMPLES), backbone(), pools=POOLS, store=store))
+    return values(extract(examples(NUM_EXAMPLES), fake_backbone(), pools=POOLS, store=store))
 
 
 @pytest.mark.slow
@@ -85,7 +87,7 @@ def test_kills_at_any_moment_lose_no_whole_shard(
         counts.append(len(stored_digests(store)))
         assert counts[-1] >= counts[-2]
     assert 0 < counts[-1] < NUM_EXAMPLES
-    result = extract(examples(NUM_EXAMPLES), backbone(), pools=POOLS, store=store)
+    result = extract(examples(NUM_EXAMPLES), fake_backbone(), pools=POOLS, store=store)
     assert result.num_found == counts[-1]
     np.testing.assert_array_equal(values(result), undisturbed)
     digests = stored_digests(store)
@@ -101,7 +103,7 @@ def test_two_processes_share_a_store(
         go(child)
     assert [end(child) for child in children] == [0, 0]
     num_opened = len(opened)
-    result = extract(examples(NUM_EXAMPLES), backbone(), pools=POOLS, store=store)
+    result = extract(examples(NUM_EXAMPLES), fake_backbone(), pools=POOLS, store=store)
     assert (result.num_found, len(opened)) == (NUM_EXAMPLES, num_opened)
     np.testing.assert_array_equal(values(result), undisturbed)
     assert list(store.root.glob("*/.*.part")) == []

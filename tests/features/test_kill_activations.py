@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.features.fake import backbone, examples
-from tests.features.test_activations import AUGMENT, WholeFake
+from tests.features.fake import examples
+from tests.features.test_activations import AUGMENT, whole_fake
 from tests.features.test_kill import end, go
 from tests.small import ROOT
+from topwork.executors.fake import fake_backbone
 from topwork.features import activations as module
 from topwork.features import cut as cut_module
 from topwork.features.activations import Activations, save_activations
@@ -21,25 +22,20 @@ from topwork.features.store import FeatureStore
 
 NUM_EXAMPLES, NUM_VIEWS = 200, 3
 CHILD = """
-import sys, time
+import sys
 from pathlib import Path
-from tests.features.fake import backbone, examples
-from tests.features.test_activations import AUGMENT, WholeFake, output_of
+from tests.features.fake import examples
+from topwork.executors.fake import fake_backbone
+from tests.features.test_activations import AUGMENT, whole_fake
 from topwork.features import activations as module, cut
 from topwork.features.store import FeatureStore
 
-class Slow(WholeFake):
-    def run(self, windows):
-        for window in windows:
-            time.sleep(0.002)
-            yield output_of(window)
-
 module.SHARD_EXAMPLES = 16
-cut.open_executor = lambda *args, **kwargs: Slow()
+cut.open_executor = lambda *args, **kwargs: whole_fake(delay_seconds=0.008)
 given = examples({num_examples})
 print("ready", flush=True)
 sys.stdin.readline()
-found = module.save_activations(given, backbone(), "b", augment=AUGMENT, num_views={num_views},
+found = module.save_activations(given, fake_backbone(), "b", augment=AUGMENT, num_views={num_views},
                                 device="cpu", store=FeatureStore(Path(sys.argv[1])))
 assert len(found.examples) == len(given)
 """
@@ -58,7 +54,7 @@ def start(root: Path) -> "subprocess.Popen[str]":
 
 def save(store: FeatureStore, num_views: int = NUM_VIEWS) -> Activations:
     return save_activations(
-        examples(NUM_EXAMPLES), backbone(), "b", augment=AUGMENT, num_views=num_views,
+        examples(NUM_EXAMPLES), fake_backbone(), "b", augment=AUGMENT, num_views=num_views,
         device="cpu", store=store,
     )  # fmt: skip
 
@@ -71,7 +67,7 @@ def values(found: Activations) -> np.ndarray:
 
 @pytest.fixture
 def undisturbed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
-    monkeypatch.setattr(cut_module, "open_executor", lambda *a, **k: WholeFake())
+    monkeypatch.setattr(cut_module, "open_executor", lambda *a, **k: whole_fake())
     monkeypatch.setattr(module, "SHARD_EXAMPLES", 16)
     return values(save(FeatureStore(tmp_path / "undisturbed")))
 

@@ -1,29 +1,15 @@
-from collections.abc import Iterable, Iterator
-
 import numpy as np
-import numpy.typing as npt
 
 from tests import small
-from tests.features.fake import INPUT, FakeExecutor
 from topwork.examples.arrays.preprocessing import ArrayInput
 from topwork.examples.sounds.preprocessing import SoundInput
+from topwork.executors.fake import IMAGES, FakeExecutor
 from topwork.features.probe import choose_dtypes, probe_images, probe_windows
 
 
-class Giving(FakeExecutor):
-    """Gives the same vector for every image."""
-
-    def __init__(self, vector: list[float]) -> None:
-        super().__init__()
-        self._vector = np.array(vector, np.float32)
-
-    def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.float32]]:
-        for _ in inputs:
-            yield self._vector
-
-
 def chosen(large: float, small: float) -> tuple[str, str]:
-    dtypes = choose_dtypes(Giving([*[0.0] * 7, large, *[0.0] * 3, small]), INPUT)
+    vector = np.array([*[0.0] * 7, large, *[0.0] * 3, small], np.float32)
+    dtypes = choose_dtypes(FakeExecutor(compute=lambda _window: vector), IMAGES)
     return dtypes["large"], dtypes["small"]
 
 

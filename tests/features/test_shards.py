@@ -157,7 +157,7 @@ def test_counting_needs_the_examples(tmp_path: Path) -> None:
 
 def test_digests_that_do_not_fit_the_name_are_damage(tmp_path: Path) -> None:
     path = write(tmp_path).rename(tmp_path / f"{'0' * 64}.safetensors")
-    with pytest.raises(DamagedShardError, match="its name does not fit its examples"):
+    with pytest.raises(DamagedShardError, match="name does not fit its examples"):
         read_shard(path, LAYOUT)
 
 

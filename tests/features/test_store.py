@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.features.fake import POOLS, FakeExecutor, backbone, examples
+from tests.features.fake import POOLS, examples
 from topwork.core import files
 from topwork.errors import StoreError
+from topwork.executors.fake import FakeExecutor, fake_backbone
 from topwork.features.extract import extract
 from topwork.features.store import FeatureStore
 
@@ -31,8 +32,8 @@ def test_the_default_root_is_in_the_cache(cache: Path) -> None:
 
 def test_spaces_are_listed_the_last_used_first(store: FeatureStore) -> None:
     assert store.spaces() == []
-    extract(examples(3), backbone("one"), pools=POOLS, store=store)
-    extract(examples(5), backbone("two"), pools=POOLS, store=store)
+    extract(examples(3), fake_backbone("one"), pools=POOLS, store=store)
+    extract(examples(5), fake_backbone("two"), pools=POOLS, store=store)
     one, two = sorted(store.spaces(), key=lambda info: info.backbone)
     used(store.root / two.key, 60)
     assert [info.backbone for info in store.spaces()] == ["one", "two"]
@@ -45,10 +46,10 @@ def test_spaces_are_listed_the_last_used_first(store: FeatureStore) -> None:
 
 def test_use_makes_a_space_the_last_used(store: FeatureStore) -> None:
     for name in ("one", "two"):
-        extract(examples(2), backbone(name), pools=POOLS, store=store)
+        extract(examples(2), fake_backbone(name), pools=POOLS, store=store)
     for folder in folders(store):
         used(folder, 1000)
-    extract(examples(2), backbone("one"), pools=POOLS, store=store)
+    extract(examples(2), fake_backbone("one"), pools=POOLS, store=store)
     assert store.spaces()[0].backbone == "one"
 
 
@@ -62,7 +63,7 @@ def test_other_settings_are_another_space(store: FeatureStore) -> None:
 
 def test_cleaning_removes_the_least_recently_used_first(store: FeatureStore) -> None:
     for name in ("one", "two", "three"):
-        extract(examples(2), backbone(name), pools=POOLS, store=store)
+        extract(examples(2), fake_backbone(name), pools=POOLS, store=store)
     for seconds_ago, folder in enumerate(folders(store), start=1):  # three, two, one
         used(folder, seconds_ago * 100)
     sizes = {info.backbone: info.size_bytes for info in store.spaces()}
@@ -77,17 +78,17 @@ def test_cleaning_removes_the_least_recently_used_first(store: FeatureStore) -> 
 
 def test_cleaning_within_a_space_takes_the_oldest_shard(store: FeatureStore) -> None:
     for count in (2, 4):
-        extract(examples(count), backbone(), pools=POOLS, store=store)
+        extract(examples(count), fake_backbone(), pools=POOLS, store=store)
     (folder,) = folders(store)
     old, new = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns)
     os.utime(old, (1, 1))
     store.clean(new.stat().st_size)
     assert list(folder.glob("*.safetensors")) == [new]
-    assert extract(examples(4), backbone(), pools=POOLS, store=store).num_computed == 2
+    assert extract(examples(4), fake_backbone(), pools=POOLS, store=store).num_computed == 2
 
 
 def test_cleaning_touches_nothing_else(store: FeatureStore, tmp_path: Path) -> None:
-    extract(examples(2), backbone(), pools=POOLS, store=store)
+    extract(examples(2), fake_backbone(), pools=POOLS, store=store)
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "mine.safetensors").write_bytes(b"mine")
@@ -103,18 +104,18 @@ def test_cleaning_touches_nothing_else(store: FeatureStore, tmp_path: Path) -> N
 
 
 def test_cleaning_while_a_table_is_read(store: FeatureStore) -> None:
-    table = extract(examples(2), backbone(), pools=POOLS, store=store).table
+    table = extract(examples(2), fake_backbone(), pools=POOLS, store=store).table
     memory = table.in_memory()
     store.clean(0)
     assert len(memory.read(np.arange(2), [0])) == 2
-    with pytest.raises(StoreError, match="Was the cache cleaned meanwhile"):
+    with pytest.raises(StoreError, match="cleaned meanwhile"):
         table.read(np.arange(2), [0])
 
 
 def test_a_disk_that_refuses_to_remove(
     store: FeatureStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extract(examples(2), backbone(), pools=POOLS, store=store)
+    extract(examples(2), fake_backbone(), pools=POOLS, store=store)
 
     def refuse(path: Path, missing_ok: bool = False) -> None:
         raise PermissionError(13, "Permission denied")
@@ -125,13 +126,13 @@ def test_a_disk_that_refuses_to_remove(
 
 
 def test_old_temporary_files_go_when_a_space_is_opened(store: FeatureStore) -> None:
-    extract(examples(2), backbone(), pools=POOLS, store=store)
+    extract(examples(2), fake_backbone(), pools=POOLS, store=store)
     (folder,) = folders(store)
     old, new = folder / ".old.safetensors.x.part", folder / ".new.safetensors.y.part"
     for path in (old, new):
         path.write_bytes(b"half a shard")
     os.utime(old, (1, 1))
-    extract(examples(2), backbone(), pools=POOLS, store=store)
+    extract(examples(2), fake_backbone(), pools=POOLS, store=store)
     assert not old.exists()
     assert new.exists()
 
@@ -143,13 +144,13 @@ def test_a_damaged_description_is_made_anew(
     caplog: pytest.LogCaptureFixture,
     text: str,
 ) -> None:
-    before = extract(examples(3), backbone(), pools=POOLS, store=store)
+    before = extract(examples(3), fake_backbone(), pools=POOLS, store=store)
     path = folders(store)[0] / "space.json"
     good = path.read_bytes()
     path.write_text(text, encoding="utf-8")
     assert store.spaces()[0].backbone == "unknown"
     with caplog.at_level(logging.WARNING):
-        after = extract(examples(3), backbone(), pools=POOLS, store=store)
+        after = extract(examples(3), fake_backbone(), pools=POOLS, store=store)
     assert "made anew" in caplog.text
     assert (after.num_found, after.num_computed, after.device) == (3, 0, None)
     assert path.read_bytes() == good
@@ -158,19 +159,19 @@ def test_a_damaged_description_is_made_anew(
 
 
 def test_a_lost_description_is_made_anew(store: FeatureStore) -> None:
-    extract(examples(3), backbone(), pools=POOLS, store=store)
+    extract(examples(3), fake_backbone(), pools=POOLS, store=store)
     (folders(store)[0] / "space.json").unlink()
-    assert extract(examples(3), backbone(), pools=POOLS, store=store).num_found == 3
+    assert extract(examples(3), fake_backbone(), pools=POOLS, store=store).num_found == 3
 
 
 def test_a_store_that_can_only_be_read_serves(
     store: FeatureStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    extract(examples(3), backbone(), pools=POOLS, store=store)
+    extract(examples(3), fake_backbone(), pools=POOLS, store=store)
 
     def refuse(*args: object, **kwargs: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "touch", refuse)
     monkeypatch.setattr(files, "replacing", refuse)
-    assert extract(examples(3), backbone(), pools=POOLS, store=store).num_found == 3
+    assert extract(examples(3), fake_backbone(), pools=POOLS, store=store).num_found == 3

@@ -1,18 +1,19 @@
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from tests.features.fake import INPUT, FakeExecutor, example, examples, png, vector_of
+from tests.features.fake import example, examples, png
 from topwork.errors import ExampleError, TooLargeError
 from topwork.examples.example import Example, Skipped
 from topwork.examples.images.decode import decode_image
 from topwork.examples.sounds.preprocessing import SoundInput
 from topwork.examples.sounds.sound import Sound
 from topwork.executors.base import Segment
+from topwork.executors.fake import IMAGES, FakeExecutor, fake_vector
 from topwork.features import stream
 from topwork.features.stream import decode_ahead, stream_features
 
@@ -21,17 +22,17 @@ BROKEN = example("broken.png", b"not an image")
 
 def test_every_example_gets_its_own_vector_in_order() -> None:
     given = examples(11)
-    results = list(stream_features(given, FakeExecutor(), INPUT))
+    results = list(stream_features(given, FakeExecutor(), IMAGES))
     assert [position for position, _ in results] == list(range(11))
     for one, (_, vector) in zip(given, results, strict=True):
-        expected = vector_of(decode_image(one.read(), INPUT))
+        expected = fake_vector(decode_image(one.read(), IMAGES))
         np.testing.assert_array_equal(vector, expected)
 
 
 @pytest.mark.parametrize("places", [(0,), (5,), (10,), (0, 1, 4, 9, 10), tuple(range(11))])
 def test_broken_ones_keep_their_place(places: tuple[int, ...]) -> None:
     given = [BROKEN if i in places else one for i, one in enumerate(examples(11))]
-    results = list(stream_features(iter(given), FakeExecutor(), INPUT))
+    results = list(stream_features(iter(given), FakeExecutor(), IMAGES))
     assert [position for position, _ in results] == list(range(11))
     assert tuple(p for p, result in results if isinstance(result, Skipped)) == places
     skipped = results[places[0]][1]
@@ -42,7 +43,7 @@ def test_broken_ones_keep_their_place(places: tuple[int, ...]) -> None:
 
 def test_strict_raises_at_its_turn_with_the_name() -> None:
     given = [*examples(6), BROKEN, *examples(3)]
-    results = stream_features(given, FakeExecutor(), INPUT, strict=True)
+    results = stream_features(given, FakeExecutor(), IMAGES, strict=True)
     assert [next(results)[0] for _ in range(6)] == list(range(6))
     with pytest.raises(ExampleError, match=r"^broken\.png: it is not an image"):
         next(results)
@@ -54,7 +55,7 @@ def test_strict_keeps_the_kind_of_the_error() -> None:
 
     huge = Example(name="huge.png", digest="0" * 64, read=too_large)
     with pytest.raises(TooLargeError, match=r"^huge\.png: it is too large"):
-        list(stream_features([huge], FakeExecutor(), INPUT, strict=True))
+        list(stream_features([huge], FakeExecutor(), IMAGES, strict=True))
 
 
 def test_windows_of_one_example_are_joined_and_none_goes_to_another() -> None:
@@ -70,16 +71,15 @@ def test_windows_of_one_example_are_joined_and_none_goes_to_another() -> None:
         for i, sound in enumerate(sounds)
     ]
     given.insert(2, Example(name="no sound", digest="0" * 64, read=lambda: b"nothing of use"))
-    executor = FakeExecutor()
-    executor.segments = (Segment(block="a", pool="mean", size=12),)
-    results = dict(stream_features(given, executor, spec))
+    segments = (Segment(block="a", pool="mean", size=12),)
+    results = dict(stream_features(given, FakeExecutor(segments), spec))
     assert list(results) == list(range(6))
     assert isinstance(results.pop(2), Skipped)
     for sound, found in zip(sounds, results.values(), strict=True):
         windows = sound.samples.reshape(-1, 1200)
-        vectors = np.stack([vector_of(window) for window in windows])
+        vectors = np.stack([fake_vector(window, segments) for window in windows])
         assert isinstance(found, np.ndarray)
-        np.testing.assert_allclose(found, vectors.mean(0), atol=1e-7)
+        np.testing.assert_allclose(found, vectors.mean(0), atol=1e-6)
 
 
 def test_a_long_sound_that_breaks_off_is_skipped_and_the_next_is_not_touched() -> None:
@@ -104,19 +104,18 @@ def test_a_long_sound_that_breaks_off_is_skipped_and_the_next_is_not_touched() -
     np.testing.assert_array_equal(results[0], results[2])  # type: ignore[arg-type]
 
 
-class GivingNaN(FakeExecutor):
-    def run(self, inputs: Iterable[npt.NDArray[np.uint8]]) -> Iterator[npt.NDArray[np.float32]]:
-        for number, vector in enumerate(super().run(inputs)):
-            yield vector * np.float32(np.nan if number == 1 else 1)
-
-
 def test_numbers_that_are_none_are_a_reason_to_skip() -> None:
-    results = list(stream_features(examples(3), GivingNaN(), INPUT))
+    spoilt = decode_image(png(1), IMAGES)
+
+    def spoil(window: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return fake_vector(window) * np.float32(np.nan if np.array_equal(window, spoilt) else 1)
+
+    results = list(stream_features(examples(3), FakeExecutor(compute=spoil), IMAGES))
     skipped = results[1][1]
     assert isinstance(skipped, Skipped)
     assert "infinite or not numbers" in skipped.reason
     with pytest.raises(ExampleError, match=r"^1\.png: .* infinite or not numbers"):
-        list(stream_features(examples(3), GivingNaN(), INPUT, strict=True))
+        list(stream_features(examples(3), FakeExecutor(compute=spoil), IMAGES, strict=True))
 
 
 def test_reading_goes_no_further_ahead_than_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +129,7 @@ def test_reading_goes_no_further_ahead_than_the_window(monkeypatch: pytest.Monke
             num_read += 1
             yield example("again.png", content)
 
-    with closing(decode_ahead(endless(), INPUT)) as decoded:
+    with closing(decode_ahead(endless(), IMAGES)) as decoded:
         for _ in range(20):
             next(decoded)
         assert num_read <= 20 + max(6, 2 * stream.num_cores())
@@ -146,7 +145,7 @@ def test_decoding_goes_on_in_several_threads_and_ends_with_the_stream() -> None:
         return png(0)
 
     given = [Example(name=str(i), digest="0" * 64, read=read) for i in range(8)]
-    results = stream_features(given, FakeExecutor(), INPUT)
+    results = stream_features(given, FakeExecutor(), IMAGES)
     assert isinstance(next(results)[1], np.ndarray)
     list(results)
     assert not [t for t in threading.enumerate() if t.name.startswith("topwork-decode")]
@@ -158,5 +157,5 @@ def test_an_error_that_is_no_examples_goes_through() -> None:
 
     given = [*examples(2), Example(name="x", digest="0" * 64, read=read)]
     with pytest.raises(ZeroDivisionError, match="own reader"):
-        list(stream_features(given, FakeExecutor(), INPUT))
+        list(stream_features(given, FakeExecutor(), IMAGES))
     assert not [t for t in threading.enumerate() if t.name.startswith("topwork-decode")]

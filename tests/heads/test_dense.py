@@ -123,17 +123,17 @@ def cut(name: str) -> Callable[[dict[str, Any], dict[str, Any]], object]:
     [
         (dropped("layers.1.bias"), KeyError, "layers.1.bias"),
         (dropped("scale/late"), KeyError, "scale/late"),
-        (cut("layers.0.weight"), ValueError, r"a layer has \(71, 9\) weights for \(72, 9\)"),
-        (cut("layers.1.bias"), ValueError, r"a layer has \(9, 4\) weights for \(9, 3\)"),
-        (cut("layers.2.bias"), ValueError, "do not fit each other: widths"),
-        (cut("softmax.bias"), ValueError, "do not fit each other: its softmax"),
-        (cut("mean/late"), ValueError, r"a block has \(39,\) means for 40 numbers"),
-        (lambda s, t: s.update(num_layers=2), ValueError, "do not fit each other: widths"),
-        (lambda s, t: s.update(num_layers=0), ValueError, "do not fit each other: widths"),
+        (cut("layers.0.weight"), ValueError, r"\(71, 9\) weights for \(72, 9\)"),
+        (cut("layers.1.bias"), ValueError, r"\(9, 4\) weights for \(9, 3\)"),
+        (cut("layers.2.bias"), ValueError, r"do not fit .*widths"),
+        (cut("softmax.bias"), ValueError, r"do not fit .*softmax"),
+        (cut("mean/late"), ValueError, r"\(39,\) means for 40"),
+        (lambda s, t: s.update(num_layers=2), ValueError, r"do not fit .*widths"),
+        (lambda s, t: s.update(num_layers=0), ValueError, r"do not fit .*widths"),
         (lambda s, t: s.update(columns=[[3], [6]]), ValueError, r"a block has columns \(6,\) of 6"),
         (lambda s, t: s.update(columns=[[3], []]), ValueError, r"a block has columns \(\) of 6"),
         (lambda s, t: s.update(unit="no"), TypeError, "unit is 'no'"),
-        (lambda s, t: s.update(kind="tree"), ValueError, "of the kind 'tree'; known: kernel, den"),
+        (lambda s, t: s.update(kind="tree"), ValueError, "'tree'; known: kernel, den"),
     ],
 )
 def test_damage_is_noticed(
@@ -150,7 +150,7 @@ def test_damage_is_noticed(
 
 def test_features_of_other_columns_are_refused() -> None:
     others = [*SEGMENTS[:-1], Segment(block="late", pool="grid3", size=40)]
-    with pytest.raises(DataError, match="6 segments that are not the 6 that the head was fitted"):
+    with pytest.raises(DataError, match=r"6 segments .*not the 6"):
         filled(units=()).predict(ArrayTable(TABLE.matrix, others))
 
 

@@ -7,13 +7,13 @@ from sklearn.metrics import roc_auc_score
 from tests.heads.data import SEGMENTS, make
 from topwork.executors.base import Segment
 from topwork.features.table import ArrayTable
-from topwork.heads.distances import AXES_BYTES, NUM_AXES, SHRINKAGE, View, kernels_of
+from topwork.heads.distances import AXES_BYTES, NUM_AXES, SHRINKAGE, ClassView, kernels_of
 from topwork.heads.kernel import Kernel
 
 WIDE = Kernel(blocks=("middle", "late"), pools=("mean",))
 
 
-def by_formula(view: View, table: ArrayTable, train: np.ndarray, classes: np.ndarray,
+def by_formula(view: ClassView, table: ArrayTable, train: np.ndarray, classes: np.ndarray,
                new: np.ndarray) -> np.ndarray:  # fmt: skip
     """Mahalanobis with (1 - s) S + s tr(S)/D I, where all directions are axes."""
     known = view.transform(table, train).astype(np.float64)
@@ -33,7 +33,7 @@ def by_formula(view: View, table: ArrayTable, train: np.ndarray, classes: np.nda
 def test_it_is_the_formula_where_the_axes_are_all_directions() -> None:
     table, classes = make(200, 3, noise=2)
     rows, new = np.arange(150), np.arange(150, 200)
-    view = View.fit(table, rows, classes[:150], WIDE, seed=0)
+    view = ClassView.fit(table, rows, classes[:150], WIDE, seed=0)
     assert view.axes.shape == (18, 18)
     found = view.distances(table, new)
     # axes are rounded to float16
@@ -47,7 +47,7 @@ def test_across_the_axes_the_classes_are_round() -> None:
                        (Segment(block="only", pool="mean", size=width),))  # fmt: skip
     classes = np.arange(120) % 2
     kernel = Kernel(blocks=("only",), pools=("mean",))
-    view = View.fit(table, np.arange(100), classes[:100], kernel, seed=0)
+    view = ClassView.fit(table, np.arange(100), classes[:100], kernel, seed=0)
     assert view.axes.shape == (width, NUM_AXES)
     vectors = view.transform(table, np.arange(100, 120)) - view.middle
     axes = view.axes.astype(np.float32)
@@ -62,7 +62,7 @@ def test_across_the_axes_the_classes_are_round() -> None:
 def test_what_is_far_from_all_classes_is_farther() -> None:
     table, classes = make(200, 4)
     away = ArrayTable(table.matrix[:, ::-1].copy(), SEGMENTS)
-    view = View.fit(table, np.arange(150), classes[:150], WIDE, seed=0)
+    view = ClassView.fit(table, np.arange(150), classes[:150], WIDE, seed=0)
     own, ood = (view.distances(t, np.arange(150, 200)) for t in (table, away))
     assert roc_auc_score(np.repeat([0, 1], 50), np.concatenate([own, ood])) > 0.8
 
@@ -73,7 +73,7 @@ def test_wide_views_keep_fewer_axes() -> None:
     table = ArrayTable(rng.normal(size=(30, width)).astype(np.float16),
                        (Segment(block="only", pool="mean", size=width),))  # fmt: skip
     kernel = Kernel(blocks=("only",), pools=("mean",))
-    view = View.fit(table, np.arange(30), np.arange(30) % 2, kernel, seed=0)
+    view = ClassView.fit(table, np.arange(30), np.arange(30) % 2, kernel, seed=0)
     assert view.axes.shape == (width, 10)
     assert view.axes.nbytes <= AXES_BYTES
 
@@ -81,7 +81,7 @@ def test_wide_views_keep_fewer_axes() -> None:
 def test_examples_that_are_all_alike_do_no_harm() -> None:
     table = ArrayTable(np.ones((12, 4), np.float32), (Segment(block="b", pool="mean", size=4),))
     kernel = Kernel(blocks=("b",), pools=("mean",))
-    view = View.fit(table, np.arange(12), np.arange(12) % 2, kernel, seed=0)
+    view = ClassView.fit(table, np.arange(12), np.arange(12) % 2, kernel, seed=0)
     assert np.isfinite(view.distances(table, np.arange(12))).all()
 
 
@@ -96,18 +96,18 @@ def test_the_views_are_the_heads_blocks_and_the_last_one() -> None:
 
 def test_it_comes_back_from_its_tensors() -> None:
     table, classes = make(60, 3)
-    view = View.fit(table, np.arange(60), classes, WIDE, seed=0)
-    again = View.restore(view.columns(), view.tensors(), SEGMENTS)
+    view = ClassView.fit(table, np.arange(60), classes, WIDE, seed=0)
+    again = ClassView.restore(view.columns(), view.tensors(), SEGMENTS)
     rows = np.arange(60)
     np.testing.assert_array_equal(again.distances(table, rows), view.distances(table, rows))
 
 
 def test_damaged_tensors_are_refused() -> None:
     table, classes = make(60, 3)
-    view = View.fit(table, np.arange(60), classes, WIDE, seed=0)
+    view = ClassView.fit(table, np.arange(60), classes, WIDE, seed=0)
     with pytest.raises(ValueError, match=r"a view has columns \[9\] of 6"):
-        View.restore([[9], [4]], view.tensors(), SEGMENTS)
-    with pytest.raises(ValueError, match=r"a view has \(8,\) means for 6 numbers"):
-        View.restore([[0], [4]], view.tensors(), SEGMENTS)
-    with pytest.raises(ValueError, match="a view's tensors do not fit each other"):
-        View.restore(view.columns(), {**view.tensors(), "means": np.zeros((3, 2))}, SEGMENTS)
+        ClassView.restore([[9], [4]], view.tensors(), SEGMENTS)
+    with pytest.raises(ValueError, match=r"\(8,\) means for 6"):
+        ClassView.restore([[0], [4]], view.tensors(), SEGMENTS)
+    with pytest.raises(ValueError, match="do not fit each other"):
+        ClassView.restore(view.columns(), {**view.tensors(), "means": np.zeros((3, 2))}, SEGMENTS)

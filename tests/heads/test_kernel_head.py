@@ -88,8 +88,8 @@ def cut(name: str) -> Callable[[dict[str, Any], dict[str, Any]], object]:
         (cut("landmarks"), ValueError, "do not fit each other"),
         (cut("softmax.matrix"), ValueError, "do not fit each other"),
         (cut("softmax.bias"), ValueError, "do not fit each other"),
-        (cut("mean/late"), ValueError, r"a block has \(49,\) means for 50 numbers"),
-        (cut("scale/middle"), ValueError, r"a block has \(40,\) means for 40 numbers"),
+        (cut("mean/late"), ValueError, r"\(49,\) means for 50"),
+        (cut("scale/middle"), ValueError, r"\(40,\) means for 40"),
         (lambda s, t: s.update(gamma=None), ValueError, "do not fit each other"),
         (lambda s, t: s.update(columns=s["columns"][:1]), ValueError, "shorter"),
         (lambda s, t: s.pop("penalty"), KeyError, "penalty"),
@@ -112,7 +112,7 @@ def test_damage_is_noticed(
 def test_features_of_other_columns_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     head, table = fitted(monkeypatch, None)
     others = [*SEGMENTS[:-1], Segment(block="late", pool="grid3", size=40)]
-    with pytest.raises(DataError, match="6 segments that are not the 6 that the head was fitted"):
+    with pytest.raises(DataError, match=r"6 segments .*not the 6"):
         head.predict(ArrayTable(table.matrix, others))
 
 

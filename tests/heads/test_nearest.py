@@ -10,8 +10,8 @@ from topwork.heads.calibrate import fit_softmax
 from topwork.heads.dense import DenseHead
 from topwork.heads.fit import choose_space, fit_head
 from topwork.heads.kernel import Kernel, Transform
-from topwork.heads.nearest import UNTESTED_TEMPERATURE, choose_nearest, fit_nearest
 from topwork.heads.labels import Labels
+from topwork.heads.nearest import UNTESTED_TEMPERATURE, choose_nearest, fit_nearest
 from topwork.heads.search import default_choice, pool_sets, windows
 from topwork.heads.settings import HeadSettings
 from topwork.heads.softmax import best_temperature_loss

@@ -88,7 +88,7 @@ def test_the_last_round_sees_more_examples(monkeypatch: pytest.MonkeyPatch) -> N
             sizes.append(len(labels.classes))
             super().__init__(grams, labels)
 
-    monkeypatch.setattr(module, "Trial", Spied)
+    monkeypatch.setattr(module, "KernelTrial", Spied)
     search(table, np.arange(120), labels_of(classes))
     assert sizes == [60, 100]
 

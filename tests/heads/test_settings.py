@@ -50,6 +50,6 @@ def test_shares_are_kept() -> None:
 @pytest.mark.parametrize("name", ["dropout", "label_smoothing"])
 @pytest.mark.parametrize("value", [-0.1, 1, 1.5, float("nan"), True, "0.1"])
 def test_shares_that_are_not_accepted(name: str, value: object) -> None:
-    message = f"{name} is {re.escape(repr(value))}; accepted: a number, 0 or more and less than 1"
+    message = f"{name} is {re.escape(repr(value))}; accepted: .*0 or more and less than 1"
     with pytest.raises(SettingError, match=message):
         parse_head("mlp:8", **{name: value})  # type: ignore[arg-type]

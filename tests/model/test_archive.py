@@ -21,8 +21,9 @@ from topwork.evaluation.metrics import Evaluation
 from topwork.executors.base import POOLS
 from topwork.executors.openvino import ConversionError
 from topwork.model import archive
-from topwork.model.archive import load, summary
-from topwork.model.model import DataCounts, Model
+from topwork.model.archive import summary
+from topwork.model.model import Model, load
+from topwork.model.parts import DataCounts
 from topwork.recipe import Recipe
 from topwork.runs.train import train
 
@@ -91,7 +92,7 @@ def test_predictions_come_back_bit_for_bit(tiny_model: Model, digits: Path, tmp_
     assert loaded.classes == tiny_model.classes
     assert loaded.backbone == tiny_model.backbone
     assert loaded.notes == tiny_model.notes
-    assert summary(loaded) == summary(tiny_model)
+    assert summary(loaded.parts) == summary(tiny_model.parts)
     assert names(tmp_path / "models of ours") == {folder.name}
 
 
@@ -169,7 +170,7 @@ def test_a_model_of_before_foreign_inputs_were_told(copy: Path, digits: Path) ->
 )
 def test_a_forged_detector(change: Callable[[dict[str, Any]], object], copy: Path) -> None:
     edit(copy, change, sign=True)
-    with pytest.raises(ModelError, match=r"cannot be read: .*or train the model again"):
+    with pytest.raises(ModelError, match=r"cannot be read.*train .* again"):
         load(copy)
 
 
@@ -250,7 +251,7 @@ def test_without_weights_the_backbone_must_be_the_same(
 ) -> None:
     folder = load(saved).save(tmp_path / "small", weights=False)
     edit(folder, lambda d: d["backbone"].update(digest="0" * 64), sign=True)
-    with pytest.raises(WeightsError, match="is not the one that the model was trained on"):
+    with pytest.raises(WeightsError, match=r"not the one .* trained on"):
         load(folder).predict(digits / "one" / "0.png")
     edit(folder, lambda d: d["backbone"].update(name="efficientnet-lite9"), sign=True)
     with pytest.raises(BackboneError, match="efficientnet-lite0"):
@@ -285,9 +286,9 @@ def test_a_device_that_is_not_known(saved: Path, digits: Path) -> None:
 
 
 def test_no_model(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"There is no Topwork model in .*: no such folder"):
+    with pytest.raises(ModelError, match=r"no Topwork model in .*nowhere.*--out"):
         load(tmp_path / "nowhere")
-    with pytest.raises(ModelError, match=r"it has no model\.json\. Give the folder that"):
+    with pytest.raises(ModelError, match=r"has no model\.json.*--out"):
         load(tmp_path)
 
 
@@ -300,7 +301,7 @@ EVERY = [
 @pytest.mark.parametrize("name", EVERY)
 def test_a_missing_file(name: str, copy: Path) -> None:
     (copy / name).unlink()
-    with pytest.raises(ModelError, match=rf"lacks its {name}\. Copy the whole folder again"):
+    with pytest.raises(ModelError, match=rf"lacks its {name}.*Copy the whole"):
         load(copy)
 
 
@@ -312,27 +313,27 @@ def test_a_damaged_file(kind: str, name: str, copy: Path) -> None:
         data[len(data) // 2] ^= 1
     damaged = {"truncated": data[:-10], "edited": data, "empty": b"", "longer": data + b"\n"}
     (copy / name).write_bytes(damaged[kind])
-    with pytest.raises(ModelError, match=rf"{name}' is damaged or was changed: its digest is not"):
+    with pytest.raises(ModelError, match=rf"{name}' is damaged.*digest"):
         load(copy)
 
 
 @pytest.mark.parametrize("content", [b"", b'{"format": 1,', b"\xff\xfe\x00", b"{}}"])
 def test_a_damaged_description(content: bytes, copy: Path) -> None:
     (copy / "model.json").write_bytes(content)
-    with pytest.raises(ModelError, match=r"model\.json' is damaged: .*or train the model again"):
+    with pytest.raises(ModelError, match=r"model\.json' is damaged.*train .* again"):
         load(copy)
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", "3", '{"made_by": "somebody"}'])
 def test_a_description_of_another_program(content: str, copy: Path) -> None:
     (copy / "model.json").write_text(content)
-    with pytest.raises(ModelError, match=r"model\.json' was not written by Topwork"):
+    with pytest.raises(ModelError, match=r"model\.json' .*not written by Topwork"):
         load(copy)
 
 
 def test_a_later_format(copy: Path) -> None:
     edit(copy, lambda d: d.update(format=3))
-    with pytest.raises(ModelError, match="is of format 3; this version of Topwork reads 2"):
+    with pytest.raises(ModelError, match=r"format 3.*reads 2.*Upgrade"):
         load(copy)
 
 
@@ -347,7 +348,7 @@ def test_a_later_format(copy: Path) -> None:
 )
 def test_an_edited_description(change: Callable[[dict[str, Any]], object], copy: Path) -> None:
     edit(copy, change)
-    with pytest.raises(ModelError, match="was changed after it was written: its digest does not"):
+    with pytest.raises(ModelError, match=r"changed after .*digest.*train .* again"):
         load(copy)
 
 
@@ -375,7 +376,7 @@ def test_a_description_that_was_forged(
     change: Callable[[dict[str, Any]], object], copy: Path
 ) -> None:
     edit(copy, change, sign=True)
-    with pytest.raises(ModelError, match=r"cannot be read: .*or train the model again"):
+    with pytest.raises(ModelError, match=r"cannot be read.*train .* again"):
         load(copy)
 
 
@@ -399,14 +400,14 @@ def test_a_forged_head(copy: Path) -> None:
     (copy / "head.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00 no tensors here")
     digest = digest_file(copy / "head.safetensors")
     edit(copy, lambda d: d["files"].update({"head.safetensors": digest}), sign=True)
-    with pytest.raises(ModelError, match=r"head\.safetensors' is not a safetensors file"):
+    with pytest.raises(ModelError, match=r"head\.safetensors' is not a safetensors"):
         load(copy)
 
 
 def test_a_folder_that_is_not_empty_is_refused(tiny_model: Model, tmp_path: Path) -> None:
     folder = tiny_model.save(tmp_path / "model")
     before = (folder / "model.json").read_bytes()
-    with pytest.raises(ModelError, match=r"holds a model already. Give another folder, or say"):
+    with pytest.raises(ModelError, match=r"holds a model already.*--overwrite"):
         tiny_model.save(folder)
     assert (folder / "model.json").read_bytes() == before
 
@@ -436,16 +437,14 @@ def test_a_folder_of_others_is_never_touched(
     (tmp_path / "thesis.txt").write_text("mine")
     if content is not None:
         (tmp_path / "model.json").write_text(content)
-    with pytest.raises(
-        ModelError, match=r"is not empty, and holds no Topwork model. Nothing in it"
-    ):
+    with pytest.raises(ModelError, match=r"not empty.*no Topwork model.*another folder"):
         tiny_model.save(tmp_path, overwrite=overwrite)
     assert (tmp_path / "thesis.txt").read_text() == "mine"
 
 
 def test_what_others_put_beside_a_model_is_never_removed(tiny_model: Model, copy: Path) -> None:
     (copy / "thesis.txt").write_text("mine")
-    with pytest.raises(ModelError, match=r"holds a model, and thesis\.txt that Topwork did not"):
+    with pytest.raises(ModelError, match=r"and thesis\.txt that .*Move these"):
         tiny_model.save(copy, overwrite=True)
     assert (copy / "thesis.txt").read_text() == "mine"
     assert load(copy)
@@ -453,7 +452,7 @@ def test_what_others_put_beside_a_model_is_never_removed(tiny_model: Model, copy
 
 def test_a_file_in_the_way(tiny_model: Model, tmp_path: Path) -> None:
     (tmp_path / "model").write_text("mine")
-    with pytest.raises(ModelError, match=r"is a file. Give the name of a folder to save into"):
+    with pytest.raises(ModelError, match=r"model.* is a file.*name of a folder"):
         tiny_model.save(tmp_path / "model", overwrite=True)
 
 
@@ -470,7 +469,7 @@ def test_a_save_that_fails_half_way_changes_nothing(
     before = names(tmp_path)
     monkeypatch.setattr(archive, "summary", fail)
     if isinstance(error, OSError):
-        with pytest.raises(StoreError, match=r"Saving the model to .* failed: No space left"):
+        with pytest.raises(StoreError, match=r"Saving the model.*No space left"):
             tiny_model.save(folder, overwrite=True)
     else:
         with pytest.raises(KeyboardInterrupt):
@@ -508,7 +507,7 @@ def test_a_relative_path_is_taken_from_here(
 
 
 def test_a_summary_is_plain(tiny_model: Model) -> None:
-    data = summary(tiny_model)
+    data = summary(tiny_model.parts)
     assert json.loads(json.dumps(data)) == data
     assert data["pools"] == [pool for pool in POOLS if pool in tiny_model.pools]
     assert isinstance(tiny_model.data, DataCounts)

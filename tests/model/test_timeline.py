@@ -16,7 +16,6 @@ from topwork.cli.app import app
 from topwork.errors import ExampleError, ModalityError, SettingError
 from topwork.examples.sounds.sound import Sound
 from topwork.model.model import Model
-from topwork.model.timeline import timeline
 from topwork.runs.train import train
 
 PARTS = (("low", 1.2), ("hiss", 0.9), ("high", 1.5))
@@ -52,7 +51,7 @@ def test_it_has_no_gaps_and_finds_the_parts(model: Model) -> None:
 
 def test_a_sound_shorter_than_the_window_is_one_stretch(model: Model) -> None:
     sound = Sound(samples=small.tone(300.0, 0.1), rate_hz=small.RATE_HZ)
-    (only,) = timeline(model, sound, window_seconds=1.0)
+    (only,) = model.timeline(sound, window_seconds=1.0)
     assert (only.start_seconds, only.end_seconds) == (0.0, pytest.approx(0.1))
 
 
@@ -68,13 +67,13 @@ def test_a_finer_step_moves_the_limits_little(model: Model) -> None:
 def test_lengths_that_make_no_sense_are_refused(
     model: Model, window: float, step: float | None
 ) -> None:
-    with pytest.raises(SettingError, match=r"The timeline's window is .* accepted: a window of"):
-        list(timeline(model, recording(), window_seconds=window, step_seconds=step))
+    with pytest.raises(SettingError, match=r"window is .* step .*accepted: .*0.05 s"):
+        model.timeline(recording(), window_seconds=window, step_seconds=step)
 
 
 def test_it_is_made_of_sounds(tiny_model: Model) -> None:
     with pytest.raises(ModalityError, match="this model takes images"):
-        list(timeline(tiny_model, "x.png"))
+        tiny_model.timeline("x.png")
 
 
 def test_a_broken_recording_is_an_error(model: Model, tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 """What the tests of the report share: a short learning curve, and a report to look at."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from topwork.model.archive import load
 from topwork.reports import gather
-from topwork.reports.assemble import Made, make_report
+from topwork.reports.assemble import WrittenReport, report
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -19,7 +19,8 @@ def short_curve() -> Iterator[None]:
 
 
 @pytest.fixture(scope="package")
-def made(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+def made(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> WrittenReport:
     """The report of the digits' model."""
-    out = tmp_path_factory.mktemp("report") / "digits.html"
-    return make_report(load(saved), out, folder=saved)
+    folder = tmp_path_factory.mktemp("report")
+    shutil.copytree(saved, folder / "digits")  # for the verdict goes into its card
+    return report(folder / "digits", folder / "digits.html")

@@ -1,6 +1,7 @@
 """Models and pages for the tests of the report."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,16 +33,10 @@ from topwork.reports.parts import (
     Wrong,
 )
 
-PARTS = (
-    "head", "classes", "backbone", "pools", "evaluation", "test", "data", "recipe", "notes",
-    "choice", "left_out", "tested", "detector", "foreign", "device",
-)  # fmt: skip
-
 
 def changed(model: Model, **changes: Any) -> Model:
     """The same model with something else in its place."""
-    parts = {name: getattr(model, name) for name in PARTS}
-    return Model(**{**parts, **changes}, open_executor=model._open_executor)
+    return Model(replace(model.parts, **changes), device=model.device)
 
 
 def answers(

@@ -17,22 +17,22 @@ from topwork.backbones.base import Backbone
 from topwork.errors import SettingError, StoreError
 from topwork.evaluation.intervals import Estimate
 from topwork.examples.arrays.preprocessing import ArrayInput
-from topwork.model.archive import PROBLEMS, REPORT, load
-from topwork.model.model import Model
-from topwork.reports.assemble import Made, make_report
+from topwork.model.archive import CARD, PROBLEMS, REPORT
+from topwork.model.model import Model, load
+from topwork.reports.assemble import WrittenReport, report
 from topwork.runs.train import train
 from topwork.training.selection import Candidate, Selection
 
 
-def words_of(made: Made) -> str:
+def words_of(made: WrittenReport) -> str:
     return " ".join(Checked(made.path.read_text(encoding="utf-8")).words.split())
 
 
-def report(model: Model, tmp_path: Path) -> Made:
-    return make_report(model, tmp_path / "page.html")
+def reported(model: Model, tmp_path: Path) -> WrittenReport:
+    return report(model, tmp_path / "page.html")
 
 
-def test_it_is_one_whole_page(made: Made, saved: Path) -> None:
+def test_it_is_one_whole_page(made: WrittenReport, saved: Path) -> None:
     text = made.path.read_text(encoding="utf-8")
     found = Checked(text)
     assert len(text.encode()) == made.num_bytes < 10_000_000
@@ -63,7 +63,8 @@ def test_mistakes_and_problems_have_pictures(saved: Path, tmp_path: Path) -> Non
     assert model.oof_predictions is not None
     exchanged = model.oof_predictions.probabilities[:, [1, 0, 2]]
     wrong = replace(model.oof_predictions, probabilities=exchanged)
-    found = make_report(changed(model, oof_predictions=wrong), tmp_path / "page.html", folder=saved)
+    folder = changed(model, oof_predictions=wrong).save(tmp_path / "model")
+    found = report(folder, tmp_path / "page.html")
     page = Checked(found.path.read_text(encoding="utf-8"))
     assert "A wrong label?" in page.words
     assert {"cv-0-1", "cv-1-0"} <= set(page.all("id"))
@@ -86,7 +87,7 @@ def test_without_its_data_the_scores_are_still_there(
     model = train(data, backbone=tiny_backbone, num_repeats=1)
     shutil.rmtree(data)
     told = answers([0] * 10 + [1] * 10 + [2] * 10, [1] * 2 + [0] * 8 + [1] * 10 + [2] * 10, 3)
-    made = report(changed(model, oof_predictions=told), tmp_path)
+    made = reported(changed(model, oof_predictions=told), tmp_path)
     page = Checked(made.path.read_text(encoding="utf-8"))
     assert "cv-0-1" in page.all("id"), "the matrix, with the names behind its cells"
     assert "example 1" in page.words
@@ -98,7 +99,7 @@ def test_without_its_data_the_scores_are_still_there(
 
 
 def test_a_model_of_before_has_the_matrix_of_its_scores(tiny_model: Model, tmp_path: Path) -> None:
-    words = words_of(report(changed(tiny_model, oof_predictions=None), tmp_path))
+    words = words_of(reported(changed(tiny_model, oof_predictions=None), tmp_path))
     assert "Confusion, 5-fold cross-validation" in words
     assert "the model folder holds none" in words
     assert "no answers to single examples" in words
@@ -108,7 +109,7 @@ def test_a_model_without_any_score(tiny_backbone: Backbone, tmp_path: Path) -> N
     pictures, labels = small.colours(3, 1)
     model = train(pictures, labels, backbone=tiny_backbone)
     assert model.evaluation is None
-    words = words_of(report(model, tmp_path))
+    words = words_of(reported(model, tmp_path))
     assert "How good the model is, is not known" in words
     assert "topwork evaluate MODEL DATA" in words
 
@@ -124,9 +125,9 @@ def test_what_was_tried_is_drawn(tiny_model: Model, tmp_path: Path) -> None:
               seconds=0.0, verdict="no time"),
     ]  # fmt: skip
     selection = Selection(
-        strategy="last:2", reason="It pays.", candidates=candidates, trained="two blocks"
+        strategy="last:2", reason="It pays.", candidates=tuple(candidates), trained="two blocks"
     )
-    words = words_of(report(changed(tiny_model, selection=selection), tmp_path))
+    words = words_of(reported(changed(tiny_model, selection=selection), tmp_path))
     assert "+3.1 points ± 1.2" in words
     assert "1 min 15 s" in words
     assert "no time" in words
@@ -139,7 +140,7 @@ def test_sounds_can_be_heard(tmp_path: Path) -> None:
     assert model.oof_predictions is not None
     told = answers(model.oof_predictions.truth.tolist(), [1] * len(model.oof_predictions.truth), 3)
     wrong = replace(model.oof_predictions, probabilities=told.probabilities)
-    page = Checked(report(changed(model, oof_predictions=wrong), tmp_path).path.read_text())
+    page = Checked(reported(changed(model, oof_predictions=wrong), tmp_path).path.read_text())
     players = [attrs for tag, attrs in page.elements if tag == "audio"]
     assert players
     assert all((one["src"] or "").startswith("data:audio/wav") for one in players)
@@ -153,7 +154,7 @@ def test_words_are_shaded(tmp_path: Path) -> None:
     assert model.oof_predictions is not None
     told = answers(model.oof_predictions.truth.tolist(), [1] * len(model.oof_predictions.truth), 2)
     wrong = replace(model.oof_predictions, probabilities=told.probabilities)
-    page = Checked(report(changed(model, oof_predictions=wrong), tmp_path).path.read_text())
+    page = Checked(reported(changed(model, oof_predictions=wrong), tmp_path).path.read_text())
     assert "my card is lost" in page.words
     shades = {name for name in page.all("class") if re.fullmatch(r"w-?[0-4]", name)}
     assert shades & {"w4", "w-4"}, "the strongest word has the strongest shade"
@@ -174,20 +175,34 @@ def test_arrays_have_a_report_too(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     arrays = [rng.normal(k % 2, 0.3, 40).astype(np.float32) for k in range(24)]
     model = topwork.train(arrays, [str(k % 2) for k in range(24)], backbone=backbone, num_repeats=1)
-    assert "this model takes arrays" in words_of(report(model, tmp_path))
+    assert "this model takes arrays" in words_of(reported(model, tmp_path))
 
 
-def test_the_model_writes_it(tiny_model: Model, tmp_path: Path) -> None:
-    assert tiny_model.report(tmp_path / "page.html") == tmp_path / "page.html"
-    assert (tmp_path / "page.html").stat().st_size > 50_000
-    with pytest.raises(SettingError, match="time limit"):
-        tiny_model.report(tmp_path / "page.html", control="soon")
+def test_a_model_or_its_folder_may_be_given(tiny_model: Model, saved: Path, tmp_path: Path) -> None:
+    stages: set[str] = set()
+    made = topwork.report(
+        tiny_model, str(tmp_path / "page.html"), on_progress=lambda stage, *_: stages.add(stage)
+    )
+    assert made.path == tmp_path / "page.html"
+    assert made.path.stat().st_size == made.num_bytes > 50_000
+    assert {"read", "learning curve", "patches"} <= stages
+    folder = Path(shutil.copytree(saved, tmp_path / "pets"))
+    mine = (folder / CARD).read_text(encoding="utf-8") + "\nMy own words.\n"
+    (folder / CARD).write_text(mine, encoding="utf-8")
+    told = topwork.report(str(folder), folder / REPORT)
+    assert "pets" in words_of(told)
+    card = (folder / CARD).read_text(encoding="utf-8")
+    assert "it was not measured" in mine
+    assert "it was not measured" not in card
+    assert "My own words." in card
+    with pytest.raises(SettingError, match="time limit is 'soon'"):
+        topwork.report(tiny_model, tmp_path / "page.html", control="soon")
 
 
 def test_a_place_that_cannot_be_written_to(tiny_model: Model, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="Writing the report"):
-        report(tiny_model, tmp_path / "file")
+        reported(tiny_model, tmp_path / "file")
 
 
 def test_a_model_with_a_report_can_be_replaced(saved: Path, tmp_path: Path) -> None:

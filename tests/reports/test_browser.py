@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.reports.made import changed
-from topwork.model.archive import load
-from topwork.reports.assemble import Made, make_report
+from topwork.model.model import load
+from topwork.reports.assemble import WrittenReport, report
 
 ARGUMENTS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -40,20 +40,21 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def page(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
+def page(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> WrittenReport:
     """A report with mistakes in it, and names that are long."""
     model = load(saved)
     assert model.oof_predictions is not None
     chances = model.oof_predictions.probabilities[:, [1, 0, 2]]  # `one` and `two` are exchanged
     wrong = replace(model.oof_predictions, probabilities=chances)
     classes = ("one_and_only_that_is_very_long_indeed", "two", "zero" * 30)
-    out = tmp_path_factory.mktemp("browser") / "page.html"
-    return make_report(changed(model, oof_predictions=wrong, classes=classes), out, folder=saved)
+    folder = tmp_path_factory.mktemp("browser")
+    changed(model, oof_predictions=wrong, classes=classes).save(folder / "model")
+    return report(folder / "model", folder / "page.html")
 
 
 @pytest.mark.parametrize("width", [390, 800, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_is_quiet_and_fits(browser: Any, page: Made, width: int, scheme: str) -> None:
+def test_it_is_quiet_and_fits(browser: Any, page: WrittenReport, width: int, scheme: str) -> None:
     said, asked = [], []
     view = browser.new_page()
     try:
@@ -78,7 +79,7 @@ def test_it_is_quiet_and_fits(browser: Any, page: Made, width: int, scheme: str)
         view.close()
 
 
-def test_a_cell_opens_its_examples(browser: Any, page: Made) -> None:
+def test_a_cell_opens_its_examples(browser: Any, page: WrittenReport) -> None:
     view = browser.new_page()
     try:
         view.goto(page.path.as_uri())
@@ -93,7 +94,7 @@ def test_a_cell_opens_its_examples(browser: Any, page: Made) -> None:
         view.close()
 
 
-def test_it_can_be_printed(browser: Any, page: Made) -> None:
+def test_it_can_be_printed(browser: Any, page: WrittenReport) -> None:
     view = browser.new_page()
     try:
         view.goto(page.path.as_uri())

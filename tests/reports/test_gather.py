@@ -9,9 +9,7 @@ from tests import small
 from tests.reports.made import changed
 from topwork.backbones.base import Backbone
 from topwork.errors import ModalityError, SourceError, TooFewError
-from topwork.evidence.transfer import layer_probe as depth
-from topwork.model.archive import load
-from topwork.model.model import Model
+from topwork.model.model import Model, load
 from topwork.reports import gather as room
 from topwork.reports.gather import attempt, gather
 from topwork.reports.parts import Missing
@@ -76,7 +74,7 @@ def test_one_piece_that_fails_stops_none_of_the_others(
     def fail(*_: object, **__: object) -> None:
         raise MemoryError("there is none left")
 
-    monkeypatch.setattr(depth, "score_depth", fail)
+    monkeypatch.setattr(room, "probe_layers", fail)
     monkeypatch.setattr(room, "_curve", fail)
     found = gather(tiny_model)
     assert isinstance(found.depth, Missing)

@@ -48,7 +48,7 @@ def verdict(worth: tuple[float, float, float], **changes: Any) -> Verdict:
 
 
 def said(model: Model, **parts: Any) -> Opening:
-    given = {"found": GONE, "frozen": GONE, "curve": GONE, "depth": GONE, "verdict": GONE,
+    given = {"found": GONE, "head_run": GONE, "curve": GONE, "depth": GONE, "verdict": GONE,
              "problems": GONE, "remark": "", "seconds": 1.0, **parts}  # fmt: skip
     return opening(Gathered(model=model, **given))
 

@@ -1,4 +1,4 @@
-"""Blocks trained too, from the data to the model: every way, from the outside."""
+"""Blocks trained too, from the data to the model: every strategy, from the outside."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,16 +10,11 @@ import pytest
 import topwork
 from tests import small
 from topwork.backbones.base import Backbone
-from topwork.errors import BackboneError, SettingError, TrainingError
-from topwork.evaluation.fold_cache import folds_folder
-from topwork.heads.labels import Labels
-from topwork.model.archive import load
-from topwork.model.model import Model
+from topwork.core.memo import memo_folder
+from topwork.errors import SettingError
+from topwork.model.model import Model, load
 from topwork.runs.train import train
-from topwork.training import candidates as strategy
-from topwork.training.candidates import Incumbent
 from topwork.training.selection import Selection
-from topwork.training.strategy import Strategy
 
 FineTuned = Callable[..., Model]
 
@@ -37,16 +32,19 @@ def fine_tuned(digits: Path, tiny_backbone: Backbone) -> FineTuned:
 
 
 @pytest.mark.parametrize(
-    ("way", "said"),
+    ("strategy", "said"),
     [
-        ("last:1", "The last block and a linear head were trained from the backbone's own weights"),
-        ("all", "All 2 blocks and a linear head were trained from the backbone's own weights: 2"),
+        ("last:1", "The last block and a linear head were trained"),
+        ("all", "All 2 blocks and a linear head were trained"),
     ],
 )
-def test_a_way_gives_a_model(strategy: str, said: str, fine_tuned: FineTuned, digits: Path) -> None:
+def test_a_strategy_gives_a_model(
+    strategy: str, said: str, fine_tuned: FineTuned, digits: Path
+) -> None:
     model = fine_tuned(train=strategy)
     assert model.selection == Selection(strategy=strategy, trained=model.selection.trained)
     assert model.selection.trained.startswith(said)
+    assert "from the backbone's own weights: 2 epochs" in model.selection.trained
     assert "altered by shift" in model.selection.trained
     assert model.evaluation is not None
     assert model.evaluation.method == "2-fold cross-validation"
@@ -79,7 +77,7 @@ def test_foreign_inputs_are_told_by_answers_alone(
 
 
 def test_it_learns(fine_tuned: FineTuned) -> None:
-    model = fine_tuned(train="all", epochs=25, batch_size=8, lr=3e-3)
+    model = fine_tuned(train="all", epochs=25, batch_size=8, lr=1e-3, augment=[], num_folds=5)
     assert model.evaluation is not None
     assert model.evaluation.accuracy.value > 0.8
 
@@ -91,18 +89,16 @@ def test_hidden_layers_go_with_blocks(fine_tuned: FineTuned) -> None:
 
 
 def test_from_random_weights(digits: Path, tmp_path: Path) -> None:
-    for settings in ({"train": "scratch"}, {"train": "last:1", "fresh": True}):
-        model = train(digits, backbone=small.SMALL, out=tmp_path / "m", overwrite=True,
-                      **QUICK, **settings)  # fmt: skip
+    scratch = {"train": "scratch", "num_folds": 2, "epochs": 2, "augment": ["shift"]}
+    for settings in (scratch, {**QUICK, "train": "last:1", "fresh": True}):
+        model = train(digits, backbone=small.SMALL, out=tmp_path / "m", overwrite=True, **settings)
         assert "were trained from random weights: 2 epochs" in model.selection.trained
         loaded = topwork.load(tmp_path / "m")
         assert loaded.selection == model.selection
         one = [digits / "one" / "0.png"]
         expected = model.predict_proba(one)
         np.testing.assert_allclose(loaded.predict_proba(one), expected, atol=1e-6)
-    assert train(digits, backbone=small.SMALL, train="scratch", **QUICK).backbone.name.endswith(
-        ", from scratch"
-    )
+    assert train(digits, backbone=small.SMALL, **scratch).backbone.name.endswith(", from scratch")
 
 
 def test_a_time_limit_makes_fewer_epochs_the_same_each_time(fine_tuned: FineTuned) -> None:
@@ -161,7 +157,7 @@ def test_what_was_stopped_goes_on_or_begins_anew(fine_tuned: FineTuned) -> None:
         resumed, tell = told()
         tunings.append(fine_tuned(**settings, on_progress=tell))
         assert next(done for done in resumed if done % 4) == {6: 7, 10: 11}[until]
-        for path in folds_folder().glob("*"):
+        for path in memo_folder().glob("*"):
             path.unlink()
     whole, tell = told()
     tunings.append(fine_tuned(**settings, resume=False, on_progress=tell))
@@ -175,109 +171,38 @@ def test_a_log_for_tensorboard(fine_tuned: FineTuned, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["all", "fold 1", "fold 2"]
 
 
-# --- auto
-
-
-def of_chance() -> tuple[list[small.Pixels], list[str]]:
-    """Return pictures with labels that nothing in them tells."""
-    images, _ = small.colours(3, 12)
-    return images, [f"c{i % 3}" for i in range(36)]
-
-
-@pytest.mark.trials
-def test_auto_tries_what_goes_deeper(tiny_backbone: Backbone) -> None:
-    images, labels = of_chance()
-    model = train(images, labels, backbone=tiny_backbone, num_repeats=1, **QUICK, time_limit="5m")
-    selection = model.selection
-    assert [row.strategy for row in selection.candidates][:2] == ["head", "last:1"]
-    head, deeper = selection.candidates[:2]
-    assert head.num_examples == 36
-    assert head.gain is None
-    assert deeper.gain is not None
-    assert selection.reason
-    assert selection.strategy in [row.strategy for row in selection.candidates]
-    assert bool(selection.trained) == (selection.strategy != "head")
-    assert model.recipe.train == "auto"
-
-
-@pytest.mark.trials
-def test_auto_takes_what_pays(fine_tuned: FineTuned, monkeypatch: pytest.MonkeyPatch) -> None:
-    def always_wrong(chances: object, labels: Labels, seconds: float) -> Incumbent:
-        right = np.zeros(len(labels.classes))
-        return Incumbent(strategy=Strategy(kind="head"), right=right, seconds=seconds)
-
-    monkeypatch.setattr(Incumbent, "of_head", always_wrong)
-    model = fine_tuned(epochs=25, lr=3e-3, batch_size=8, num_repeats=1)
-    assert model.selection.strategy == "last:1"
-    assert model.selection.reason.startswith("last:1: ")
-    assert [row.verdict for row in model.selection.candidates] == ["", "taken"]
-    assert model.selection.trained.startswith("The last block and a linear head")
-    assert model.evaluation is not None
-    assert model.evaluation.accuracy.value == model.selection.candidates[1].accuracy.value
-
-
-@pytest.mark.trials
-@pytest.mark.parametrize("error", [BackboneError, TrainingError])
-def test_auto_stays_with_the_head_where_nothing_deeper_can_be_trained(
-    error: type[Exception], tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails(*arguments: object, **settings: object) -> None:
-        raise error("It is made of glass.")
-
-    monkeypatch.setattr(strategy, "judge", fails)
-    images, labels = of_chance()
-    model = train(images, labels, backbone=tiny_backbone, num_repeats=1, **QUICK)
-    assert model.selection.reason == (
-        "The head alone: last:1 could not be trained. It is made of glass."
-    )
-    assert model.selection.candidates[1].verdict == "not taken: it could not be trained"
-
-
-@pytest.mark.trials
-def test_auto_leaves_nearest_as_it_is(tiny_backbone: Backbone) -> None:
-    images, labels = of_chance()
-    model = train(images, labels, backbone=tiny_backbone, num_repeats=1, head="nearest")
-    assert model.selection.strategy == "head"
-    assert model.selection.reason.startswith("The head alone: `nearest` compares")
-
-
-def test_auto_without_weights_to_save_is_the_head(digits: Path, tmp_path: Path) -> None:
-    model = train(digits, backbone=small.SMALL, num_repeats=1, out=tmp_path / "m", weights=False)
-    assert model.recipe.train == "head"
-    assert model.selection == Selection(strategy="head")
-
-
 # --- what is refused
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"train": "last:2"}, r"train is 'last:2', and the backbone 'tiny' has 2 blocks; accepted"),
-        ({"train": "last:99"}, "accepted: last:1 to last:1, or all of them: --train all"),
-        ({"train": "lastly"}, "train is 'lastly'; accepted: auto, head, last:K"),
-        ({"train": "scratch"}, "'tiny' is a module of your own, and cannot be built anew"),
-        ({"train": "last:1", "fresh": True}, "is a module of your own, and cannot be built anew"),
+        ({"train": "last:2"}, r"'last:2', and .*'tiny' has 2 blocks"),
+        ({"train": "last:99"}, "accepted: last:1 to last:1.*--train all"),
+        ({"train": "lastly"}, "train is 'lastly'; accepted: auto, head"),
+        ({"train": "scratch"}, "'tiny' is a module of your own"),
+        ({"train": "last:1", "fresh": True}, "'tiny' is a module of your own"),
         ({"train": "last:1", "head": "nearest"}, "head is 'nearest' with train = 'last:1'"),
-        ({"train": "last:1", "pools": ("mean",)}, r"pools is \['mean'\] with train = 'last:1'"),
+        ({"train": "last:1", "pools": ("mean",)}, r"pools is .*'mean'.* with train = 'last:1'"),
         ({"train": "all", "freeze": ["nothing"]}, "nothing"),
-        ({"train": "last:1", "epochs": 0}, "epochs is 0; accepted: a whole number, 1 or more"),
-        ({"train": "last:1", "training": 3}, r"training is 3; accepted: a \[training\] table"),
+        ({"train": "last:1", "epochs": 0}, "epochs is 0; accepted: .*1 or more"),
+        ({"train": "last:1", "training": 3}, r"training is 3; accepted: .*\[training\]"),
     ],
 )
 def test_settings_that_are_refused(
     settings: dict[str, Any], message: str, fine_tuned: FineTuned
 ) -> None:
+    of_views = {"num_views": None} if settings["train"] == "scratch" else {}
     with pytest.raises(SettingError, match=message):
-        fine_tuned(**settings)
+        fine_tuned(**of_views, **settings)
 
 
 def test_a_tuned_model_is_not_to_be_saved_without_weights(
     fine_tuned: FineTuned, tmp_path: Path
 ) -> None:
-    with pytest.raises(SettingError, match="to be saved without weights, with train = 'all'"):
+    with pytest.raises(SettingError, match=r"without weights.*train = 'all'.*weights=True"):
         fine_tuned(train="all", out=tmp_path / "m", weights=False)
     model = fine_tuned(train="last:1")
-    with pytest.raises(SettingError, match=r"its weights are nowhere else. Save it with them"):
+    with pytest.raises(SettingError, match=r"last:1: its weights are nowhere else"):
         model.save(tmp_path / "m", weights=False)
     assert not (tmp_path / "m").exists()

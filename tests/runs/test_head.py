@@ -1,6 +1,5 @@
 """The head on frozen features, before it is a model."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,31 +7,28 @@ import pytest
 
 from tests import small
 from topwork.backbones.base import Backbone
+from topwork.core.options import RunOptions
 from topwork.errors import TooFewError
-from topwork.examples.example import Example
 from topwork.examples.sources import examples_from, read_examples
 from topwork.recipe import Recipe
-from topwork.runs.head import HeadRun, count, labels_of, predict_test, run_head, score_test
+from topwork.runs.head import HeadRun, run_head
 from topwork.training.selection import Selection
 
-RECIPE = Recipe(num_repeats=1, seed=2)
+RECIPE = Recipe(train="head", num_repeats=1, seed=2)
+ON_CPU = RunOptions(device="cpu")
 
 
 @pytest.fixture(scope="module")
 def head_run(digits: Path, tiny_backbone: Backbone) -> HeadRun:
-    return run_head(
-        read_examples(digits), RECIPE, backbone=tiny_backbone, device="cpu", on_progress=None
-    )
-
-
-def example(name: str, label: str, group: str | None = None) -> Example:
-    return Example(name=name, digest="0" * 64, read=lambda: b"", label=label, group=group)
+    return run_head(read_examples(digits), RECIPE, tiny_backbone, ON_CPU)
 
 
 def test_rows_examples_and_labels_go_together(head_run: HeadRun) -> None:
     assert head_run.classes == ("one", "two", "zero")
     assert len(head_run.examples) == len(head_run.train) == 30
-    assert [head_run.classes[k] for k in head_run.labels.classes] == [e.label for e in head_run.examples]
+    assert [head_run.classes[k] for k in head_run.labels.classes] == [
+        e.label for e in head_run.examples
+    ]
     assert head_run.labels.seed == 2
     assert head_run.cross_val is not None
     assert head_run.cross_val.probabilities.shape == (1, 30, 3)
@@ -42,26 +38,23 @@ def test_rows_examples_and_labels_go_together(head_run: HeadRun) -> None:
 
 
 def test_the_model_has_the_head_and_its_score(head_run: HeadRun) -> None:
-    model = head_run.model()
+    model = head_run.parts()
     assert model.selection == Selection(strategy="head")
     assert model.head is head_run.head
     assert model.evaluation is not None
     assert model.evaluation.num_examples == 30
     assert model.test is None
     reasoned = Selection(strategy="head", reason="Nothing else paid.")
-    assert head_run.model(reasoned).selection == reasoned
+    assert head_run.parts(reasoned).selection == reasoned
 
 
 def test_a_test_part_is_held_apart(tiny_backbone: Backbone, tmp_path: Path) -> None:
     for part, skip in (("train", 0), ("test", 6)):
         small.write_folder(tmp_path / "data" / part, small.digit_pictures(6, skip=skip))
-    head_run = run_head(
-        read_examples(tmp_path / "data"), RECIPE, backbone=tiny_backbone, device="cpu",
-        on_progress=None,
-    )  # fmt: skip
+    head_run = run_head(read_examples(tmp_path / "data"), RECIPE, tiny_backbone, ON_CPU)
     assert len(head_run.train) == len(head_run.test) == 18
     assert not set(head_run.train) & set(head_run.test)
-    test = head_run.model().test
+    test = head_run.parts().test
     assert test is not None
     assert (test.num_examples, test.method) == (18, "test part, 18 examples")
 
@@ -70,9 +63,9 @@ def test_too_few_to_be_scored_is_a_note(tiny_backbone: Backbone) -> None:
     pictures = small.digit_pictures(1)
     inputs = [image for images in pictures.values() for image in images]
     found = examples_from(inputs, list(pictures), modality="image")
-    head_run = run_head(found, RECIPE, backbone=tiny_backbone, device="cpu", on_progress=None)
+    head_run = run_head(found, RECIPE, tiny_backbone, ON_CPU)
     assert head_run.cross_val is None
-    assert head_run.model().evaluation is None
+    assert head_run.parts().evaluation is None
     assert [note for note in head_run.notes if note.startswith("There is no cross-validated score")]
 
 
@@ -80,39 +73,5 @@ def test_a_class_of_which_nothing_can_be_read(tiny_backbone: Backbone, tmp_path:
     folder = small.write_folder(tmp_path / "data", small.digit_pictures(4))
     for path in (folder / "two").iterdir():
         path.write_bytes(path.read_bytes()[:70])
-    with pytest.raises(TooFewError, match="No image can be read of 1 of the classes: two"):
-        run_head(
-            read_examples(folder), RECIPE, backbone=tiny_backbone, device="cpu", on_progress=None
-        )
-
-
-def test_labels_groups_and_weights() -> None:
-    examples = [
-        example("a", "x", "g"),
-        example("b", "y"),
-        example("c", "x", "g"),
-        example("d", "x"),
-    ]
-    labels = labels_of(examples, ("x", "y"), Recipe(class_weight="balanced", seed=3))
-    assert labels.classes.tolist() == [0, 1, 0, 0]
-    assert labels.groups is not None
-    assert labels.groups[0] == labels.groups[2] == "g"
-    assert len(set(labels.groups)) == 3  # each that has none is alone
-    assert labels.weights is not None
-    np.testing.assert_allclose(labels.weights, [2 / 3, 2, 2 / 3, 2 / 3])
-    assert labels.weights.mean() == pytest.approx(1)
-    plain = labels_of([replace(e, group=None) for e in examples], ("x", "y"), Recipe())
-    assert plain.groups is None
-    assert plain.weights is None
-
-
-def test_counts(digits: Path) -> None:
-    found = read_examples(digits)
-    counted = count(found, [example("a", "x"), example("b", "y"), example("c", "x")], (), ())
-    assert counted.per_class == {"x": 2, "y": 1}
-    assert counted.num_test == 0
-
-
-def test_no_test_part_has_no_score() -> None:
-    assert predict_test(np.empty((0, 2)), (), ("x", "y")) is None
-    assert score_test(None, ("x", "y")) is None
+    with pytest.raises(TooFewError, match=r"No image .* of the classes: two"):
+        run_head(read_examples(folder), RECIPE, tiny_backbone, ON_CPU)

@@ -1,4 +1,4 @@
-"""What a way of training becomes: its cut, its settings, and as many epochs as time allows."""
+"""What a strategy becomes: its cut, its settings, and as many epochs as time allows."""
 
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,14 @@ from tests import small
 from topwork.backbones.base import Backbone
 from topwork.backbones.registry import get_backbone
 from topwork.core import files
+from topwork.core.options import RunOptions
 from topwork.errors import SettingError
 from topwork.examples.sources import read_examples
+from topwork.executors.choose import training_device
 from topwork.recipe import Recipe
-from topwork.runs.job import JobMaker, count_epochs, describe, training_device, within
+from topwork.runs.job import JobMaker, count_epochs, describe
 from topwork.training import budget
+from topwork.training.budget import within
 from topwork.training.finetune import TrainingJob
 from topwork.training.settings import Training
 from topwork.training.strategy import parse_strategy
@@ -29,9 +32,8 @@ def make(
     maker = JobMaker(
         recipe=recipe,
         backbone=found,
-        device="cpu",
+        options=RunOptions(device="cpu"),
         examples=read_examples(digits).examples,
-        on_progress=None,
     )
     assert maker.classes == small.NAMES
     return maker.make(parse_strategy(strategy))
@@ -52,9 +54,8 @@ def test_all_blocks_are_trained_on_the_inputs(digits: Path) -> None:
 
 
 def test_random_weights_learn_their_own_statistics(digits: Path) -> None:
-    scratch, fresh, pretrained = (
-        make("scratch", digits), make("last:2", digits, fresh=True), make("last:2", digits)
-    )  # fmt: skip
+    scratch = make("scratch", digits, training=Training(augment=("shift",)))
+    fresh, pretrained = make("last:2", digits, fresh=True), make("last:2", digits)
     for job in (scratch, fresh):
         assert (job.head_first, job.settings.batch_norm) == (False, "train")
     assert fresh.identity != pretrained.identity
@@ -68,7 +69,7 @@ def test_a_head_of_layers_goes_along(digits: Path, tiny_backbone: Backbone) -> N
 
 
 def test_more_blocks_than_there_are(digits: Path, tiny_backbone: Backbone) -> None:
-    with pytest.raises(SettingError, match="the backbone 'tiny' has 2 blocks; accepted: last:1"):
+    with pytest.raises(SettingError, match=r"'tiny' has 2 blocks; accepted: last:1"):
         make("last:9", digits, tiny_backbone)
 
 

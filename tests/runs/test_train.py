@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +20,7 @@ from topwork.errors import (
     SourceError,
     TooFewError,
 )
-from topwork.model.archive import load
-from topwork.model.model import Model
+from topwork.model.model import Model, load
 from topwork.runs.train import train
 
 
@@ -67,7 +67,7 @@ def test_the_same_run_gives_the_same_model(
 
 @pytest.mark.parametrize("head", ["kernel", "linear", "nearest", "mlp:16,8"])
 def test_heads(head: str, digits: Path, tiny_backbone: Backbone, tmp_path: Path) -> None:
-    settings = {"head": head, "num_repeats": 1}
+    settings: dict[str, Any] = {"train": "head", "head": head, "num_repeats": 1}
     model = train(digits, backbone=tiny_backbone, out=tmp_path / "model", **settings)
     assert model.evaluation is not None
     assert model.evaluation.accuracy.value > 0.7
@@ -182,20 +182,20 @@ def test_validation_joins_the_training_where_there_is_a_test(
 def test_a_class_that_only_the_test_has(tmp_path: Path, tiny_backbone: Backbone) -> None:
     write_split(tmp_path, {"train": 3}, ("one", "two"))
     small.write_folder(tmp_path / "test", small.digit_pictures(2, skip=3))
-    with pytest.raises(DataError, match="has classes that the training part lacks: zero"):
+    with pytest.raises(DataError, match="the training part lacks: zero"):
         train(tmp_path, backbone=tiny_backbone)
 
 
 def test_one_class(tmp_path: Path, tiny_backbone: Backbone) -> None:
     root = small.write_folder(tmp_path, {"cat": small.digit_pictures(3)["one"]})
-    with pytest.raises(TooFewError, match="only one class, 'cat'; accepted: 2 classes or more"):
+    with pytest.raises(TooFewError, match="'cat'; accepted: 2 classes or more"):
         train(root, backbone=tiny_backbone)
 
 
 def test_an_empty_training_part(tmp_path: Path, tiny_backbone: Backbone) -> None:
     root = write_split(tmp_path, {"test": 2})
     (root / "train").mkdir()
-    with pytest.raises(TooFewError, match="no labelled examples to train on; accepted: 2 classes"):
+    with pytest.raises(TooFewError, match=r"no labelled examples.*2 classes"):
         train(root, backbone=tiny_backbone)
 
 
@@ -229,9 +229,7 @@ def test_strict_stops_at_a_broken_image(broken: Path, tiny_backbone: Backbone) -
 def test_a_class_with_no_readable_image(broken: Path, tiny_backbone: Backbone) -> None:
     for path in (broken / "two").iterdir():
         path.write_bytes(b"text, number " + path.name.encode())
-    with pytest.raises(
-        TooFewError, match=r"No image can be read of 1 of the classes: two\. The fi"
-    ):
+    with pytest.raises(TooFewError, match=r"No image .* of the classes: two\. The first"):
         train(broken, backbone=tiny_backbone)
 
 
@@ -249,7 +247,9 @@ def test_class_weights_lift_the_rare_class(tiny_backbone: Backbone) -> None:
     images = [np.clip(rng.normal(120, 40, (8, 8, 3)), 0, 255).astype(np.uint8) for _ in range(66)]
     labels = ["common"] * 60 + ["rare"] * 6
     plain, balanced = (
-        train(images, labels, backbone=tiny_backbone, num_repeats=1, class_weight=kind)
+        train(
+            images, labels, backbone=tiny_backbone, train="head", num_repeats=1, class_weight=kind
+        )
         for kind in ("none", "balanced")
     )
     rare = [model.predict_proba(images)[:, 1].mean() for model in (plain, balanced)]
@@ -354,9 +354,7 @@ def test_nothing_to_learn_from(tiny_backbone: Backbone, tmp_path: Path) -> None:
         train(images, labels, groups=["a", "b"], backbone=tiny_backbone)
     with pytest.raises(SourceError, match="There is no folder or file"):
         train(tmp_path / "nowhere", backbone=tiny_backbone)
-    with pytest.raises(
-        SettingError, match=r"train\(\) got eras; accepted beside its arguments.*lr"
-    ):
+    with pytest.raises(SettingError, match=r"train\(\) got eras; accepted.*lr"):
         train(images, labels, backbone=tiny_backbone, eras=3)
     with pytest.raises(SettingError, match="num_folds is 1"):
         train(images, labels, backbone=tiny_backbone, num_folds=1)
@@ -370,8 +368,16 @@ def test_nothing_to_learn_from(tiny_backbone: Backbone, tmp_path: Path) -> None:
 def test_labels_and_groups_with_a_path_are_refused(
     given: str, digits: Path, tiny_backbone: Backbone
 ) -> None:
-    with pytest.raises(SettingError, match="were given for a folder or table, which has its own"):
+    with pytest.raises(SettingError, match="given for a folder or table"):
         train(digits, backbone=tiny_backbone, **{given: ["a", "b"]})
+
+
+def test_a_log_of_a_head_alone_is_refused(tiny_backbone: Backbone, tmp_path: Path) -> None:
+    images, labels = small.colours(2, 2)
+    with pytest.raises(SettingError, match=r"log is .* train = 'head'.*auto, last:K"):
+        train(images, labels, backbone=tiny_backbone, train="head", log=tmp_path)
+    with pytest.raises(SettingError, match=r"epochs is 3 .* train = 'head'.*auto, last:K"):
+        train(images, labels, backbone=tiny_backbone, train="head", epochs=3)
 
 
 def test_labels_without_data_are_refused(tiny_backbone: Backbone) -> None:

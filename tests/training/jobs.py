@@ -14,8 +14,7 @@ from topwork.backbones.registry import get_backbone
 from topwork.examples.example import Example, sort_labels
 from topwork.examples.sources import examples_from, read_examples
 from topwork.features.activations import save_activations
-from topwork.recipe import Recipe
-from topwork.runs.head import labels_of
+from topwork.heads.labels import Labels
 from topwork.training.cut import Cut
 from topwork.training.finetune import TrainingJob
 from topwork.training.settings import Training
@@ -96,11 +95,10 @@ def make_job(
         num_views=1 if block is None else training.num_views or 1,
     )
     classes = sort_labels({example.label or "" for example in examples})
-    recipe = Recipe(seed=seed, class_weight=class_weight)
     return TrainingJob(
         cut=Cut.of(backbone, block, fresh=fresh),
         saved=saved,
-        labels=labels_of(saved.examples, classes, recipe),
+        labels=Labels.of(saved.examples, classes, class_weight=class_weight, seed=seed),
         settings=training,
         units=units,
         dropout=dropout,

@@ -5,28 +5,28 @@ from pathlib import Path
 
 import pytest
 
-from tests import small
+from tests.training import jobs
 from topwork.backbones.named_architecture import architecture
-from topwork.examples.sources import examples_from
+from topwork.examples.views import DEFAULT_AUGMENT
 from topwork.training import budget
 from topwork.training.budget import AGREED, agree_epochs, seconds_of_epoch
-from topwork.training.finetune import finetune
-from topwork.training.prepare import Prepared
-from topwork.training.settings import Training
+from topwork.training.finetune import TrainingJob, finetune
 
 
 @pytest.fixture(scope="module")
-def ready() -> Prepared:
-    images, labels = small.colours(3, 60)
-    found = examples_from(images, labels, modality="image")
-    backbone = architecture("topwork/conv2d:16,16", size=16)
-    return Prepared.of(found, backbone, Training(batch_size=16), 0, "cpu")
+def job() -> TrainingJob:
+    """Of random weights, with augmented inputs."""
+    return jobs.make_job(
+        architecture("topwork/conv2d:16,16", size=16), jobs.colour_examples(60), head_first=False,
+        batch_size=16, batch_norm="train", augment=DEFAULT_AUGMENT["image"],
+    )  # fmt: skip
 
 
-def test_tries_out_what_an_epoch_takes(ready: Prepared) -> None:
-    guessed = seconds_of_epoch(ready.job, ready.train)
-    job = replace(ready.job, settings=ready.job.settings.changed(epochs=2))
-    measured = finetune(job, ready.train).history[-1].seconds
+def test_tries_out_what_an_epoch_takes(job: TrainingJob) -> None:
+    rows = jobs.rows_of(job)
+    guessed = seconds_of_epoch(job, rows)
+    short = replace(job, settings=job.settings.changed(epochs=2))
+    measured = finetune(short, rows).history[-1].seconds
     assert measured / 8 < guessed < measured * 8  # a busy machine may be that uneven
 
 
@@ -36,21 +36,22 @@ def test_tries_out_what_an_epoch_takes(ready: Prepared) -> None:
 )
 def test_as_many_epochs_as_go_into_the_time(
     seconds: float, limit: float, least: int, most: int,
-    ready: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    job: TrainingJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(budget, "seconds_of_epoch", lambda job, rows: seconds)
-    job = agree_epochs(ready.job, ready.train, stop_at=time.monotonic() + limit, folder=tmp_path)
-    assert least <= (job.settings.epochs or 0) <= most
+    until = time.monotonic() + limit
+    agreed = agree_epochs(job, jobs.rows_of(job), stop_at=until, folder=tmp_path)
+    assert least <= (agreed.settings.epochs or 0) <= most
 
 
 def test_a_run_keeps_the_number_it_began_with(
-    ready: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    job: TrainingJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def agreed(seconds: float, rows: int = 0) -> int | None:
         monkeypatch.setattr(budget, "seconds_of_epoch", lambda job, rows: seconds)
-        chosen = ready.train[rows:]
+        chosen = jobs.rows_of(job)[rows:]
         until = time.monotonic() + 20
-        return agree_epochs(ready.job, chosen, stop_at=until, folder=tmp_path).settings.epochs
+        return agree_epochs(job, chosen, stop_at=until, folder=tmp_path).settings.epochs
 
     first = agreed(1.0)
     assert agreed(2.0) == first

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from topwork.core.progress import listening
 from topwork.errors import BackboneError, TrainingError
 from topwork.evaluation.intervals import wilson
 from topwork.heads.labels import Labels
-from topwork.training import candidates as strategy
-from topwork.training.candidates import LARGE, Decision, Incumbent, select
+from topwork.training import candidates as module
+from topwork.training.candidates import LARGE, MIN_ERRORS, Decision, Incumbent, select
 from topwork.training.cross_validate import FoldResult
 from topwork.training.settings import Training
 from topwork.training.strategy import Strategy
 
-MIN_ERRORS = 5
 LAST, ALL = Strategy(kind="last", last_blocks=2), Strategy(kind="all")
 
 
@@ -27,6 +27,7 @@ class Say:
     """A job's stand-in: what it would get right, row by row, and what that takes.
 
     Attributes:
+        indices: its rows among all; None: it has all of them.
         error: raised in place of the fold of this number.
     """
 
@@ -34,13 +35,14 @@ class Say:
     labels: Labels
     seconds: float = 0.0
     error: tuple[int, Exception] | None = None
-    examples: Sequence[Any] = ()
+    indices: np.ndarray | None = None
     settings: Training = field(default_factory=lambda: Training(epochs=4, average="auto"))
     head_first: bool = True
 
     @property
     def saved(self) -> Any:
-        return SimpleNamespace(examples=self.examples)
+        everything = np.arange(len(self.right))
+        return SimpleNamespace(indices=everything if self.indices is None else self.indices)
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +61,7 @@ def cv_result(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[int]]]:
             done.append((number, rows.tolist()))
             yield FoldResult(rows=rows, logits=logits, seconds=job.seconds)
 
-    monkeypatch.setattr(strategy, "judge", cross_validate)
-    monkeypatch.setattr(strategy, "MIN_ERRORS", MIN_ERRORS)  # other tests try nothing
+    monkeypatch.setattr(module, "cross_validate", cross_validate)
     return done
 
 
@@ -239,7 +240,7 @@ def test_of_many_examples_the_time_is_asked_before(
         asked.append(len(rows))
         return 30.0
 
-    monkeypatch.setattr(strategy, "seconds_of_epoch", seconds_of_epoch)
+    monkeypatch.setattr(module, "seconds_of_epoch", seconds_of_epoch)
     job = Say(right=np.ones(LARGE, bool), labels=labels)
     decision = run([(LAST, job)], head, folds, labels, limit_seconds=200.0)
     assert asked == [LARGE]
@@ -292,16 +293,11 @@ def test_examples_that_a_job_could_not_read_are_left_out_on_both_sides(
     cv_result: list[Any],
 ) -> None:
     labels, head, folds = setting()
-    examples = [object() for _ in range(100)]
     lost = {3, 10, 57}
     kept = np.array([row for row in range(100) if row not in lost])
     right = better(head, 25)
-    job = Say(
-        right=right[kept],
-        labels=labels.take(kept),
-        examples=[examples[row] for row in kept],
-    )
-    decision = run([(LAST, job)], head, folds, labels, examples=examples)
+    job = Say(right=right[kept], labels=labels.take(kept), indices=kept)
+    decision = run([(LAST, job)], head, folds, labels)
     assert decision.selection.strategy == "last:2"
     candidates = decision.selection.candidates[-1]
     assert candidates.num_examples == 97
@@ -313,14 +309,9 @@ def test_examples_that_a_job_could_not_read_are_left_out_on_both_sides(
 
 def test_a_fold_of_which_nothing_is_left(cv_result: list[Any]) -> None:
     labels, head, folds = setting()
-    examples = [object() for _ in range(100)]
     kept = np.array([row for row in range(100) if row % 5 != 2])  # not one of the third fold
-    job = Say(
-        right=better(head, 25)[kept],
-        labels=labels.take(kept),
-        examples=[examples[row] for row in kept],
-    )
-    decision = run([(LAST, job)], head, folds, labels, examples=examples)
+    job = Say(right=better(head, 25)[kept], labels=labels.take(kept), indices=kept)
+    decision = run([(LAST, job)], head, folds, labels)
     assert len(cv_result) == 4
     assert decision.selection.candidates[-1].verdict == "taken"
 
@@ -336,11 +327,11 @@ def test_the_heads_answers_count_as_often_as_they_were_asked() -> None:
 def test_it_is_told_how_far_it_is() -> None:
     labels, head, folds = setting()
     told: list[tuple[str, int, int]] = []
-    run(
-        [(LAST, Say(right=better(head, 25), labels=labels))], head, folds, labels,
-        on_trial=lambda strategy, done, total: told.append((str(strategy), done, total)),
-    )  # fmt: skip
-    assert told == [("last:2", done, 5) for done in range(6)]
+    job = Say(right=better(head, 25), labels=labels)
+    with listening(lambda *step: told.append(step)):
+        run([(LAST, job)], head, folds, labels)
+    # in epochs, four of each of the five folds
+    assert told == [("try last:2", 4 * done, 20) for done in range(6)]
 
 
 def test_nothing_to_be_tried() -> None:

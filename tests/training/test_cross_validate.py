@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from tests.training import jobs
 from topwork.core import files
 from topwork.core.files import CACHE_VARIABLE
+from topwork.core.options import RunOptions
 from topwork.evaluation.crossval import draw_folds
 from topwork.heads.calibrate import fit_temperature
 from topwork.heads.labels import Labels
@@ -60,7 +61,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         seen.append(len(rows))
         return finetune(job, rows, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(cross_validate_module, "tune", counted)
+    monkeypatch.setattr(cross_validate_module, "finetune", counted)
     return seen
 
 
@@ -88,7 +89,7 @@ def test_what_was_done_is_read_and_not_done_again(cache: Path, calls: list[int])
     assert len(calls) == 3
     for one, other in zip(whole, again, strict=True):
         np.testing.assert_array_equal(one.logits, other.logits)
-    list(cross_validate(job, folds, resume=False))
+    list(cross_validate(job, folds, options=RunOptions(resume=False)))
     assert len(calls) == 6
 
 
@@ -129,11 +130,13 @@ def test_interrupted_it_goes_on_from_its_last_epoch(cache: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         refit(job, None, on_epoch=interrupt)
     assert list((cache / "training").glob("*/epoch-*"))
-    fine_tuned, alpha, head = refit(job, None, on_epoch=lambda epoch: seen.append(epoch.number))
+    made = refit(job, None, on_epoch=lambda epoch: seen.append(epoch.number))
     assert seen == [1, 2, 3, 4, 5]
-    assert alpha == 1.0
-    assert all(torch.equal(t, fine_tuned.after[name]) for name, t in undisturbed.after.items())
-    np.testing.assert_array_equal(head.layers[0].weight, undisturbed.network()[1].layers[0].weight)
+    assert made.alpha == 1.0
+    after = made.fine_tuned.after
+    assert all(torch.equal(t, after[name]) for name, t in undisturbed.after.items())
+    wanted = undisturbed.network()[1].layers[0].weight
+    np.testing.assert_array_equal(made.head.layers[0].weight, wanted)
     assert not list((cache / "training").iterdir())  # what ended well leaves nothing
 
 
@@ -147,7 +150,8 @@ def test_without_resume_nothing_of_before_is_taken(cache: Path) -> None:
         refit(job, None, on_epoch=interrupt)
     assert list((cache / "training").glob("*/epoch-*"))
     seen: list[int] = []
-    refit(job, None, on_epoch=lambda epoch: seen.append(epoch.number), resume=False)
+    options = RunOptions(resume=False)
+    refit(job, None, options=options, on_epoch=lambda epoch: seen.append(epoch.number))
     assert seen == [1, 2, 3]
 
 
@@ -184,7 +188,7 @@ def test_killed_it_goes_on_and_ends_with_the_same_bits(
     cache = tmp_path / "cache"
     monkeypatch.setenv(CACHE_VARIABLE, str(cache))
     torch.set_num_threads(1)
-    undisturbed, _, _ = refit(make(epochs=40), None)
+    undisturbed = refit(make(epochs=40), None).fine_tuned
     process = multiprocessing.get_context("spawn").Process(
         target=_run, args=(tmp_path / "done", cache)
     )
@@ -198,12 +202,11 @@ def test_killed_it_goes_on_and_ends_with_the_same_bits(
     process.join()
     assert not (tmp_path / "done").exists()
     seen: list[int] = []
-    fine_tuned, _, _ = refit(
-        make(epochs=40), None, on_epoch=lambda epoch: seen.append(epoch.number)
-    )
+    made = refit(make(epochs=40), None, on_epoch=lambda epoch: seen.append(epoch.number))
     assert seen[0] > 5
     assert seen[-1] == 40
-    assert all(torch.equal(t, fine_tuned.after[name]) for name, t in undisturbed.after.items())
+    after = made.fine_tuned.after
+    assert all(torch.equal(t, after[name]) for name, t in undisturbed.after.items())
 
 
 # What folds say together, of logits made up
@@ -295,18 +298,19 @@ def test_the_end_takes_the_share_and_sharpness_that_were_judged(cache: Path) -> 
     job = make()
     folds = list(cross_validate(job, folds_of(job)))
     cv_result = replace(CVResult.of(job, folds), alpha=0.25, inverse_temperature=3.0)
-    fine_tuned, alpha, head = refit(job, cv_result)
-    assert alpha == 0.25
-    np.testing.assert_allclose(head.softmax.matrix, 3.0 * np.eye(3))
-    _, plain = fine_tuned.network(0.25)
-    np.testing.assert_array_equal(head.layers[0].weight, plain.layers[0].weight)
+    made = refit(job, cv_result)
+    assert made.alpha == 0.25
+    np.testing.assert_allclose(made.head.softmax.matrix, 3.0 * np.eye(3))
+    _, plain = made.fine_tuned.network(0.25)
+    np.testing.assert_array_equal(made.head.layers[0].weight, plain.layers[0].weight)
 
 
 def test_a_log_has_a_part_for_each_training(cache: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     job = make(epochs=1)
-    list(cross_validate(job, folds_of(job), log=tmp_path / "log"))
-    refit(job, None, log=tmp_path / "log")
+    options = RunOptions(log=tmp_path / "log")
+    list(cross_validate(job, folds_of(job), options=options))
+    refit(job, None, options=options)
     assert {path.name for path in (tmp_path / "log").iterdir()} == {
         "fold 1", "fold 2", "fold 3", "all",
     }  # fmt: skip

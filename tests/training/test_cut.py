@@ -10,8 +10,8 @@ import torch
 from tests import small
 from tests.training import jobs
 from tests.training.cuts import MAKERS
-from topwork.backbones.random import with_random_weights
 from topwork.backbones.base import Backbone
+from topwork.backbones.random import with_random_weights
 from topwork.executors.choose import open_executor
 from topwork.features.activations import save_activations
 from topwork.features.extract import extract

@@ -98,22 +98,18 @@ def test_layers_that_do_not_learn_get_none(net: Net) -> None:
 
 def test_a_network_without_linear_layers() -> None:
     job = jobs.make_job(jobs.conv2d(), jobs.colour_examples(4), None, lora=4)
-    with pytest.raises(
-        SettingError, match=r"lora is 4, and what is trained of the network has no linear"
-    ):
+    with pytest.raises(SettingError, match=r"lora is 4, .*no linear"):
         finetune(job, jobs.rows_of(job))
 
 
 def test_random_weights_get_none() -> None:
-    with pytest.raises(SettingError, match="lora is 4 with random weights; accepted with pre-"):
+    with pytest.raises(SettingError, match=r"lora is 4 .*random weights; accepted"):
         jobs.make_job(jobs.conv2d(), jobs.colour_examples(4), None, lora=4, head_first=False)
 
 
 def test_peft_is_missing(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(
-        SettingError, match=r"lora is 3, and peft is not installed.*topwork\[lora\]"
-    ):
+    with pytest.raises(SettingError, match=r"lora is 3, .*topwork\[lora\]"):
         add_lora(net, RANK, seed=0)
 
 

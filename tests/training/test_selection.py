@@ -23,7 +23,7 @@ HEAD = Candidate(
 
 
 @pytest.mark.parametrize(
-    "choice",
+    "selection",
     [
         Selection(strategy="head"),
         Selection(
@@ -38,14 +38,33 @@ def test_through_json_and_back(selection: Selection) -> None:
     assert Selection.from_dict(json.loads(json.dumps(selection.to_dict()))) == selection
 
 
-@pytest.mark.parametrize("broken", [{}, {"way": "head", "reason": ""}])
-def test_other_data_is_an_error(broken: dict[str, object]) -> None:
-    with pytest.raises(KeyError):
+def test_names_in_files_are_kept() -> None:
+    data = Selection(strategy="last:2", candidates=(HEAD,)).to_dict()
+    assert list(data) == ["way", "reason", "tried", "trained"]
+    assert list(data["tried"][0]) == [
+        "way", "accuracy", "num_examples", "gain", "gain_error", "seconds", "verdict",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("broken", "error"),
+    [
+        ({}, KeyError),
+        ({"way": 3}, TypeError),
+        ({"way": "head", "reason": None}, TypeError),
+        ({"way": "head", "tried": [{"way": "head"}]}, KeyError),
+        ({"way": "head", "tried": {}}, TypeError),
+    ],
+)
+def test_other_data_is_an_error(broken: dict[str, object], error: type[Exception]) -> None:
+    with pytest.raises(error):
         Selection.from_dict(broken)
 
 
 def test_a_row_of_other_data_is_an_error() -> None:
-    with pytest.raises(KeyError):
-        Candidate.from_dict({"way": "head"})
+    accuracy = {"value": 1.0, "low": 0.0, "high": 1.0}
+    for data in ({"way": "head"}, {"way": "head", "accuracy": accuracy}):
+        with pytest.raises(KeyError):
+            Candidate.from_dict(data)
     with pytest.raises(TypeError):
-        Candidate.from_dict({"way": "head", "accuracy": {"value": 1.0, "low": 0.0, "high": 1.0}})
+        Candidate.from_dict({**ROW.to_dict(), "accuracy": 1.0})

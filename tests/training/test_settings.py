@@ -38,29 +38,28 @@ def test_survive_a_recipe_file(values: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "accepted"),
     [
-        ("epochs", 0, "a whole number, 1 or more"),
-        ("epochs", True, "a whole number, 1 or more"),
-        ("batch_size", 2.5, "a whole number, 1 or more"),
+        ("epochs", 0, r".*1 or more"),
+        ("epochs", True, r".*1 or more"),
+        ("batch_size", 2.5, r".*1 or more"),
         ("optimiser", "lion", "adamw, adam, sgd"),
         ("optimiser", None, "adamw, adam, sgd"),
         ("lr", 0.0, "a number above 0"),
         ("lr", float("nan"), "a number above 0"),
         ("head_lr", "1e-3", "a number above 0"),
         ("weight_decay", -0.1, "a number, 0 or more"),
-        ("momentum", 1.0, "a number from 0 to below 1"),
-        ("layer_decay", 0.0, "a number above 0, up to 1"),
-        ("warmup", 1.5, "a share of the steps"),
+        ("momentum", 1.0, r".*0 to below 1"),
+        ("layer_decay", 0.0, r".*above 0, up to 1"),
+        ("warmup", 1.5, r".*share of the steps, from 0 to 1"),
         ("schedule", "linear", "cosine, constant"),
         ("freeze", "stem", "a list of names"),
-        ("learning_rates", {"stem": 0}, "a table of names and numbers above 0"),
+        ("learning_rates", {"stem": 0}, r"a table of .*above 0"),
         ("batch_norm", "off", "auto, frozen, train"),
         ("augment", (1,), "a list of names"),
-        ("num_views", 0, "a whole number, 1 or more"),
-        ("average", "best", "a share from 0 to 1, or 'auto'"),
+        ("num_views", 0, r".*1 or more"),
+        ("average", "best", r".*0 to 1, or 'auto'"),
         ("lora", 0, "a rank, 1 or more"),
         ("precision", "f16", "auto, f32, bf16"),
         ("clip", -1.0, "a number, 0 or more"),
-        ("num_devices", 0, "a whole number, 1 or more"),
     ],
 )
 def test_refuse_what_cannot_be_used(name: str, value: object, accepted: str) -> None:
@@ -69,10 +68,16 @@ def test_refuse_what_cannot_be_used(name: str, value: object, accepted: str) -> 
 
 
 def test_refuse_unknown_names() -> None:
-    with pytest.raises(SettingError, match=r"\[training\] table has 'epoch'; accepted: epochs, "):
+    with pytest.raises(SettingError, match="'epoch'; accepted: epochs, "):
         Training.from_dict({"epoch": 3})
 
 
 def test_change_what_is_given() -> None:
     settings = Training(epochs=3, lr=0.1)
     assert settings.changed(epochs=None, lr=0.2) == Training(epochs=3, lr=0.2)
+
+
+def test_momentum_is_of_sgd() -> None:
+    assert Training(momentum=0.5, optimiser="sgd").momentum == 0.5
+    with pytest.raises(SettingError, match=r"momentum is 0\.5 .*'adamw'.*optimiser = 'sgd'"):
+        Training(momentum=0.5)

@@ -149,7 +149,7 @@ def test_what_skips_the_cut_is_noticed() -> None:
     assert resume(network, backbone.input, "first", name="own").blocks[-1] == "inner.last"
     for block in ("second", "third"):
         with pytest.raises(
-            BackboneError, match=f"'own' cannot be cut after '{block}': what comes after takes more"
+            BackboneError, match=f"'own' cannot be cut after '{block}': .*takes more"
         ):
             resume(network, backbone.input, block, name="own")
 
@@ -175,9 +175,7 @@ def test_nothing_but_weights_that_are_used_on_both_sides() -> None:
     assert "inner.shared.weight" in learned(
         resume(network, backbone.input, "first", name="own").module
     )
-    with pytest.raises(
-        BackboneError, match=r"cannot be cut after 'seams\.0': the weights after it are used before"
-    ):
+    with pytest.raises(BackboneError, match=r"cannot be cut after 'seams\.0'"):
         resume(network, backbone.input, "seams.0", name="own")
 
 

@@ -33,6 +33,10 @@ class Card:
         pretrained_on: the data of task A, in words; `nothing (random weights)` where there is none.
         num_pretraining_examples: how many examples that was; None where it is not known.
         source: where the weights come from: a package, a hub repository, a folder, the user.
+
+    >>> import topwork
+    >>> topwork.get_backbone("minilm-l6").card.licence
+    'Apache-2.0'
     """
 
     licence: str
@@ -86,6 +90,11 @@ class Backbone:
         precision: `f32`, or `bf16` where the CPU computes in it natively and that was measured to
             cost no accuracy. GPUs always compute in bf16.
         build: makes the torch module. Called only where no compiled form is at hand.
+
+    >>> import topwork
+    >>> backbone = topwork.get_backbone("efficientnet-lite0")
+    >>> backbone.modality, backbone.input.size
+    ('image', 224)
     """
 
     name: str

@@ -68,6 +68,12 @@ def from_module(
     Raises:
         BackboneError: no blocks, or one that the module does not have.
         SettingError: the form is not known, or prefix tokens are given for another than NLC.
+
+    >>> import topwork, torch
+    >>> module = torch.nn.Sequential(torch.nn.Conv1d(3, 8, 5), torch.nn.ReLU())
+    >>> shape = topwork.ArrayInput(shape=(3, 128))
+    >>> topwork.from_module(module, blocks=["1"], input=shape, name="my network").name
+    'my network'
     """
     form = DEFAULT_FORMS[input.modality] if form is None else form
     if any_length is None:

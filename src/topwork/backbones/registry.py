@@ -55,6 +55,10 @@ def get_backbone(
         WeightsError: the weights are missing, cannot be fetched, or are not the ones expected.
         BackboneError: it is not of a kind that can be used.
         SettingError: an option is not accepted.
+
+    >>> import topwork
+    >>> topwork.get_backbone("efficientnet-lite0?size=160").input.size
+    160
     """
     if isinstance(spec, Backbone):
         changed = {"size": input_size, "resize": resize}

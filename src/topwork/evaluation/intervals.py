@@ -15,7 +15,12 @@ Z = 1.959963984540054
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A value and its 95% interval, `low <= value <= high`."""
+    """A value and its 95% interval, `low <= value <= high`.
+
+    >>> import topwork
+    >>> print(topwork.Estimate(value=0.9, low=0.85, high=0.94))
+    0.900 (0.850 to 0.940)
+    """
 
     value: float
     low: float

@@ -50,6 +50,13 @@ class Evaluation(Plain):
         confusion: [true class][answer], in the order of `classes`; with repeated
             cross-validation, means over the repeats.
         skipped: inputs that were to be tested on and could not be used.
+
+    >>> import numpy as np
+    >>> from topwork.evaluation.metrics import evaluate
+    >>> probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    >>> scores = evaluate(probabilities, np.array([0, 1, 1]), ["cat", "dog"], method="three")
+    >>> print(scores.accuracy)
+    0.667 (0.208 to 0.939)
     """
 
     method: str

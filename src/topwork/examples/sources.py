@@ -183,11 +183,12 @@ def _read_tables(
     found: list[RawExample] = []
     skipped: list[Skipped] = []
     stored = [path for path in tables if suffix_of(path.name) == ".parquet"]
-    read = Tally("read", done=0, total=sum(count_rows(path, root) for path in stored))
+    total = sum(count_rows(path, root) for path in stored)
+    read = Tally("read", done=0, total=total) if stored else None
     kinds: dict[Modality, str] = {}
     counts: Counter[Modality] = Counter()
     for path, split in tables.items():
-        if path in stored:
+        if read is not None and path in stored:
             rows = read_parquet(path, given, root=root, split=split, on_rows=read.add)
         elif suffix_of(path.name) == ARCHIVE_SUFFIX:
             rows = read_npz(path, given, root=root)
@@ -197,6 +198,8 @@ def _read_tables(
         counts[rows.modality] += len(rows.outcomes)
         found += (one for one in rows.outcomes if isinstance(one, RawExample))
         skipped += (one for one in rows.outcomes if isinstance(one, Skipped))
+    if read is not None:
+        read.finish()
     if len(kinds) > 1:
         listed = ", ".join(f"{clean_text(n)!r}: {counted(counts[k], k)}" for k, n in kinds.items())
         raise ModalityError(

@@ -44,6 +44,15 @@ def load(folder: str | Path, *, device: str = "auto") -> Model:
     Raises:
         ModelError: it is missing, truncated, edited, of another program or a later version.
         BackboneError: it was saved without its backbone, and that cannot be found here.
+
+    >>> import topwork
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits(n_class=3)
+    >>> pictures = [(15 * image).astype("uint8") for image in digits.images[:60]]
+    >>> labels = digits.target[:60].tolist()
+    >>> _ = topwork.train(pictures, labels, train="head", out="digits")
+    >>> topwork.load("digits").predict(pictures[1]).label
+    '1'
     """
     return Model(read_model(Path(folder)), device=device)
 
@@ -54,6 +63,19 @@ class Model:
 
     Its parts (`classes`, `backbone`, `evaluation`, `test`, `data`, `recipe`, `notes`, `selection`,
     ...) are those of `ModelParts`, under the same names.
+
+    >>> import topwork
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits(n_class=3)
+    >>> pictures = [(15 * image).astype("uint8") for image in digits.images[:60]]
+    >>> labels = digits.target[:60].tolist()
+    >>> model = topwork.train(pictures, labels, train="head")
+    >>> model.classes
+    ('0', '1', '2')
+    >>> model.predict(pictures[0]).label
+    '0'
+    >>> model.predict_proba(pictures[:2]).shape
+    (2, 3)
     """
 
     def __init__(self, parts: ModelParts, *, device: str = "auto") -> None:

@@ -33,6 +33,11 @@ class Prediction:
         error: why the input cannot be read; None where it can.
         foreign: the share of the model's own examples, held out, that look at least as strange
             (a p-value, 0 to 1): small for what belongs to no class. None without a detector.
+
+    >>> import topwork
+    >>> chances = {"cat": 0.9, "dog": 0.1}
+    >>> topwork.Prediction(name="a.jpg", label="cat", probability=0.9, probabilities=chances).label
+    'cat'
     """
 
     name: str

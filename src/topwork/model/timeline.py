@@ -33,6 +33,10 @@ class Moment:
 
     Attributes:
         probability: of the label, its mean over the stretch.
+
+    >>> import topwork
+    >>> topwork.Moment(start_seconds=0.0, end_seconds=1.5, label="alexa", probability=0.97).label
+    'alexa'
     """
 
     start_seconds: float

@@ -84,6 +84,15 @@ def report(
         SettingError: the control's time limit cannot be read.
         DataError: the data that was named cannot be used.
         StoreError: the place cannot be written to.
+
+    >>> import topwork
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits(n_class=3)
+    >>> pictures = [(15 * image).astype("uint8") for image in digits.images[:60]]
+    >>> labels = digits.target[:60].tolist()
+    >>> model = topwork.train(pictures, labels, train="head")
+    >>> topwork.report(model, "report.html").path.name
+    'report.html'
     """
     seconds = None if control is None else parse_seconds(control)
     folder, out = None if isinstance(model, Model) else Path(model), Path(out)

@@ -19,6 +19,9 @@ from topwork.runs.source import examples_and_backbone
 
 TABLE = "features.parquet"
 
+USUAL_POOLS = ("mean", "prefix", "last")
+"""Written if nothing else is said: of these, those that `train` computes of such inputs."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FeaturesFile:
@@ -37,7 +40,7 @@ def embed(
     out: str | Path,
     *,
     backbone: str | Path | Backbone | None = None,
-    pools: Sequence[str] = ("mean", "prefix", "last"),
+    pools: Sequence[str] = USUAL_POOLS,
     columns: ColumnNames | None = None,
     options: RunOptions = RunOptions(),  # noqa: B008  # a frozen value
     overwrite: bool = False,
@@ -66,10 +69,11 @@ def embed(
     found, chosen = examples_and_backbone(
         data, columns=columns, backbone=backbone, call="train(inputs, labels)"
     )
+    more = () if everything or wanted == USUAL_POOLS else wanted
     extraction = extract(
         found.examples,
         chosen,
-        pools=(*default_pools(len(found), found.modality), *(() if everything else wanted)),
+        pools=(*default_pools(len(found), found.modality), *more),
         device=options.device,
         strict=options.strict,
     )

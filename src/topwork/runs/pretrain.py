@@ -57,6 +57,17 @@ class Pretrained:
         num_train: examples it was trained on.
         skipped: inputs that could not be used, with the reasons.
         notes: what a person should know of this run, in sentences.
+
+    >>> import topwork
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits(n_class=3)
+    >>> pictures = [(15 * image).astype("uint8") for image in digits.images[:60]]
+    >>> made = topwork.pretrain(
+    ...     pictures, digits.target[:60].tolist(), architecture="topwork/conv2d:8", size=8,
+    ...     epochs=1, out="backbone",
+    ... )
+    >>> made.evaluation.method
+    'a tenth of the examples, held out: 6 examples'
     """
 
     backbone: Backbone
@@ -150,6 +161,17 @@ def pretrain(
         SettingError: a setting has a value that is not accepted.
         TrainingError: not even the first epoch went well.
         StoreError: the disk is full, or cannot be written to.
+
+    >>> import topwork
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits(n_class=3)
+    >>> pictures = [(15 * image).astype("uint8") for image in digits.images[:60]]
+    >>> labels = digits.target[:60].tolist()
+    >>> made = topwork.pretrain(
+    ...     pictures, labels, architecture="topwork/conv2d:8", size=8, epochs=1, out="backbone"
+    ... )
+    >>> made.num_train, len(made.history)
+    (54, 1)
     """
     stop_at = None if time_limit is None else time.monotonic() + parse_seconds(time_limit)
     place = Path(out).absolute()

@@ -66,6 +66,15 @@ def train(
         BackboneError: the backbone cannot be found or run.
         SettingError: a setting has a value that is not accepted, or the strategy does not use it.
         TrainingError: blocks were to be trained, and not even the first epoch went well.
+
+    >>> import topwork
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits(n_class=3)
+    >>> pictures = [(15 * image).astype("uint8") for image in digits.images[:60]]
+    >>> labels = digits.target[:60].tolist()
+    >>> model = topwork.train(pictures, labels, train="head")
+    >>> model.evaluation.accuracy.low > model.evaluation.baseline.high
+    True
     """
     if out is not None:
         check_place(Path(out), overwrite=overwrite)  # before the work, not after it
@@ -140,4 +149,9 @@ def _for_weights_elsewhere(recipe: Recipe) -> Recipe:
             f"The model is to be saved without weights, with train = '{strategy}', which changes "
             "them: they would be nowhere. Save them too (weights=True), or train the head alone."
         )
-    return recipe.changed(train="head")
+    try:
+        return recipe.changed(train="head")
+    except SettingError as error:
+        raise SettingError(
+            f"The model is to be saved without weights, so the head alone is trained. {error}"
+        ) from error

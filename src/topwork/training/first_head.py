@@ -51,6 +51,7 @@ def _fitted(vectors: Floats, labels: Labels, rows: Indices, penalty: float) -> L
     weights = None if labels.weights is None else labels.weights[rows]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # training goes on from here
+        warnings.filterwarnings("ignore", message="The number of unique classes")  # of few each
         model.fit(vectors[rows], labels.classes[rows], sample_weight=weights)
     coefficients, constants = model.coef_.T, model.intercept_
     if binary:

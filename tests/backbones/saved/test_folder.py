@@ -1,6 +1,7 @@
 """Folders that Topwork wrote: the backbone comes back, whole, or says what is wrong with it."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from topwork.backbones.saved.folder import write_backbone
 from topwork.core.digests import digest_settings
 from topwork.errors import BackboneError, SettingError, StoreError, WeightsError
 from topwork.executors.choose import open_executor
-from topwork.model.archive import load
+from topwork.model.model import load
 from topwork.runs.train import train
 
 CARD = Card(
@@ -197,9 +198,8 @@ def test_a_model_is_trained_on_it(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     arrays = random.normal(size=(24, 3, 40)).astype(np.float32)
     arrays[12:] *= 3
-    model = train(
-        arrays, ["calm"] * 12 + ["wild"] * 12, backbone=str(tmp_path / "b"), num_repeats=1
-    )
+    labels = ["calm"] * 12 + ["wild"] * 12
+    model = train(arrays, labels, train="head", backbone=tmp_path / "b", num_repeats=1)
     assert model.backbone.card == CARD
     model.save(tmp_path / "model")
     shutil.rmtree(tmp_path / "b")
@@ -234,12 +234,12 @@ def test_a_damaged_file(name: str, kind: str, tmp_path: Path) -> None:
     data = bytearray((folder / name).read_bytes())
     if kind == "missing":
         (folder / name).unlink()
-        message = rf"lacks its {name}\. Copy the whole folder again from where it was made, or"
+        message = rf"lacks its {re.escape(name)}.*Copy the whole folder again"
     else:
         data[len(data) // 2] ^= 1
         damaged = {"truncated": data[:-10], "edited": data, "empty": b""}
         (folder / name).write_bytes(damaged[kind])
-        message = rf"{name}' is damaged or was changed: its digest is not the one in config\.json"
+        message = rf"{re.escape(name)}' is damaged.*digest.*config\.json"
     with pytest.raises(WeightsError, match=message):
         get_backbone(folder)
     if name == "model.safetensors":  # the control needs none
@@ -267,9 +267,7 @@ def test_weights_that_change_after_it_was_named(copy: Path) -> None:
 )
 def test_an_edited_description(change: Callable[[dict[str, Any]], object], copy: Path) -> None:
     edit(copy, change)
-    with pytest.raises(
-        WeightsError, match=r"was changed after it was written: its digest does not"
-    ):
+    with pytest.raises(WeightsError, match=r"was changed.*digest"):
         get_backbone(copy)
 
 
@@ -282,7 +280,7 @@ def test_an_edited_description(change: Callable[[dict[str, Any]], object], copy:
         (lambda c: c["backbone"]["input"].update(shape=[0]), "cannot be read: SettingError"),
         (lambda c: c["backbone"].update(architecture=None), "cannot be read: TypeError"),
         (lambda c: c.update(files=[1]), "cannot be read: TypeError"),
-        (lambda c: c["files"].clear(), "with the files .* accepted: timm, transformers, topwork"),
+        (lambda c: c["files"].clear(), "accepted: timm, transformers, topwork"),
         (lambda c: c["backbone"]["architecture"].update(library="x"), "is of the library 'x'"),
     ],
 )
@@ -296,18 +294,18 @@ def test_a_description_that_was_forged(
 
 def test_a_later_format(copy: Path) -> None:
     edit(copy, lambda c: c.update(format=2))
-    with pytest.raises(WeightsError, match="is of format 2; this version of Topwork reads 1"):
+    with pytest.raises(WeightsError, match=r"format 2;.*reads 1"):
         get_backbone(copy)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("?size=32", "takes arrays, and the option size is for images"),
-        ("?max_tokens=32", "takes arrays, and the option max_tokens is for texts"),
-        ("?shape=3x41", "was pre-trained with its own shape, which cannot be changed after"),
-        ("?pretrained=false&shape=3x41", "was pre-trained with its own shape"),
-        ("?seed=1", "has a seed, but its weights are not random"),
+        ("?size=32", r"arrays.*\bsize\b.*images"),
+        ("?max_tokens=32", r"arrays.*max_tokens.*texts"),
+        ("?shape=3x41", r"its own shape.*cannot be changed"),
+        ("?pretrained=false&shape=3x41", "its own shape"),
+        ("?seed=1", r"seed.*not random"),
     ],
 )
 def test_options_that_make_no_sense(options: str, message: str, written: Path) -> None:
@@ -335,7 +333,7 @@ def put(folder: Path, **options: Any) -> Backbone:
 
 def test_a_backbone_is_in_the_way(copy: Path) -> None:
     before = get_backbone(copy).digest
-    with pytest.raises(BackboneError, match=r"holds a backbone already\. Give another folder, or"):
+    with pytest.raises(BackboneError, match=r"holds a backbone.*another folder, or"):
         put(copy)
     assert get_backbone(copy).digest == before
     assert put(copy, overwrite=True).digest != before
@@ -350,14 +348,14 @@ def test_a_folder_of_others_is_never_touched(
     (tmp_path / "model.safetensors").write_text("mine")
     if content is not None:
         (tmp_path / "config.json").write_text(content)
-    with pytest.raises(BackboneError, match="is not empty, and holds no backbone that Topwork"):
+    with pytest.raises(BackboneError, match=r"not empty.*no backbone"):
         put(tmp_path, overwrite=overwrite)
     assert (tmp_path / "model.safetensors").read_text() == "mine"
 
 
 def test_what_others_put_beside_it_is_never_removed(copy: Path) -> None:
     (copy / "thesis.txt").write_text("mine")
-    with pytest.raises(BackboneError, match=r"holds a backbone, and thesis\.txt that Topwork did"):
+    with pytest.raises(BackboneError, match=r"holds a backbone.*thesis\.txt"):
         put(copy, overwrite=True)
     assert (copy / "thesis.txt").read_text() == "mine"
     assert get_backbone(copy)
@@ -365,7 +363,7 @@ def test_what_others_put_beside_it_is_never_removed(copy: Path) -> None:
 
 def test_a_file_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("mine")
-    with pytest.raises(BackboneError, match=r"is a file. Give the name of a folder to write into"):
+    with pytest.raises(BackboneError, match=r"is a file\b.*folder"):
         put(tmp_path / "b", overwrite=True)
 
 
@@ -381,7 +379,7 @@ def test_a_write_that_fails_half_way_changes_nothing(
     before = get_backbone(copy).digest
     monkeypatch.setattr(own, "model_card", fail)
     if isinstance(error, OSError):
-        with pytest.raises(StoreError, match=r"Writing the backbone to .* failed: No space left"):
+        with pytest.raises(StoreError, match=r"Writing.*failed: No space left"):
             put(folder, overwrite=True)
     else:
         with pytest.raises(KeyboardInterrupt):
@@ -392,7 +390,7 @@ def test_a_write_that_fails_half_way_changes_nothing(
 
 def test_a_module_of_ones_own_cannot_be_written(tmp_path: Path) -> None:
     tiny = small.tiny_backbone()
-    with pytest.raises(BackboneError, match="'tiny' is a module of somebody's own, whose code"):
+    with pytest.raises(BackboneError, match="'tiny' is a module of somebody's own"):
         write_backbone(tmp_path / "b", tiny, {}, card=CARD, report=REPORT)
 
 
@@ -407,7 +405,7 @@ def test_a_state_of_another_network(kind: str, tmp_path: Path) -> None:
     else:
         state["stem.0.weight"] = torch.zeros(2, 3, 7)
     odd = r"'top\.weight' has the shape \[2\], expected none"
-    message = odd if kind == "extra" else r"is not that of the backbone 'topwork/conv1d:4,8.*stem"
+    message = odd if kind == "extra" else r"'topwork/conv1d:4,8.*stem"
     with pytest.raises(WeightsError, match=message):
         write_backbone(tmp_path / "b", backbone, state, card=CARD, report=REPORT)
     assert not (tmp_path / "b").exists()
@@ -416,5 +414,5 @@ def test_a_state_of_another_network(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [float("nan"), {1, 2}, np.float32(1)])
 def test_a_report_is_plain(value: object, tmp_path: Path) -> None:
     backbone = get_backbone(NAMES["array"])
-    with pytest.raises(SettingError, match="The report of a backbone holds what JSON does not"):
+    with pytest.raises(SettingError, match=r"report.*JSON"):
         write_backbone(tmp_path / "b", backbone, {}, card=CARD, report={"epochs": value})

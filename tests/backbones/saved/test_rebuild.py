@@ -32,8 +32,8 @@ def test_the_weights_come_back_checked(tmp_path: Path) -> None:
     save_file(state, path)
     network = rebuild(backbone.architecture or {}, backbone.input, path, digest_file(path))
     assert torch.equal(network.module.state_dict()["block0.0.weight"], state["block0.0.weight"])
-    with pytest.raises(WeightsError, match="are damaged or were changed: their digest is not"):
+    with pytest.raises(WeightsError, match="damaged or were changed"):
         check_weights(path, "0" * 64)
     other = {**(backbone.architecture or {}), "units": [5]}
-    with pytest.raises(WeightsError, match="do not fit 'mlp' of this version of topwork"):
+    with pytest.raises(WeightsError, match="do not fit 'mlp'"):
         rebuild(other, backbone.input, path)

@@ -13,7 +13,7 @@ from tests import small
 from tests.backbones import folders
 from topwork.backbones.base import Backbone
 from topwork.backbones.registry import get_backbone
-from topwork.backbones.saved.rebuild import card_from, describe_backbone
+from topwork.backbones.saved.rebuild import describe_backbone
 from topwork.backbones.saved.restore import restore_backbone
 from topwork.core.digests import digest_file
 from topwork.errors import WeightsError
@@ -43,12 +43,8 @@ def restored(
 ) -> Backbone:
     record = {**json.loads(json.dumps(describe_backbone(backbone))), **changed}
     return restore_backbone(
-        name=record["name"],
-        digest=record["digest"],
+        record,
         input=input_from(record["input"], folder),
-        card=card_from(record["card"]),
-        architecture=record["architecture"],
-        precision=record["precision"],
         weights=weights,
         weights_digest=weights_digest,
     )
@@ -57,6 +53,15 @@ def restored(
 def test_a_description_is_plain_and_whole(backbone: Backbone, weights: Path) -> None:
     found = restored(backbone, weights)
     assert found == backbone  # all but how it is built
+
+
+@pytest.mark.parametrize("name", ["name", "digest", "architecture", "card", "precision"])
+def test_a_record_that_lacks_something(name: str, backbone: Backbone) -> None:
+    record = {key: value for key, value in describe_backbone(backbone).items() if key != name}
+    with pytest.raises(KeyError, match=name):
+        restore_backbone(record, input=backbone.input, weights=None)
+    with pytest.raises(TypeError):
+        restored(backbone, None, card={"colour": "red"})
 
 
 def test_the_weights_come_back(backbone: Backbone, weights: Path) -> None:
@@ -76,7 +81,7 @@ def test_without_weights_it_is_found_by_its_name(backbone: Backbone) -> None:
 
 def test_another_of_the_same_name_is_refused(backbone: Backbone) -> None:
     other = restored(backbone, None, digest="f" * 64)
-    with pytest.raises(WeightsError, match=r"is not the one that the model was trained on \(fff"):
+    with pytest.raises(WeightsError, match=r"not the one .*trained on \(fff"):
         other.build()
 
 
@@ -94,13 +99,13 @@ def test_weights_of_another_network_are_refused(backbone: Backbone, weights: Pat
     other = restored(
         backbone, weights, architecture={"library": "timm", "model": "resnet34", "arguments": {}}
     )
-    with pytest.raises(WeightsError, match="do not fit 'resnet34' of this version of timm"):
+    with pytest.raises(WeightsError, match="do not fit 'resnet34'"):
         other.build()
 
 
 def test_a_module_of_ones_own_has_no_architecture(weights: Path) -> None:
     own = restored(small.tiny_backbone(), weights)
-    with pytest.raises(WeightsError, match="'tiny' is a module of somebody's own"):
+    with pytest.raises(WeightsError, match="'tiny' is a module"):
         own.build()
 
 

@@ -79,7 +79,7 @@ def test_a_backbone_is_given_back_as_it_is() -> None:
     backbone = get_backbone("efficientnet-lite0")
     assert get_backbone(backbone) is backbone
     assert get_backbone(backbone, input_size=224) is backbone
-    with pytest.raises(SettingError, match="cannot change the backbone 'efficientnet-lite0'"):
+    with pytest.raises(SettingError, match=r"cannot change .*'efficientnet-lite0'"):
         get_backbone(backbone, input_size=100)
 
 
@@ -140,19 +140,19 @@ def test_other_weights_in_the_folder_change_the_digest(folder: Path) -> None:
 
 def test_weights_of_another_network_are_refused(folder: Path) -> None:
     edit(folder, architecture="resnet34")
-    with pytest.raises(WeightsError, match=r"are not those of backbone .* tensors are missing"):
+    with pytest.raises(WeightsError, match=r"not those of .* tensors are missing"):
         get_backbone(folder).build()
 
 
 def test_weights_of_another_shape_are_refused(folder: Path) -> None:
     edit(folder, architecture="resnet50")
-    with pytest.raises(WeightsError, match=r"are not those of backbone .*size mismatch"):
+    with pytest.raises(WeightsError, match=r"not those of .*size mismatch"):
         get_backbone(folder).build()
 
 
 def test_an_architecture_that_would_be_fetched_is_refused(folder: Path) -> None:
     edit(folder, architecture="hf-hub:someone/something")
-    with pytest.raises(UnknownBackboneError, match="'hf-hub:someone/something', which timm does"):
+    with pytest.raises(UnknownBackboneError, match="'hf-hub:someone/something'"):
         get_backbone(folder).build()
 
 
@@ -163,7 +163,7 @@ def test_arguments_that_would_read_files_are_passed_over(folder: Path) -> None:
 
 def test_an_architecture_that_is_no_name_is_refused(folder: Path) -> None:
     edit(folder, architecture=3)
-    with pytest.raises(WeightsError, match=r"names no architecture of timm; accepted: a name"):
+    with pytest.raises(WeightsError, match="no architecture of timm; accepted"):
         get_backbone(folder)
 
 
@@ -178,12 +178,12 @@ def test_a_folder_may_be_had_with_random_weights(folder: Path) -> None:
 def test_unknown_names_get_the_nearest() -> None:
     with pytest.raises(UnknownBackboneError, match=r"timm has no model 'resnt18'.*'resnet18'"):
         get_backbone("timm/resnt18?pretrained=false")
-    with pytest.raises(UnknownBackboneError, match=r"timm has no model 'resnet18.b1'.*a1_in1k"):
+    with pytest.raises(UnknownBackboneError, match=r"no model 'resnet18.b1'.*a1_in1k"):
         get_backbone("timm/resnet18.b1?pretrained=false")
 
 
 def test_a_model_without_published_weights_says_so() -> None:
-    with pytest.raises(WeightsError, match="timm publishes no weights for 'swinv2_cr_tiny_224'"):
+    with pytest.raises(WeightsError, match="no weights for 'swinv2_cr_tiny_224'"):
         get_backbone("timm/swinv2_cr_tiny_224")
 
 

@@ -81,9 +81,7 @@ def test_a_pooling_that_is_not_known_is_refused(tmp_path: Path) -> None:
     save(tmp_path, "mean")
     (config,) = (tmp_path / "made").glob("*_Pooling/config.json")
     config.write_text(json.dumps({"pooling_mode": "median"}))
-    with pytest.raises(
-        BackboneError, match=r"pooling of .* is \['median'\]; accepted: .*cls, last"
-    ):
+    with pytest.raises(BackboneError, match=r"\['median'\]; accepted: .*cls, last"):
         get_backbone(tmp_path / "made")
 
 
@@ -92,9 +90,7 @@ def test_modules_that_are_not_known_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "made" / "modules.json"
     modules = json.loads(path.read_text())
     path.write_text(json.dumps([*modules, {"type": "evil.Code", "path": "3_Code"}]))
-    with pytest.raises(
-        BackboneError, match=r"has the modules \['Transformer', 'Pooling', 'Code'\]"
-    ):
+    with pytest.raises(BackboneError, match=r"\['Transformer', 'Pooling', 'Code'\]"):
         get_backbone(tmp_path / "made")
     path.write_text(json.dumps([modules[0], {**modules[1], "path": "../bert"}]))
     with pytest.raises(WeightsError, match="accepted: paths inside it"):
@@ -106,8 +102,8 @@ def test_a_dense_layer_that_is_not_known_is_refused(tmp_path: Path) -> None:
     (config,) = (tmp_path / "made").glob("*_Dense/config.json")
     said = json.loads(config.read_text())
     config.write_text(json.dumps({**said, "activation_function": "os.system"}))
-    with pytest.raises(BackboneError, match=r"dense layer in .*_Dense' .* with 'system'; accepted"):
+    with pytest.raises(BackboneError, match=r"_Dense' .*'system'; accepted"):
         get_backbone(tmp_path / "made")
     config.write_text(json.dumps({**said, "out_features": 9}))
-    with pytest.raises(WeightsError, match="are not those of its dense layer"):
+    with pytest.raises(WeightsError, match="not those of its dense layer"):
         get_backbone(tmp_path / "made").build()

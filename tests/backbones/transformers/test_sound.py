@@ -87,14 +87,14 @@ def test_clap_gives_its_audio_half(tmp_path: Path) -> None:
     assert (spec.rate_hz, spec.max_samples) == (48000, 480000)
     assert (spec.extractor or {})["feature_extractor_type"] == "ClapFeatureExtractor"
     edit(tmp_path, "config.json", audio_config={**audio, "enable_fusion": True})
-    with pytest.raises(BackboneError, match="This CLAP joins views of long sounds"):
+    with pytest.raises(BackboneError, match="CLAP joins views"):
         get_backbone(tmp_path)
 
 
 def test_missing_tensors_are_named(tmp_path: Path) -> None:
     folders.sound_folder(tmp_path, "wav2vec2")
     edit(tmp_path, "config.json", num_hidden_layers=3)
-    with pytest.raises(WeightsError, match=r"tensors are missing \(encoder.layers.2"):
+    with pytest.raises(WeightsError, match=r"missing \(encoder\.layers\.2"):
         get_backbone(tmp_path).build()
 
 
@@ -124,5 +124,5 @@ def test_networks_of_spectrograms_say_their_extractor(tmp_path: Path) -> None:
 def test_an_extractor_must_be_there(tmp_path: Path) -> None:
     folders.sound_folder(tmp_path, "hubert")
     (tmp_path / "preprocessor_config.json").unlink()
-    with pytest.raises(WeightsError, match=r"has no preprocessor_config.json"):
+    with pytest.raises(WeightsError, match=r"has no preprocessor_config\.json"):
         get_backbone(tmp_path)

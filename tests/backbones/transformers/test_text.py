@@ -100,9 +100,7 @@ def test_a_pickle_of_tensors_will_do(folder: Path) -> None:
 
 def test_missing_tensors_are_named(folder: Path) -> None:
     rename(folder, lambda key: None if "layer.1.attention" in key else key)
-    with pytest.raises(
-        WeightsError, match=r"not those of .*BertModel: 10 tensors are missing \(encoder.layer.1"
-    ):
+    with pytest.raises(WeightsError, match=r"BertModel: 10 tensors .*\(encoder\.layer\.1"):
         get_backbone(folder).build()
 
 
@@ -114,19 +112,19 @@ def test_tensors_of_another_shape_are_refused(folder: Path) -> None:
 
 def test_a_type_that_transformers_has_not_is_refused(folder: Path) -> None:
     edit(folder, model_type="nothing-of-the-kind")
-    with pytest.raises(BackboneError, match="cannot build the 'nothing-of-the-kind' of backbone"):
+    with pytest.raises(BackboneError, match=r"cannot build .*'nothing-of-the-kind'"):
         get_backbone(folder).build()
 
 
 def test_networks_with_code_of_their_own_are_refused(folder: Path) -> None:
     edit(folder, auto_map={"AutoModel": "modeling.Evil"})
-    with pytest.raises(BackboneError, match=r"needs code that comes with it \(auto_map"):
+    with pytest.raises(BackboneError, match=r"needs code .*\(auto_map"):
         get_backbone(folder)
 
 
 def test_quantised_networks_are_refused(folder: Path) -> None:
     edit(folder, quantization_config={"bits": 4})
-    with pytest.raises(BackboneError, match="has quantised weights; accepted: float32"):
+    with pytest.raises(BackboneError, match="quantised weights; accepted: float32"):
         get_backbone(folder)
 
 
@@ -165,7 +163,7 @@ def test_the_windows_length_is_as_published(folder: Path) -> None:
 
 
 def test_more_tokens_than_positions_are_refused(folder: Path) -> None:
-    with pytest.raises(SettingError, match=r"takes at most 64 tokens; max_tokens is 65"):
+    with pytest.raises(SettingError, match="at most 64 tokens; max_tokens is 65"):
         get_backbone(f"{folder}?max_tokens=65")
 
 
@@ -187,5 +185,5 @@ def test_the_prompt_is_the_authors_unless_given(folder: Path) -> None:
 
 def test_lower_case_outside_the_tokenizer_is_refused(folder: Path) -> None:
     edit(folder, "sentence_bert_config.json", do_lower_case=True)
-    with pytest.raises(BackboneError, match="wants its texts in lower case before the tokenizer"):
+    with pytest.raises(BackboneError, match="lower case before the tokenizer"):
         get_backbone(folder)

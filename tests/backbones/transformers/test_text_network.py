@@ -101,5 +101,5 @@ def test_a_text_does_not_depend_on_its_neighbours(tokenizers: dict[bool, Path]) 
 
 def test_a_network_that_takes_more_than_tokens_is_refused(tokenizers: dict[bool, Path]) -> None:
     config = {"model_type": "clip", "text_config": {}, "vision_config": {}}
-    with pytest.raises(BackboneError, match=r"'a/b' does not run on token numbers alone"):
+    with pytest.raises(BackboneError, match="'a/b' does not run"):
         build_text({"config": config}, name="a/b", tokenizer=tokenizers[True])

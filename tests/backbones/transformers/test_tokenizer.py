@@ -42,13 +42,13 @@ def test_one_is_made_of_older_files_and_kept(
 
 def test_none_at_all_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text("{}")
-    with pytest.raises(WeightsError, match=r"'tiny' has no tokenizer: neither tokenizer.json nor"):
+    with pytest.raises(WeightsError, match=r"'tiny' has no tokenizer.*tokenizer\.json"):
         find_tokenizer(repository(tmp_path))
 
 
 def test_one_with_code_of_its_own_is_refused(tmp_path: Path) -> None:
     write_older(tmp_path, auto_map={"AutoTokenizer": ["evil.Tokenizer", None]})
-    with pytest.raises(BackboneError, match=r"tokenizer of 'tiny' needs code that comes with it"):
+    with pytest.raises(BackboneError, match="'tiny' needs code"):
         find_tokenizer(repository(tmp_path))
 
 
@@ -56,5 +56,5 @@ def test_one_that_cannot_be_made_says_why(tmp_path: Path) -> None:
     write_older(tmp_path, tokenizer_class="LlamaTokenizer")
     (tmp_path / "vocab.txt").unlink()
     (tmp_path / "tokenizer.model").write_bytes(b"no such thing")
-    with pytest.raises(BackboneError, match=r"tokenizer of 'tiny' cannot be made a tokenizer.json"):
+    with pytest.raises(BackboneError, match=r"'tiny' cannot be made a tokenizer\.json"):
         find_tokenizer(repository(tmp_path))

@@ -33,7 +33,7 @@ def model() -> Model:
     pictures = [marked(p, CORNER, 34, WHITE) if i % 2 else p for i, p in enumerate(plain)]
     labels = ["white" if i % 2 else "plain" for i in range(24)]
     backbone = with_resize(small.tiny_backbone(), "crop")
-    return train(pictures, labels, backbone=backbone, num_repeats=1, pools=("mean", "max"))
+    return train(pictures, labels, backbone=backbone, train="head", pools=("mean", "max"))
 
 
 def test_they_mark_the_corner_that_tells_the_classes_apart(model: Model) -> None:
@@ -113,14 +113,14 @@ def test_a_crop_of_less_than_the_shorter_side(model: Model) -> None:
     pictures = [noise(i) for i in range(8)]
     labels = ["a", "b"] * 4
     backbone = with_resize(small.tiny_backbone(), "crop", crop_fraction=0.5)
-    cropped = train(pictures, labels, backbone=backbone, num_repeats=1, pools=("mean",))
+    cropped = train(pictures, labels, backbone=backbone, train="head", pools=("mean",))
     found = regions(cropped, noise(9))
     assert (found.map[:11] == 0).all()
     assert np.abs(found.map[14:34, 14:34]).min() > 0
 
 
 def test_what_cannot_be_asked_is_said(model: Model) -> None:
-    with pytest.raises(SettingError, match="The label is 'black'; accepted: plain, white"):
+    with pytest.raises(SettingError, match="label is 'black'; accepted: plain, white"):
         regions(model, noise(1), "black")
     with pytest.raises(ExampleError, match="not an image"):
         regions(model, b"no image at all, but words")

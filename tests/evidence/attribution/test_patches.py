@@ -79,7 +79,7 @@ def test_blocks_go_from_early_to_late_and_sizes_may_be_odd() -> None:
     backbone = backbone_of(*layers, blocks=[str(i) for i in range(6)])
     grey = np.full((1, 3), 200, np.uint8)
     examples = labelled([grey, noise(0, 7), noise(1, 131), noise(2)[:, :, :1]], ["a", "b"] * 2)
-    found = find_patches(backbone, examples, num_blocks=4, num_units=2)
+    found = find_patches(backbone, examples, blocks=4, num_units=2)
     assert [patches.block for patches in found] == ["0", "2", "3", "5"]
     sizes = [patches.receptive_size for patches in found]
     assert sizes == [3, 7, 9, 13]
@@ -97,7 +97,7 @@ def test_broken_images_are_passed_over_and_all_broken_is_an_error(backbone: Back
     (found,) = find_patches(backbone, [broken, *planted(3)])
     assert isinstance(found, Patches)
     assert found.num_images == 3
-    with pytest.raises(ExampleError, match=r"None of 1 images can be read; the last: broken.jpg"):
+    with pytest.raises(ExampleError, match=r"None of 1 images.*broken\.jpg"):
         find_patches(backbone, [broken])
 
 

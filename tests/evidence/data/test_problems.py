@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.evidence.tables import one_block
+from topwork.core.progress import listening
 from topwork.errors import DataError
 from topwork.evidence.data import problems as module
 from topwork.evidence.data.duplicates import DuplicatePair
@@ -39,7 +40,7 @@ def found(**changed: object) -> Problems:
         "examples": [example(f"train/{i}", texts[i], str(names[truth[i]])) for i in range(NUM)],
         "labels": Labels(classes=truth, num_classes=2),
         "classes": ("no", "yes"),
-        "left_out": chances,
+        "oof_predictions": chances,
         "table": one_block(points),
         "rows": np.arange(NUM),
         "test_examples": [example(f"test/{i}", texts[NUM + i], "no") for i in range(3)],
@@ -103,7 +104,8 @@ def test_lengths_that_do_not_fit_are_an_error() -> None:
 
 def test_progress_is_told() -> None:
     told: list[tuple[str, int, int]] = []
-    found(on_progress=lambda *values: told.append(values))
+    with listening(lambda *values: told.append(values)):
+        found()
     assert told[-1] == ("look", NUM + 3, NUM + 3)
 
 

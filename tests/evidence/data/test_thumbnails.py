@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from tests.evidence.data.test_alignment import photo
+from topwork.core.progress import listening
 from topwork.errors import ExampleError
 from topwork.evidence.data.thumbnails import (
     MAX_SECONDS,
@@ -60,14 +61,13 @@ def test_pil_images_and_arrays_are_images_too() -> None:
 
 
 def test_what_cannot_be_read_says_why() -> None:
-    told = []
-    found = look_at(
-        [broken(), example(b"none")], "image", lambda done, total: told.append((done, total))
-    )
+    told: list[tuple[str, int, int]] = []
+    with listening(lambda *state: told.append(state)):
+        found = look_at([broken(), example(b"none")], "image")
     assert found[0] == Unreadable(reason="it is gone")
     assert isinstance(found[1], Unreadable)
     assert "not an image" in found[1].reason
-    assert told == [(2, 2)]
+    assert told == [("look", 2, 2)]
 
 
 def test_a_sound_is_measured() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.heads.data import labels_of, make
+from topwork.core.progress import listening
 from topwork.errors import SettingError, TooFewError
 from topwork.evaluation.crossval import cross_val_predict
 from topwork.evidence.learning_curve import points as curve_points
@@ -110,9 +111,9 @@ def test_no_group_is_on_both_sides_and_samples_have_their_size() -> None:
     for num_groups, thins in ((8, False), (40, True)):
         groups = np.array([f"g{i % num_groups}" for i in range(160)])
         labels = Labels(classes=classes, num_classes=2, groups=groups)
-        run = curve_points._Run(table, np.arange(160), labels, None, None)
+        run = curve_points._CurveRun(table, np.arange(160), labels, None, None)
         assert run.thins_groups == thins
-        seen = []
+        seen: list[tuple[np.ndarray, Labels]] = []
 
         def fake(_table, rows, own, *, seen=seen, run=run, **_):  # type: ignore[no-untyped-def]
             seen.append((rows, own))
@@ -136,9 +137,8 @@ def test_the_time_bounds_the_repeats() -> None:
     table, classes = make(30, 2, noise=3.0)
     rows, labels = np.arange(30), labels_of(classes)
     done: list[tuple[int, int]] = []
-    points = measure(
-        table, rows, labels, seconds=1e-6, on_progress=lambda now, all_: done.append((now, all_))
-    )
+    with listening(lambda stage, now, all_: done.append((now, all_))):
+        points = measure(table, rows, labels, seconds=1e-6)
     assert set(points.num_repeats) == {1}
     assert done[-1][0] == done[-1][1]
     longer = measure(table, rows, labels, seconds=100)
@@ -170,7 +170,7 @@ def test_few_examples(counts: tuple[int, ...]) -> None:
 
 def test_too_few() -> None:
     table, classes = make(9, 2)
-    with pytest.raises(TooFewError, match="9 examples are too few for a learning curve"):
+    with pytest.raises(TooFewError, match=r"9 examples are too few.*10 or more"):
         learning_curve(table, np.arange(9), labels_of(classes))
     table, classes = make(20, 2)
     groups = np.where(classes == 0, "a", "b")

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,19 +16,17 @@ from topwork.recipe import Recipe
 from topwork.runs.head import HeadRun, run_head
 
 
-def frozen_on(folder: Path, backbone: str | Backbone, **settings: int) -> HeadRun:
+def head_on(folder: Path, backbone: str | Backbone, **settings: Any) -> HeadRun:
     return run_head(
         read_examples(folder),
         Recipe(train="head", num_repeats=1, **settings),
-        backbone=get_backbone(backbone),
-        device="auto",
-        on_progress=None,
+        get_backbone(backbone),
     )
 
 
 @pytest.fixture(scope="module")
 def head_run(digits: Path) -> HeadRun:
-    return frozen_on(digits, small.SMALL)
+    return head_on(digits, small.SMALL)
 
 
 def test_every_block_is_probed_beside_the_same_with_random_weights(head_run: HeadRun) -> None:
@@ -63,7 +62,7 @@ def test_of_many_examples_some_are_probed(head_run: HeadRun) -> None:
 
 
 def test_a_module_of_ones_own_has_no_random_rival(digits: Path, tiny_backbone: Backbone) -> None:
-    own = frozen_on(digits, tiny_backbone)
+    own = head_on(digits, tiny_backbone)
     assert random_network(own) is None
     depth = probe_layers(own)
     assert all(one.random is None for one in depth.blocks)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests import small
-from tests.evidence.transfer.test_layer_probe import frozen_on
+from tests.evidence.transfer.test_layer_probe import head_on
 from topwork.backbones.base import Backbone
 from topwork.evidence.transfer.comparison import ComparedPredictions, Comparison
 from topwork.evidence.transfer.conditions import Condition
@@ -16,7 +16,7 @@ Places = np.ndarray
 
 @pytest.fixture(scope="module")
 def comparison(digits: Path) -> Comparison:
-    return Comparison.of(frozen_on(digits, small.SMALL))
+    return Comparison.of(head_on(digits, small.SMALL))
 
 
 def one(name: str, right: Places, rows: Places | None = None) -> ComparedPredictions:
@@ -138,5 +138,5 @@ def test_random_weights_and_raw_inputs_learn_from_the_same_folds(comparison: Com
 
 
 def test_a_module_of_ones_own_has_the_raw_inputs(digits: Path, tiny_backbone: Backbone) -> None:
-    (raw,) = cheap_controls(Comparison.of(frozen_on(digits, tiny_backbone)))
+    (raw,) = cheap_controls(Comparison.of(head_on(digits, tiny_backbone)))
     assert raw.name == "a head on raw pixels"

@@ -54,22 +54,22 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (np.zeros((4, 3)), r"its shape is \(4, 3\); the backbone takes \(3, 4\)"),
-            (np.zeros(12), r"its shape is \(12,\); the backbone takes \(3, 4\)"),
+            (np.zeros((4, 3)), r"\(4, 3\); .*takes \(3, 4\)"),
+            (np.zeros(12), r"\(12,\); .*takes \(3, 4\)"),
             (np.zeros((1, 3, 4)), r"its shape is \(1, 3, 4\)"),
-            (np.full((3, 4), np.nan), "12 of its 12 numbers are NaN, infinite, or too large"),
+            (np.full((3, 4), np.nan), "12 of its 12 numbers"),
             (np.r_[np.zeros(11), np.inf].reshape(3, 4), "1 of its 12 numbers are NaN"),
-            (np.full((3, 4), 1e300), "12 of its 12 numbers are NaN, infinite, or too large"),
+            (np.full((3, 4), 1e300), "12 of its 12 numbers"),
             (
                 np.zeros((3, 4), complex),
-                "of type complex128; accepted: floats, whole",
+                "complex128; accepted: floats",
             ),
             (np.full((3, 4), None), "of type object"),
             (np.full((3, 4), "a"), "of type <U1"),
-            ([[1, 2]], "it is a list; accepted are a NumPy array"),
+            ([[1, 2]], r"a list; accepted .*NumPy array"),
             (b"", r"empty \(0 bytes\)"),
-            (b"PK\x03\x04", "not a .npy array: it looks like a ZIP archive"),
-            (npy(np.zeros((3, 4)))[:-9], "data is damaged, ends early or is pickled"),
+            (b"PK\x03\x04", r"not a \.npy array.*ZIP archive"),
+            (npy(np.zeros((3, 4)))[:-9], "damaged, ends early or is pickled"),
             (npy(np.full((3, 4), None), allow_pickle=True), "or is pickled"),
             (b"\x93NUMPY\x01\x00\x02\x00{}", "data is damaged"),
             (b"\x93NUMPY\x09\x00", "data is damaged"),
@@ -85,7 +85,7 @@ class TestRefused:
             decode_array(data, SPEC)
 
     def test_missing_files(self, tmp_path):
-        with pytest.raises(ExampleError, match="the file cannot be read: No such file"):
+        with pytest.raises(ExampleError, match="cannot be read: No such file"):
             decode_array(tmp_path / "none.npy", SPEC)
 
 

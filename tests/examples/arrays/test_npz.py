@@ -74,23 +74,23 @@ class TestReading:
         assert [e.name for e in got] == [f"a.npz[{i}]" for i in range(4)]
         for role in ("input", "label", "group"):
             columns = {"input_column": "x", "label_column": "kind", f"{role}_column": "no"}
-            with pytest.raises(ColumnError, match=f"no array 'no' for the {role}.*--{role}-column"):
+            with pytest.raises(ColumnError, match=f"no array 'no'.*--{role}-column"):
                 read_examples(path, **columns)
 
 
 class TestRefused:
     def test_names(self, tmp_path):
-        with pytest.raises(ColumnError, match=r"no array of inputs .*'a', 'b'.*--input-column"):
+        with pytest.raises(ColumnError, match=r"'a', 'b'.*--input-column"):
             read_examples(save(tmp_path / "a.npz", a=X, b=[1]))
-        with pytest.raises(ColumnError, match=r"no labels by a usual name .* for 'x_test'"):
+        with pytest.raises(ColumnError, match=r"no labels .* for 'x_test'"):
             read_examples(save(tmp_path / "a.npz", x_train=X, y_train=[1, 2, 1, 2], x_test=X))
 
     def test_shapes(self, tmp_path):
-        with pytest.raises(SourceError, match=r"'y' is of shape \(3,\); accepted: \(4,\)"):
+        with pytest.raises(SourceError, match=r"'y' is .*\(3,\); accepted: \(4,\)"):
             read_examples(save(tmp_path / "a.npz", x=X, y=[1, 2, 3]))
         with pytest.raises(SourceError, match=r"shape \(4, 2\).*y.argmax"):
             read_examples(save(tmp_path / "a.npz", x=X, y=np.eye(2)[[0, 1, 0, 1]]))
-        with pytest.raises(SourceError, match=r"'x' is float64 of shape \(2,\); accepted: numbers"):
+        with pytest.raises(SourceError, match=r"'x' .*\(2,\); accepted: numbers"):
             read_examples(save(tmp_path / "a.npz", x=[1.0, 2.0], y=[1, 2]))
         with pytest.raises(SourceError, match=r"'x' is <U1 of shape"):
             read_examples(save(tmp_path / "a.npz", x=[["a"], ["b"]], y=[1, 2]))
@@ -101,7 +101,7 @@ class TestRefused:
             read_examples(path)
         whole = save(tmp_path / "b.npz", x=X, y=[1, 2, 1, 2]).read_bytes()
         (tmp_path / "b.npz").write_bytes(whole[: len(whole) // 2])
-        with pytest.raises(SourceError, match=r"'b.npz' cannot be read: .*damaged or ends early"):
+        with pytest.raises(SourceError, match=r"'b\.npz' cannot be read: .*ends early"):
             read_examples(tmp_path / "b.npz")
         with zipfile.ZipFile(tmp_path / "c.npz", "w") as archive:
             header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000, 2), }"
@@ -111,5 +111,5 @@ class TestRefused:
         with pytest.raises(SourceError, match=r"'c.npz' cannot be read"):
             read_examples(tmp_path / "c.npz")
         monkeypatch.setattr(npz, "MAX_NPZ_BYTES", 100)
-        with pytest.raises(SourceError, match=r"bytes of arrays; at most 100 are held"):
+        with pytest.raises(SourceError, match="at most 100"):
             read_examples(save(tmp_path / "a.npz", x=X, y=[1, 2, 1, 2]))

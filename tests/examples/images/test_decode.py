@@ -61,10 +61,10 @@ class TestImageInput:
     @pytest.mark.parametrize(
         ("wrong", "message"),
         [
-            ({"size": 0}, "size: got 0; accepted: a whole number from 1"),
+            ({"size": 0}, r"size: got 0; accepted: .*from 1"),
             ({"size": True}, "size: got True"),
             ({"size": 10**6}, "to 4096"),
-            ({"resize": "zoom"}, "resize: got 'zoom'; accepted: squash or crop or pad"),
+            ({"resize": "zoom"}, "'zoom'; accepted: squash or crop or pad"),
             ({"interpolation": "box"}, "interpolation: got 'box'"),
             ({"mean": (1, 2)}, "mean: got .* three numbers"),
             ({"std": (1, 1, 0)}, "std: got .* above 0"),
@@ -242,12 +242,12 @@ class TestArrays:
     @pytest.mark.parametrize(
         ("array", "message"),
         [
-            (np.zeros((3, 8, 8), np.uint8), r"shape is \(3, 8, 8\).*array.transpose\(1, 2, 0\)"),
+            (np.zeros((3, 8, 8), np.uint8), r"\(3, 8, 8\).*array\.transpose\(1, 2, 0\)"),
             (np.zeros((8, 8, 2), np.uint8), "1, 3 or 4 channels"),
             (np.zeros((0, 8), np.uint8), r"shape is \(0, 8\)"),
             (np.zeros(8, np.uint8), "accepted: "),
             (np.zeros((8, 8), np.int64), "type is int64; .*astype"),
-            (np.full((8, 8), 7.5), "from 7.5 to 7.5; floats must lie in 0..1"),
+            (np.full((8, 8), 7.5), r"7\.5 to 7\.5; .*0\.\.1"),
             (np.full((8, 8), np.nan), "floats must lie in 0..1"),
         ],
     )
@@ -303,7 +303,7 @@ class TestDamage:
             (b"file,label\n1.jpg,cat\n", "plain text"),
             (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
             (b"\x01\x02\x03\x04", "unknown data: 01 02 03 04"),
-            (b"\x89PNG\r\n\x1a\n", "begins like a PNG image, but it is damaged"),
+            (b"\x89PNG\r\n\x1a\n", r"like a PNG image, .*damaged"),
             (b"\xff\xd8\xff\xe0", "damaged or ends early"),
         ],
     )
@@ -327,7 +327,7 @@ class TestDamage:
                     assert decode_image(bytes(bad), spec(8)).shape == (8, 8, 3)
 
     def test_other_objects(self):
-        with pytest.raises(ExampleError, match="it is a dict; accepted are a path"):
+        with pytest.raises(ExampleError, match=r"a dict; accepted .*a path"):
             decode_image({}, spec())
 
 
@@ -359,7 +359,7 @@ class TestLimits:
         forms = [image, np.asarray(image), encoded(image, "JPEG"), encoded(image, "WEBP")]
         for content in forms:
             assert decode_image(content, spec(), max_pixels=400).shape == (16, 16, 3)
-            with pytest.raises(TooLargeError, match="20 x 20 pixels; at most 399 are decoded"):
+            with pytest.raises(TooLargeError, match="20 x 20 pixels; at most 399"):
                 decode_image(content, spec(), max_pixels=399)
         with pytest.raises(TooLargeError):
             load_image(image, max_pixels=399)

@@ -6,8 +6,8 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ from topwork.errors import ExampleError
 from topwork.examples.sounds import ffmpeg as other_sounds
 from topwork.examples.sounds import files as sound_files
 from topwork.examples.sounds import sound as sounds
-from topwork.examples.sounds.sound import Sound, SoundFile
+from topwork.examples.sounds.sound import SoundFile
 
 FORMATS = [
     ("WAV", "PCM_16"), ("WAV", "PCM_24"), ("WAV", "FLOAT"), ("WAV", "PCM_U8"), ("WAV", "ULAW"),
@@ -104,15 +104,15 @@ class TestDamage:
         ("data", "message"),
         [
             (b"", r"empty \(0 bytes\)"),
-            (b"<!DOCTYPE html><html>", "not a sound: it looks like an HTML page"),
-            (b"\x89PNG\r\n\x1a\n" + bytes(20), "not a sound: it looks like a PNG image"),
-            (b"hello, this is text\n" * 9, "not a sound: it looks like plain text"),
+            (b"<!DOCTYPE html><html>", r"not a sound: .*HTML page"),
+            (b"\x89PNG\r\n\x1a\n" + bytes(20), r"not a sound: .*PNG image"),
+            (b"hello, this is text\n" * 9, r"not a sound: .*plain text"),
             (bytes(500), "looks like zero bytes only"),
-            (b"RIFF\x24\x00\x00\x00WAVEfmt ", "begins like a WAV sound, but it is damaged"),
+            (b"RIFF\x24\x00\x00\x00WAVEfmt ", r"like a WAV sound, .*damaged"),
             (b"fLaC\x00\x00\x00\x22" + bytes(34), "its FLAC data is damaged"),
-            (b"OggS\x00", "of its last page only a part is there"),
-            (b"OggS\x00\x02" + bytes(100), "begins like an Ogg sound, but it is damaged"),
-            (b"ID3\x04\x00\x00\x00\x00\x00\x00" + bytes(400), "begins like an MP3 sound, but"),
+            (b"OggS\x00", "last page only a part"),
+            (b"OggS\x00\x02" + bytes(100), r"like an Ogg sound, .*damaged"),
+            (b"ID3\x04\x00\x00\x00\x00\x00\x00" + bytes(400), "like an MP3 sound"),
             (b"\x00\x00\x00\x18ftypheic", "looks like a HEIC photo"),
         ],
     )
@@ -121,9 +121,9 @@ class TestDamage:
             windows(data, spec())
 
     def test_missing_files(self, tmp_path):
-        with pytest.raises(ExampleError, match="the file cannot be read: No such file"):
+        with pytest.raises(ExampleError, match="cannot be read: No such file"):
             windows(tmp_path / "none.wav", spec())
-        with pytest.raises(ExampleError, match="the file cannot be read: Is a directory"):
+        with pytest.raises(ExampleError, match="cannot be read: Is a directory"):
             windows(tmp_path, spec())
         with pytest.raises(ExampleError, match=r"cannot be read: .*null"):
             windows("a\x00b.wav", spec())
@@ -143,7 +143,7 @@ class TestDamage:
     def test_2_to_31_samples_in_1_kb(self):
         data = bytearray(encoded(signal=chirp(seconds=0.05)))
         data[4:8] = data[40:44] = struct.pack("<I", 2**31 - 2**17)
-        with pytest.raises(ExampleError, match="promises 2,147,352,576 bytes of sound, 1,600 are"):
+        with pytest.raises(ExampleError, match=r"2,147,352,576 bytes.*1,600"):
             windows(bytes(data), spec())
         flac = bytearray(encoded("FLAC", signal=chirp(seconds=0.05)))
         flac[21] |= 0x0F
@@ -178,7 +178,7 @@ class TestDamage:
             lambda self, n, **more: original(self, n if self.tell() == 0 else 0, **more),
         )
         monkeypatch.setattr(sound_files, "BLOCK_FRAMES", 1000)
-        with pytest.raises(ExampleError, match="header promises 32,000 samples, 1,000 came"):
+        with pytest.raises(ExampleError, match=r"32,000 samples.*1,000"):
             windows(encoded(), spec())
 
 
@@ -224,7 +224,7 @@ class TestFfmpeg:
         whole = one(path, spec())
         got = one(SoundFile(source=path, start_seconds=0.5, end_seconds=1.25), spec())
         assert np.array_equal(got, whole[8_000:20_000])
-        with pytest.raises(ExampleError, match=r"begins at 3\.0 s, but the sound lasts 2\.0"):
+        with pytest.raises(ExampleError, match=r"3\.0 s, .*lasts 2\.0"):
             windows(SoundFile(source=path, start_seconds=3.0), spec())
 
     def test_taken_only_in_part(self, tmp_path):
@@ -239,85 +239,73 @@ class TestFfmpeg:
                    "mpeg4", path]  # fmt: skip
         if subprocess.run(command, check=False).returncode:
             pytest.skip("this ffmpeg cannot write video")
-        with pytest.raises(ExampleError, match=r"there is no sound in it \(M4A\)"):
+        with pytest.raises(ExampleError, match=r"no sound in it \(M4A\)"):
             windows(path, spec())
 
     def test_damaged(self):
-        with pytest.raises(ExampleError, match="begins like WMA, but it is damaged"):
+        with pytest.raises(ExampleError, match=r"like WMA, .*damaged"):
             windows(b"\x30\x26\xb2\x75\x8e\x66\xcf\x11" + bytes(500), spec())
 
     def test_shorter_than_its_header_says(self, tmp_path, monkeypatch):
         path = by_ffmpeg(tmp_path, ".wma")
         monkeypatch.setattr(other_sounds, "_SLACK_SECONDS", -1.0)
-        with pytest.raises(ExampleError, match=r"header promises 2\.\d+ s, [12]\.\d+ s came"):
+        with pytest.raises(ExampleError, match=r"promises 2\.\d+ s, [12]\.\d+ s came"):
             windows(path, spec())
 
 
 M4A = b"\x00\x00\x00\x18ftypM4A " + bytes(300)
 
 
-class FakeFile:
-    """What audioread gives: 16-bit samples in pieces."""
-
-    samplerate, channels = 16_000, 2
-
-    def __init__(self, path):
-        import audioread
-
-        data = Path(path).read_bytes()
-        if data[20:] and data[20:].strip(b"\x00"):
-            raise audioread.DecodeError("no good")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return None
-
-    def __iter__(self):
-        piece = np.stack([np.full(800, 16_384), np.zeros(800)], 1).astype("<i2").tobytes()
-        return iter([piece, piece])
+STAND_IN = """#!{python}
+import struct, sys
+content = open(sys.argv[sys.argv.index("-i") + 1], "rb").read()
+if content.endswith(b"!"):
+    sys.exit("[error] Invalid data found when processing input")
+sys.stdout.buffer.write(b".snd" + struct.pack(">5I", 24, 2**32 - 1, 6, 16000, 2))
+sys.stdout.buffer.write(struct.pack(">3200f", *[0.5, 0.0] * 1600))
+if content.endswith(b"?"):
+    print("[error] moov atom not found", file=sys.stderr)
+if content.endswith(b";"):
+    print("Duration: 00:00:02.00, start: 0", file=sys.stderr)
+"""
 
 
-class TestWithoutFfmpeg:
+class TestScriptInPlaceOfFfmpeg:
+    """Gives 0.1 s of two channels, and complains as the content says."""
+
     @pytest.fixture(autouse=True)
-    def no_ffmpeg(self, monkeypatch):
-        monkeypatch.setattr(other_sounds.shutil, "which", lambda _: None)
+    def stand_in(self, tmp_path, monkeypatch):
+        script = tmp_path / "ffmpeg"
+        script.write_text(STAND_IN.format(python=sys.executable))
+        script.chmod(0o755)
+        (tmp_path / "kept").mkdir()
+        monkeypatch.setattr(other_sounds.shutil, "which", lambda _: str(script))
+        monkeypatch.setattr(other_sounds.tempfile, "tempdir", str(tmp_path / "kept"))
+        yield
+        assert os.listdir(tmp_path / "kept") == []  # temporary files are removed
 
-    def test_says_what_to_do(self, monkeypatch):
-        monkeypatch.setattr(other_sounds, "_backends", list)
-        with pytest.raises(ExampleError, match=r"it is M4A, and this machine .* Install ffmpeg"):
-            windows(M4A, spec())
+    def test_channels_are_averaged(self, tmp_path):
+        assert one(M4A, spec()).tolist() == [0.25] * 1600
+        (tmp_path / "a.m4a").write_bytes(M4A)
+        assert one(tmp_path / "a.m4a", spec()).tolist() == [0.25] * 1600
 
-    def test_backends_are_asked_quietly(self):
-        names = {one.__module__ for one in other_sounds._backends()}
-        assert names <= {"audioread.macca", "audioread.gstdec"}
+    @pytest.mark.parametrize(
+        ("ending", "message"),
+        [
+            (b"!", r"like M4A, .*damaged \(Invalid data"),
+            (b"?", r"ends early: .*cut off"),
+            (b";", r"ends early: .*2\.00 s, 0\.10 s came"),
+        ],
+    )
+    def test_what_it_complains_of_is_told(self, ending, message):
+        with pytest.raises(ExampleError, match=message):
+            windows(M4A + ending, spec())
 
-    def test_coreaudio_or_gstreamer(self, monkeypatch):
-        monkeypatch.setattr(other_sounds, "_backends", lambda: [FakeFile])
-        got = one(M4A, spec())
-        assert got.tolist() == [0.25] * 1600
-        alike = Sound(samples=np.full((1600, 2), [16_384, 0], np.int16), rate_hz=16_000)
-        assert np.array_equal(one(alike, spec()), got)
 
-    def test_damaged(self, monkeypatch):
-        monkeypatch.setattr(other_sounds, "_backends", lambda: [FakeFile])
-        with pytest.raises(ExampleError, match="begins like M4A, but it is damaged"):
-            windows(M4A + b"!", spec())
-
-        def stops(_):
-            yield bytes(80)
-            yield bytes(3)
-
-        monkeypatch.setattr(FakeFile, "__iter__", stops)
-        with pytest.raises(ExampleError, match="begins like M4A, but it is damaged"):
-            windows(M4A, spec())
-
-    def test_temporary_files_are_removed(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(other_sounds.tempfile, "tempdir", str(tmp_path))
-        monkeypatch.setattr(other_sounds, "_backends", lambda: [FakeFile])
-        one(M4A, spec())
-        assert os.listdir(tmp_path) == []
+def test_without_ffmpeg_it_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(other_sounds.shutil, "which", lambda _: None)
+    with pytest.raises(ExampleError, match=r"M4A.*Install ffmpeg"):
+        windows(M4A, spec())
 
 
 @pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="there is no espeak-ng")

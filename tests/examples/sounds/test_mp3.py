@@ -67,19 +67,19 @@ class TestCutOff:
     @pytest.mark.parametrize("less", [1, 100, 5_000])
     def test_without_index(self, less):
         bare = without_index(mp3())
-        with pytest.raises(ExampleError, match="ends early: its last frame is not whole"):
+        with pytest.raises(ExampleError, match=r"ends early: .*last frame"):
             windows(bare[:-less], spec())
 
     def test_with_index(self):
         data = mp3()
-        with pytest.raises(ExampleError, match=r"ends early: its header promises .* bytes"):
+        with pytest.raises(ExampleError, match=r"ends early: .*promises .* bytes"):
             windows(data[:-5_000], spec())
         assert len(one(data[:-1], spec())) >= 160_000 - 2 * 1152
 
     def test_a_hole(self):
         bare = without_index(mp3())
         hole = bare[:8_000] + b"z" * 3_000 + bare[11_000:]
-        with pytest.raises(ExampleError, match=r"MP3 data is damaged: .* cannot be decoded"):
+        with pytest.raises(ExampleError, match=r"damaged: .* cannot be decoded"):
             windows(hole, spec())
 
 

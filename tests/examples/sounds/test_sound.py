@@ -47,14 +47,14 @@ class TestSoundInput:
     @pytest.mark.parametrize(
         ("wrong", "message"),
         [
-            ({"rate_hz": 0}, "rate_hz: got 0; accepted: a whole number, 1 or more"),
+            ({"rate_hz": 0}, r"rate_hz: got 0; accepted: .*1 or more"),
             ({"min_samples": True}, "min_samples: got True"),
-            ({"max_samples": 399}, r"max_samples: got 399; .* min_samples \(400\) or more"),
-            ({"overlap_samples": 400}, r"overlap_samples: got 400; .* less than min_samples"),
+            ({"max_samples": 399}, r"max_samples: got 399; .*\(400\) or more"),
+            ({"overlap_samples": 400}, r"overlap_samples: got 400; .*min_samples"),
             ({"margin_samples": -1}, "margin_samples: got -1"),
             ({"step_samples": 0}, "step_samples: got 0"),
-            ({"scale": 0.0}, "scale: got 0.0; accepted: a number above 0"),
-            ({"extractor": {}}, "extractor: got None; accepted: ASTFeatureExtractor or"),
+            ({"scale": 0.0}, r"scale: got 0\.0; accepted: .*above 0"),
+            ({"extractor": {}}, "got None; accepted: ASTFeatureExtractor"),
             ({"extractor": {"feature_extractor_type": "os.system"}}, "extractor: got 'os.system'"),
         ],
     )
@@ -191,19 +191,19 @@ class TestMemory:
     @pytest.mark.parametrize(
         ("samples", "rate_hz", "message"),
         [
-            (np.zeros((2, 3, 4)), 16_000, r"shape \(2, 3, 4\); accepted: \[T\] or \[T, channels\]"),
-            (np.zeros((2, 16_000)), 16_000, "16,000 channels; accepted: 1 to 64. .* array.T"),
+            (np.zeros((2, 3, 4)), 16_000, r"\(2, 3, 4\); accepted: \[T\] or \[T, channels\]"),
+            (np.zeros((2, 16_000)), 16_000, r"16,000 channels; accepted: 1 to 64.*array\.T"),
             (np.zeros((16_000, 0)), 16_000, "it has 0 channels"),
-            (np.zeros(16_000, np.int64), 16_000, "type int64; accepted: floats .* / 32768"),
+            (np.zeros(16_000, np.int64), 16_000, r"int64; accepted: floats .* / 32768"),
             (np.zeros(16_000, complex), 16_000, "type complex128"),
             (np.array(["a"] * 900), 16_000, "of type <U1"),
-            (np.zeros(16_000), 10, "its rate is 10 Hz; accepted: a whole number from 1,000 to 768"),
+            (np.zeros(16_000), 10, r"10 Hz; accepted: .*1,000 to 768"),
             (np.zeros(16_000), 44_100.5, "its rate is 44100.5 Hz"),
             (np.full(16_000, np.nan), 16_000, "not finite numbers"),
             (np.r_[np.zeros(90_000), np.inf], 16_000, "not finite numbers"),
-            (chirp() * 32767, 16_000, r"reach 1\.\d+e\+04; floats must lie in -1..1. .* 32768"),
-            (np.zeros(0), 16_000, "it has no samples; at least 0.01 s"),
-            (np.zeros(159), 16_000, "it lasts 0.0099 s; at least 0.01 s are needed"),
+            (chirp() * 32767, 16_000, r"reach 1\.\d+e\+04; .*-1\.\.1.* 32768"),
+            (np.zeros(0), 16_000, r"no samples; at least 0\.01 s"),
+            (np.zeros(159), 16_000, r"0\.0099 s; at least 0\.01 s"),
         ],
     )
     def test_refused(self, samples, rate_hz, message):
@@ -218,7 +218,7 @@ class TestMemory:
         assert len(one(short, spec(min_samples=12_400))) == 12_400
 
     def test_other_objects(self):
-        with pytest.raises(ExampleError, match="it is a dict; accepted are a path, encoded bytes"):
+        with pytest.raises(ExampleError, match=r"a dict; accepted .*a path, encoded bytes"):
             windows({}, spec())
 
 
@@ -247,7 +247,7 @@ class TestParts:
             assert len(got) == len(whole) - 4 * rate_hz
             got = one(SoundFile(source=source, end_seconds=0.5), form)
             assert np.array_equal(got, whole[: rate_hz // 2])
-            with pytest.raises(ExampleError, match=r"begins at 7\.0 s, but the sound lasts 5\.0"):
+            with pytest.raises(ExampleError, match=r"7\.0 s, .*lasts 5\.0"):
                 windows(SoundFile(source=source, start_seconds=7.0), form)
 
     @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ class TestParts:
     )
     def test_no_part(self, start, end):
         part = SoundFile(source=b"", start_seconds=start, end_seconds=end)
-        with pytest.raises(ExampleError, match=r"the part from .* s is none; accepted: a start of"):
+        with pytest.raises(ExampleError, match=r"the part from .*; accepted: a start of"):
             windows(part, spec())
 
     def test_nan_is_not_given(self, tmp_path):

@@ -36,9 +36,7 @@ class TestWhisper:
 
     def test_another_rate(self):
         form = spec(rate_hz=8_000, extractor=settings("WhisperFeatureExtractor"))
-        with pytest.raises(
-            SettingError, match="takes sounds of 16000 Hz, the input's rate_hz is 8"
-        ):
+        with pytest.raises(SettingError, match=r"16000 Hz, .*rate_hz is 8"):
             windows(sound(1.0), form)
 
 
@@ -56,7 +54,7 @@ class TestAst:
     def test_nothing_is_cut_off(self):
         form = spec(extractor=settings("ASTFeatureExtractor", max_length=98))
         assert one(sound(0.985), form).shape == (98, 128)
-        with pytest.raises(SettingError, match="takes at most 15,920 samples, a window has 16,000"):
+        with pytest.raises(SettingError, match=r"at most 15,920 samples, .*16,000"):
             windows(sound(1.0), form)
 
 
@@ -71,7 +69,7 @@ class TestClap:
         )
         assert got.shape == (num, 1001, 64)
         assert np.allclose(got, want["input_features"][0], atol=1e-4)
-        with pytest.raises(SettingError, match="takes at most 480,000 samples"):
+        with pytest.raises(SettingError, match="at most 480,000 samples"):
             windows(sound(10.5, CLAP_HZ), form)
 
 
@@ -79,5 +77,5 @@ class TestSeamless:
     def test_frames(self):
         form = spec(extractor=settings("SeamlessM4TFeatureExtractor"))
         assert one(sound(1.0), form).shape == (49, 160)
-        with pytest.raises(SettingError, match="takes at least 560 samples, a window has 480"):
+        with pytest.raises(SettingError, match=r"at least 560 samples, .*480"):
             windows(sound(0.03), form)

@@ -160,7 +160,7 @@ class TestWhichColumn:
 
             if values[0] == "1.png":
                 assert read_examples(path, input_column="image").modality == "image"
-        with pytest.raises(SourceError, match=r"a web address; only files on disk are read"):
+        with pytest.raises(SourceError, match="web address; only files on disk"):
             read_examples(path, input_column="image")
 
     def test_text_files_by_name(self, tmp_path):
@@ -179,7 +179,7 @@ class TestWhichColumn:
         assert texts(read_examples(path, input_column="SAID")) == [("a.csv[0]", "hello", "x")]
         with pytest.raises(SourceError, match=r"'where' names, none is there"):
             read_examples(path, input_column="where")
-        with pytest.raises(ColumnError, match=r"no column 'file' for the input.*--input-column"):
+        with pytest.raises(ColumnError, match=r"no column 'file'.*--input-column"):
             read_examples(path, input_column="file")
         rows = [{"said": "word" * 2000, "label": "x"}, {"said": "nul\0", "label": "x"}]
         assert len(read_examples(jsonl(tmp_path / "b.jsonl", rows), input_column="said")) == 2

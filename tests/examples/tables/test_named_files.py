@@ -137,7 +137,7 @@ class TestKinds:
         sounds(tmp_path, "1.wav")
         (tmp_path / "1.png").write_bytes(PNG)
         rows = [{"file": "1.wav", "label": "x"}, {"file": "1.png", "label": "x"}]
-        with pytest.raises(ModalityError, match=r"The table 'a.csv' mixes .*1 image .* 1 sound"):
+        with pytest.raises(ModalityError, match=r"'a\.csv' mixes .*1 image .* 1 sound"):
             read_examples(table(tmp_path / "a.csv", rows))
 
     def test_strays_and_unknown_suffixes(self, tmp_path):
@@ -165,7 +165,7 @@ class TestKinds:
     def test_documents(self, tmp_path):
         (tmp_path / "1.pdf").write_bytes(b"%PDF")
         path = table(tmp_path / "a.csv", [{"file": "1.pdf", "label": "x"}])
-        with pytest.raises(ModalityError, match=r"names documents \(the first: '1.pdf'\)"):
+        with pytest.raises(ModalityError, match=r"documents \(.*'1\.pdf'\)"):
             read_examples(path)
 
     def test_metadata_of_sounds(self, tmp_path):

@@ -173,7 +173,7 @@ class TestArrays:
         assert read_examples(path, modality="array").modality == "array"
         assert read_examples(path, input_column="embedding").modality == "array"
         path = write(tmp_path / "a.parquet", x=[["a"], ["b"]], label=["a", "b"])
-        with pytest.raises(ColumnError, match=r"holds list<.*string>\. Accepted: encoded images"):
+        with pytest.raises(ColumnError, match=r"list<.*string>\. Accepted: encoded images"):
             read_examples(path, input_column="x")
         with pytest.raises(ColumnError, match="no input column by a usual name"):
             read_examples(path)

@@ -102,12 +102,12 @@ class TestSpecialTokens:
         assert found.tolist() == [101, 102]
         words = Tokenizer(models.BPE({"a": 0}, []))
         words.save(str(tmp_path / "bpe.json"))
-        with pytest.raises(ExampleError, match="finds no token in it: are there control"):
+        with pytest.raises(ExampleError, match="no token in it"):
             text_windows("\u200b", spec(tmp_path / "bpe.json"))
 
     def test_a_text_that_cannot_be_read(self, tmp_path):
         form = spec(made(tmp_path, unknown="<none>"))
-        with pytest.raises(ExampleError, match=r"cannot read it \(WordLevel error: Missing"):
+        with pytest.raises(ExampleError, match=r"cannot read it \(WordLevel error"):
             text_windows("three", form)
         assert text_windows("one", form)[0].tolist() == [2]
 
@@ -131,7 +131,7 @@ class TestTexts:
 
     @pytest.mark.parametrize("content", [None, b"bytes", 7, ["a"]])
     def test_not_a_text(self, content):
-        with pytest.raises(ExampleError, match=f"it is a {type(content).__name__}; accepted is a"):
+        with pytest.raises(ExampleError, match=f"a {type(content).__name__}; accepted"):
             text_windows(content, spec())
 
     def test_halves_of_surrogate_pairs(self):
@@ -187,7 +187,7 @@ class TestTokenizers:
 
     def test_missing(self, tmp_path):
         form = TextInput(tokenizer=tmp_path / "none.json", tokenizer_digest="0", max_tokens=8)
-        with pytest.raises(WeightsError, match=r"none.json cannot be read: No such file"):
+        with pytest.raises(WeightsError, match=r"none\.json cannot be read: No such file"):
             text_windows("one", form)
 
     def test_damaged(self, tmp_path):
@@ -206,7 +206,7 @@ class TestTextInput:
         assert "tokenizer" not in form.settings()
 
     def test_wrong_values(self):
-        with pytest.raises(SettingError, match="max_tokens: got 7; accepted: a whole number, 8"):
+        with pytest.raises(SettingError, match=r"max_tokens: got 7; accepted: .*8"):
             spec(max_tokens=7)
         with pytest.raises(SettingError, match=r"settings are \['colour'\]: .* Take those"):
             TextInput.from_settings({"colour": 1}, MINILM)

@@ -1,11 +1,10 @@
-"""Precision and number of devices, as Fabric is told."""
+"""Precision and device, as Fabric is told."""
 
 import pytest
 import torch
 
 from tests.training import nets
 from topwork.errors import SettingError
-from topwork.training.loop import fabric
 from topwork.training.loop.fabric import (
     fabric_precision,
     make_fabric,
@@ -29,15 +28,9 @@ def test_precision(wanted: str, kind: str, word: str) -> None:
     assert fabric_precision(wanted, kind) == word
 
 
-def test_more_devices_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = nets.plan(num_devices=2).settings
-    monkeypatch.setattr(fabric, "check_device", torch.device)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(SettingError, match="num_devices is 2 with device 'cuda'; accepted here: u"):
-        make_fabric(Plan(settings=settings, device="cuda"))
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    with pytest.raises(SettingError, match="a device without a number"):
-        make_fabric(Plan(settings=settings, device="cuda:1"))
+def test_a_device_that_is_not_here() -> None:
+    with pytest.raises(SettingError, match=r"'cuda:99' here; accepted: cpu"):
+        make_fabric(Plan(settings=nets.plan().settings, device="cuda:99"))
 
 
 def test_what_is_changed_is_put_back() -> None:

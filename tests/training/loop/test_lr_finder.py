@@ -34,7 +34,7 @@ def test_stops_when_the_loss_explodes() -> None:
 
 def test_ranges_that_cannot_be_used() -> None:
     for values in ({"lowest": 0.0}, {"lowest": 20.0}, {"num_steps": 5}):
-        with pytest.raises(SettingError, match="The range of learning rates is"):
+        with pytest.raises(SettingError, match="range of learning rates is"):
             find_lr(nets.task(), nets.plan(), **values)  # type: ignore[arg-type]
 
 

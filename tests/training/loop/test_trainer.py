@@ -276,7 +276,7 @@ def test_numbers_that_run_out_end_it_with_the_last_good_weights(
 
 
 def test_numbers_that_run_out_at_once_are_an_error() -> None:
-    with pytest.raises(TrainingError, match=r"in epoch 1.*smaller lr.*No epoch before it"):
+    with pytest.raises(TrainingError, match=r"epoch 1.*smaller lr.*No epoch before"):
         fit(nets.task(breaking(after=0)), nets.plan())
     with pytest.raises(TrainingError, match=r"smaller lr, or precision = 'f32'"):
         fit(nets.task(breaking(after=0)), nets.plan(precision="bf16"))
@@ -293,7 +293,7 @@ def test_memory_that_runs_out_halves_the_micro_batch(caplog: pytest.LogCaptureFi
 
 
 def test_no_memory_for_one_example_is_an_error() -> None:
-    with pytest.raises(TrainingError, match=r"runs out with one example at a time \(cpu\)"):
+    with pytest.raises(TrainingError, match=r"one example at a time \(cpu\)"):
         fit(nets.task(breaking(after=0, most=0)), nets.plan())
 
 
@@ -302,20 +302,18 @@ def test_no_memory_for_the_optimiser_is_an_error(monkeypatch: pytest.MonkeyPatch
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB")
 
     monkeypatch.setattr(torch.optim.AdamW, "step", refuse)
-    with pytest.raises(
-        TrainingError, match=r"keeps of each weight \(AdamW\). Use optimiser = 'sgd"
-    ):
+    with pytest.raises(TrainingError, match=r"\(AdamW\).*optimiser = 'sgd"):
         fit(nets.task(), nets.plan())
 
 
 def test_other_errors_of_the_network_pass_through() -> None:
-    with pytest.raises(RuntimeError, match="mat1 and mat2 shapes cannot be multiplied"):
+    with pytest.raises(RuntimeError, match="mat1 and mat2 shapes"):
         fit(nets.task(shape=(5,)), nets.plan())
 
 
 def test_a_head_of_another_size_is_an_error() -> None:
     module = torch.nn.Sequential(torch.nn.Linear(4, 2))
-    with pytest.raises(TrainingError, match=r"gives \(10, 2\) for 10 examples; accepted: \(10, 3"):
+    with pytest.raises(TrainingError, match=r"\(10, 2\) for 10 examples; accepted: \(10, 3"):
         fit(nets.task(module), nets.plan())
 
 

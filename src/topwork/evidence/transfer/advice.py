@@ -27,6 +27,7 @@ from topwork.evidence.transfer.scratch_baseline import (
     run_scratch_baseline,
 )
 from topwork.evidence.transfer.verdict import Verdict, cheap_controls, weigh
+from topwork.examples.sources import labelled_examples
 from topwork.examples.tables.columns import ColumnNames
 from topwork.model.predictions import Predictions
 from topwork.recipe import Recipe
@@ -54,6 +55,14 @@ class Advice:
         curve: what more examples would give; None where there are too few to say.
         notes: what a person should know of this run, in sentences.
         seconds: that all of it took.
+
+    >>> import topwork
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits(n_class=3)
+    >>> pictures = [(15 * image).astype("uint8") for image in digits.images[:60]]
+    >>> advice = topwork.advise(pictures, digits.target[:60].tolist(), control=False)
+    >>> [condition.question for condition in advice.verdict.conditions][0]
+    'Are both images?'
     """
 
     origin: str
@@ -125,6 +134,17 @@ def advise(
         DataError: the data cannot be used, or is too little for a cross-validated score.
         BackboneError: the backbone cannot be found or run.
         SettingError: a setting has a value that is not accepted.
+
+    >>> import topwork
+    >>> from sklearn.datasets import load_digits
+    >>> digits = load_digits(n_class=3)
+    >>> pictures = [(15 * image).astype("uint8") for image in digits.images[:60]]
+    >>> labels = digits.target[:60].tolist()
+    >>> advice = topwork.advise(pictures, labels, control=False)
+    >>> advice.num_examples, advice.num_classes
+    (60, 3)
+    >>> print(advice.verdict.says)
+    Transfer ...
     """
     started = time.monotonic()
     limit = LIMIT_SECONDS if time_limit is None else parse_seconds(time_limit)
@@ -133,17 +153,10 @@ def advise(
     )
     options = RunOptions(device=device)
     with listening(on_progress):
-        # with several to compare, the data is read for the kind that it holds
-        found, chosen = examples_and_backbone(
-            data, labels, groups, columns=columns, backbone=backbone, call="advise(inputs, labels)"
+        comparison, head_run = _head_run(
+            (data, labels, groups), columns, backbone, backbones, seed, options
         )
-        recipe = Recipe(train="head", seed=seed)
-        comparison, head_run = None, None
-        if backbones:
-            comparison, done = compare(found, backbones, recipe, options)
-            head_run = done.get(comparison.winner if backbone is None else chosen.name)
-        if head_run is None:
-            head_run = run_head(found, recipe.changed(backbone=chosen.name), chosen, options)
+        found = head_run.found
         probe = probe_layers(head_run)
         verdict = judge_transfer(head_run, probe=probe, limit_seconds=limit if control else None)
         curve, why_none = _curve(head_run)
@@ -161,6 +174,26 @@ def advise(
         notes=(*head_run.notes, *(() if backbone else _chosen(backbones)), *why_none),
         seconds=time.monotonic() - started,
     )
+
+
+def _head_run(
+    source: tuple[object, Sequence[object] | None, Sequence[object] | None],
+    columns: ColumnNames,
+    backbone: str | Path | Backbone | None,
+    backbones: Sequence[str | Backbone],
+    seed: int,
+    options: RunOptions,
+) -> tuple[BackboneComparison | None, HeadRun]:
+    """Return what backbones were compared, and the run that the verdict is of."""
+    recipe, call = Recipe(train="head", seed=seed), "advise(inputs, labels)"
+    if backbones and backbone is None:  # the data is read for the kind that it holds
+        found = labelled_examples(*source, columns=columns, modality=None, call=call)
+        comparison, done = compare(found, backbones, recipe, options)
+        return comparison, done[comparison.winner]
+    found, chosen = examples_and_backbone(*source, columns=columns, backbone=backbone, call=call)
+    others, runs = compare(found, backbones, recipe, options) if backbones else (None, {})
+    run = runs.get(chosen.name)
+    return others, run or run_head(found, recipe.changed(backbone=chosen.name), chosen, options)
 
 
 def judge_transfer(

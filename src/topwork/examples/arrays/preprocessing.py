@@ -18,6 +18,10 @@ class ArrayInput:
 
     Attributes:
         shape: of one example, without the batch: (3, 128) is 3 channels of 128 samples.
+
+    >>> import topwork
+    >>> topwork.ArrayInput(shape=(3, 128)).modality
+    'array'
     """
 
     modality: ClassVar[Literal["array"]] = "array"

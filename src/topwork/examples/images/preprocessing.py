@@ -32,6 +32,10 @@ class ImageInput:
         mean: of red, green and blue, for pixels in 0..1. Applied inside the network, not here.
         std: the same, and each above 0.
         crop_fraction: the share of the shorter side that `crop` keeps, above 0 and at most 1.
+
+    >>> import topwork
+    >>> topwork.ImageInput(size=64, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)).resize
+    'squash'
     """
 
     modality: ClassVar[Literal["image"]] = "image"

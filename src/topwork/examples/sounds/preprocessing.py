@@ -37,6 +37,10 @@ class SoundInput:
         normalise: bring each window to mean 0 and variance 1, after the scale.
         extractor: settings of the transformers feature extractor that turns a window into what the
             network takes (a spectrogram); None: it takes the samples.
+
+    >>> import topwork
+    >>> topwork.SoundInput(rate_hz=16_000, min_samples=8_000, max_samples=160_000).modality
+    'sound'
     """
 
     modality: ClassVar[Literal["sound"]] = "sound"

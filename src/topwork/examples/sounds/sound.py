@@ -39,6 +39,11 @@ class Sound:
     """Samples in memory, [T] or [T, channels], and their rate.
 
     Floats from -1 to 1, or whole numbers of 8, 16 or 32 bits.
+
+    >>> import numpy as np
+    >>> import topwork
+    >>> topwork.Sound(samples=np.zeros(16_000, np.float32), rate_hz=16_000).samples.shape
+    (16000,)
     """
 
     samples: npt.NDArray[Any]
@@ -47,7 +52,13 @@ class Sound:
 
 @dataclass(frozen=True, kw_only=True)
 class SoundFile:
-    """An encoded sound, on disk or in memory, or a part of it."""
+    """An encoded sound, on disk or in memory, or a part of it.
+
+    >>> from pathlib import Path
+    >>> import topwork
+    >>> topwork.SoundFile(source=Path("day.flac"), start_seconds=60.0, end_seconds=62.5).end_seconds
+    62.5
+    """
 
     source: Path | bytes
     start_seconds: float | None = None

@@ -25,6 +25,10 @@ class TextInput:
         tokenizer_digest: SHA-256 of that file.
         max_tokens: of a window, special tokens included; a longer text is cut into several.
         prompt: what is put in front of every text, as some networks want it.
+
+    >>> import topwork
+    >>> topwork.get_backbone("minilm-l6").input.max_tokens
+    256
     """
 
     modality: ClassVar[Literal["text"]] = "text"

@@ -1,0 +1,132 @@
+"""`topwork train`: what it prints and where, and what lies in its folder."""
+
+import json
+import re
+from pathlib import Path
+
+from tests import small
+from tests.cli.commands import good, train
+from topwork.evaluation.metrics import Evaluation
+
+
+def test_train_prints_a_table(digits: Path, tmp_path: Path) -> None:
+    result = train(digits, "--out", tmp_path / "pets")
+    assert result.exit_code == 0, result.output
+    assert "30 examples of 3 classes" in result.stdout
+    assert re.search(r"accuracy +│ +\d\.\d{3} +\(\d\.\d{3} to \d\.\d{3}\)", result.stdout)
+    assert "5-fold cross-validation" in result.stdout
+    assert "commonest class" in result.stdout
+    assert "Next: topwork predict" in result.stdout.replace("\n", " ")
+    assert result.stderr == ""
+    assert (tmp_path / "pets" / "model.json").is_file()
+
+
+def test_train_prints_json_and_nothing_else(digits: Path) -> None:
+    result = train(digits, "--json")
+    data = json.loads(result.stdout)
+    assert result.stderr == ""
+    accuracy = data["evaluation"]["accuracy"]
+    assert 0 <= accuracy["low"] <= accuracy["value"] <= accuracy["high"] <= 1
+    assert set(data["evaluation"]) == set(Evaluation.__dataclass_fields__)
+    assert (data["model"], data["test"]) == (None, None)
+    assert data["classes"] == list(small.NAMES)
+    assert data["backbone"]["name"] == small.SMALL
+
+
+def test_train_with_another_head(digits: Path, tmp_path: Path) -> None:
+    result = train(digits, "--head", "nearest", "--out", tmp_path / "near")
+    assert "Head: one dense layer, on" in result.stdout
+    assert 'head = "nearest"' in (tmp_path / "near" / "recipe.toml").read_text()
+    refused = train(digits, "--head", "mlp:")
+    assert refused.exit_code == 2
+    assert re.search("head is 'mlp:'; accepted: kernel.* mlp:", refused.stderr)
+
+
+def test_train_trains_blocks_too(digits: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "quick.toml"
+    recipe.write_text(
+        'num_folds = 2\n[training]\nepochs = 1\naugment = []\nfreeze = ["conv_stem", "blocks.3"]\n'
+    )
+    words = ("--recipe", recipe, "--train", "last:2", "--time-limit", "5m", "--no-resume")
+    result = train(digits, *words, "--fresh", "--head", "mlp:8", "--out", tmp_path / "m", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["choice"]["way"] == "last:2"
+    assert told["choice"]["tried"] == []
+    assert told["choice"]["trained"].startswith("The last 2 of ")
+    assert told["choice"]["trained"].endswith(
+        "a head with hidden layers of 8 units were trained from random weights: 1 epoch of adamw, "
+        "learning rate 0.001, batches of 8."
+    )
+    made = told["recipe"]
+    assert (made["train"], made["fresh"], made["time_limit"]) == ("last:2", True, "5m")
+    assert made["training"] == {"epochs": 1, "augment": [], "freeze": ["conv_stem", "blocks.3"]}
+    again = good("train", "--recipe", tmp_path / "m" / "recipe.toml")
+    assert "300 seconds were allowed: 1 epoch of each training." in again.stdout
+    assert "The last 2 of " in again.stdout
+    assert "kernel" not in again.stdout
+    predicted = good("predict", tmp_path / "m", digits / "one" / "0.png").stdout
+    assert predicted.split("\t")[1] in small.NAMES
+
+
+def test_train_names_what_it_passed_over(tmp_path: Path) -> None:
+    root = small.write_folder(tmp_path / "data", small.digit_pictures(4))
+    (root / "one" / "broken.png").write_bytes(b"text")
+    (root / "one" / "notes.txt").write_text("notes")
+    (root / "two" / "copy.png").write_bytes((root / "two" / "0.png").read_bytes())
+    loud, quiet = train(root), train(root, "--quiet")
+    assert (loud.exit_code, quiet.exit_code) == (0, 0)
+    for text in ("1 inputs were not used", "one/broken.png: ", "1 inputs repeat", "Passed over: 1"):
+        assert text in loud.stderr
+        assert text not in loud.stdout
+    assert quiet.stderr == ""
+    assert quiet.stdout == loud.stdout
+    strict = train(root, "--strict")
+    assert strict.exit_code == 3
+    assert strict.stderr.startswith("Error: one/broken.png: ")
+
+
+def test_train_names_twenty_and_counts_the_rest(tmp_path: Path) -> None:
+    root = small.write_folder(tmp_path / "data", small.digit_pictures(2))
+    for i in range(25):
+        (root / "one" / f"broken {i}.png").write_bytes(f"text {i}".encode())
+    result = train(root)
+    assert "25 inputs were not used" in result.stderr
+    assert "... and 5 more" in result.stderr
+
+
+def test_train_notes_what_a_person_should_know(tmp_path: Path) -> None:
+    root = small.write_folder(tmp_path / "data", small.digit_pictures(1))
+    result = train(root)
+    assert result.exit_code == 0
+    assert "Note: There is no cross-validated score" in result.stdout
+
+
+def test_train_on_a_table_by_its_columns(digits: Path, tmp_path: Path) -> None:
+    rows = ["bild;art;wer"]
+    rows += [f"{digits}/{name}/{i}.png;{name};p{i % 5}" for name in small.NAMES for i in range(10)]
+    (tmp_path / "t.csv").write_text("\n".join(rows))
+    columns = ("--input-column", "bild", "--label-column", "art", "--group-column", "wer")
+    result = train(tmp_path / "t.csv", *columns, "--json")
+    data = json.loads(result.stdout)
+    assert data["evaluation"]["num_groups"] == 5
+    assert data["recipe"]["group_column"] == "wer"
+    missing = train(tmp_path / "t.csv", "--input-column", "bild", "--label-column", "sort")
+    assert missing.exit_code == 3
+    assert "sort" in missing.stderr
+    assert "art" in missing.stderr
+
+
+def test_a_recipe_makes_the_same_run(saved: Path) -> None:
+    result = good("train", "--recipe", saved / "recipe.toml", "--json")
+    description = json.loads((saved / "model.json").read_text(encoding="utf-8"))
+    assert json.loads(result.stdout)["evaluation"] == description["evaluation"]
+
+
+def test_a_model_in_the_way(digits: Path, tmp_path: Path) -> None:
+    first = train(digits, "--out", tmp_path / "m", "--quiet")
+    second = train(digits, "--out", tmp_path / "m")
+    assert (first.exit_code, second.exit_code) == (0, 6)
+    assert "--overwrite" in second.stderr
+    third = train(digits, "--out", tmp_path / "m", "--overwrite")
+    assert third.exit_code == 0
