@@ -79,7 +79,7 @@ def judged(found: Any, name: str | None, limit: str) -> tuple[Any, float, float]
         said.append(judge_transfer(head_run, probe=probe, limit_seconds=parse_seconds(limit)))
 
     seconds, again = seconds_of(ask), seconds_of(ask)
-    say(said[-1].says)
+    say(said[-1].message)
     for line in (*said[-1].notes, *(f"{c.question} {c.because}" for c in said[-1].conditions)):
         say(f"  {line}")
     for one in said[0].without:

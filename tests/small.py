@@ -120,7 +120,7 @@ def tiny_sound_backbone() -> Backbone:
         )
     sound = SoundInput(rate_hz=RATE_HZ, min_samples=800, max_samples=8000, step_samples=400)
     return from_module(
-        module, blocks=["2", "4"], input=sound, form="NCL", name="tiny sound", any_length=True
+        module, blocks=["2", "4"], input=sound, layout="NCL", name="tiny sound", any_length=True
     )
 
 
@@ -152,7 +152,7 @@ def tiny_text_backbone() -> Backbone:
         module = torch.nn.Sequential(torch.nn.Embedding(30522, 24), torch.nn.Linear(24, 12))
     text = TextInput(tokenizer=tokenizer, tokenizer_digest=digest_file(tokenizer), max_tokens=32)
     return from_module(
-        module, blocks=["0", "1"], input=text, form="NLC", name="tiny text", any_length=True
+        module, blocks=["0", "1"], input=text, layout="NLC", name="tiny text", any_length=True
     )
 
 

@@ -106,26 +106,26 @@ class Recipe:
 
     def _check_used(self, strategy: Strategy) -> None:
         """Refuse what is set, and not used by the strategy."""
-        trains, said = strategy.trains_blocks, f"train = '{strategy}'"
+        trains, message = strategy.trains_blocks, f"train = '{strategy}'"
         if self.fresh and strategy.kind != "last":
             _refuse("fresh", self.fresh, f"true with train = 'last:K', and train is '{strategy}'")
         if trains and self.head == "nearest":
             raise SettingError(
-                f"head is 'nearest' with {said}; accepted where blocks are trained: linear (which "
-                "kernel means there, too), or mlp:256,128. Leave the head out, or train it alone: "
-                "--train head --head nearest."
+                f"head is 'nearest' with {message}; accepted where blocks are trained: linear "
+                "(which kernel means there, too), or mlp:256,128. Leave the head out, or train it "
+                "alone: --train head --head nearest."
             )
         for name in ("pools", "num_repeats"):
             if trains and getattr(self, name) is not None:
-                _not_used(name, getattr(self, name), said, "head, auto")
+                _not_used(name, getattr(self, name), message, "head, auto")
         if strategy.kind == "head":
             by_steps = self.head.startswith("mlp")
             for name in ("time_limit", *(() if by_steps else ("dropout", "label_smoothing"))):
                 if getattr(self, name) is not None:
                     ways = f"{TRAINING_STRATEGIES}" + ("" if by_steps else "; or head = 'mlp:...'")
-                    _not_used(name, getattr(self, name), said, ways)
+                    _not_used(name, getattr(self, name), message, ways)
             for name, value in self.training.to_dict(given_only=True).items():
-                _not_used(name, value, said, TRAINING_STRATEGIES)
+                _not_used(name, value, message, TRAINING_STRATEGIES)
         if strategy.kind == "scratch":
             self.training.check_from_scratch()
 
@@ -235,8 +235,8 @@ def _refuse(name: str, value: object, accepted: str) -> None:
     raise SettingError(f"{name} is {value!r}; accepted: {accepted}. Correct it in the recipe.")
 
 
-def _not_used(name: str, value: object, said: str, strategies: str) -> None:
+def _not_used(name: str, value: object, message: str, strategies: str) -> None:
     raise SettingError(
-        f"{name} is {value!r} with {said}, which does not use it; accepted with train = "
+        f"{name} is {value!r} with {message}, which does not use it; accepted with train = "
         f"{strategies}. Leave {name} out, or choose one of these."
     )

@@ -26,7 +26,7 @@ def test_the_same_network_with_weights_of_the_seed(name: str) -> None:
     plain = json.loads(json.dumps(backbone.architecture))
     first, again, other = (build_bare(plain, backbone.input, seed) for seed in (1, 1, 2))
     wanted = backbone.build()
-    assert (first.blocks, first.form) == (wanted.blocks, wanted.form)
+    assert (first.blocks, first.layout) == (wanted.blocks, wanted.layout)
     states = [network.module.state_dict() for network in (first, again, other, wanted)]
     assert [list(state) for state in states] == [list(states[0])] * 4
     assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from topwork.backbones.base import Form
+from topwork.backbones.base import Layout
 from topwork.backbones.modules import from_module
 from topwork.errors import BackboneError, SettingError
 from topwork.examples.arrays.preprocessing import ArrayInput
@@ -39,7 +39,7 @@ def test_the_same_module_has_the_same_digest_and_any_change_another() -> None:
         from_module(make(), blocks=["0", "1"], input=IMAGE).digest,
         from_module(make(1), blocks=["0", "1"], input=IMAGE).digest,
         from_module(make(), blocks=["1"], input=IMAGE).digest,
-        from_module(make(), blocks=["0", "1"], input=IMAGE, form="NHWC").digest,
+        from_module(make(), blocks=["0", "1"], input=IMAGE, layout="NHWC").digest,
         from_module(make(), blocks=["0", "1"], input=IMAGE, name="b").digest,
         from_module(Other(*make()), blocks=["0", "1"], input=IMAGE).digest,
     ]
@@ -53,7 +53,7 @@ def test_a_class_without_source_is_taken_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "form", "any_length", "is_place"),
+    ("spec", "layout", "any_length", "is_place"),
     [
         (IMAGE, "NCHW", False, False),
         (ArrayInput(shape=(3, 8)), "NCL", False, False),
@@ -62,18 +62,18 @@ def test_a_class_without_source_is_taken_by_name() -> None:
     ],
 )
 def test_the_input_decides_what_is_not_said(
-    spec: Input, form: Form, any_length: bool, is_place: bool
+    spec: Input, layout: Layout, any_length: bool, is_place: bool
 ) -> None:
     backbone = from_module(make(), blocks=["1"], input=spec)
     network = backbone.build()
     assert backbone.modality == spec.modality
-    assert (network.form, network.any_length, network.prefix_is_place) == (
-        form,
+    assert (network.layout, network.any_length, network.prefix_is_place) == (
+        layout,
         any_length,
         is_place,
     )
-    other = from_module(make(), blocks=["1"], input=spec, any_length=not any_length, form="NCTF")
-    assert (other.build().any_length, other.build().form) == (not any_length, "NCTF")
+    other = from_module(make(), blocks=["1"], input=spec, any_length=not any_length, layout="NCTF")
+    assert (other.build().any_length, other.build().layout) == (not any_length, "NCTF")
     assert other.digest != backbone.digest
 
 
@@ -86,13 +86,13 @@ def test_unknown_blocks_are_refused(blocks: list[str], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("form", "prefix", "message"),
+    ("layout", "prefix", "message"),
     [
         ("CHW", 0, "'CHW'; accepted: NCHW, NHWC, NLC, NCL, NCTF"),
         ("NCHW", 1, r"num_prefix_tokens is 1.*'NCHW'; accepted: 0"),
         ("NLC", -1, "num_prefix_tokens is -1"),
     ],
 )
-def test_unknown_forms_are_refused(form: Form, prefix: int, message: str) -> None:
+def test_unknown_forms_are_refused(layout: Layout, prefix: int, message: str) -> None:
     with pytest.raises(SettingError, match=message):
-        from_module(make(), blocks=["0"], input=IMAGE, form=form, num_prefix_tokens=prefix)
+        from_module(make(), blocks=["0"], input=IMAGE, layout=layout, num_prefix_tokens=prefix)

@@ -74,7 +74,7 @@ def test_blocks_are_cut_and_read(
     backbone = get_backbone(name)
     shapes = block_shapes(backbone.build(), backbone.input, name)
     assert tuple(one.block for one in shapes) == blocks
-    assert tuple(one.form for one in shapes) == forms
+    assert tuple(one.layout for one in shapes) == forms
     assert tuple(one.num_places for one in shapes) == places
 
 

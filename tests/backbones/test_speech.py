@@ -41,7 +41,7 @@ def test_it_is_what_its_files_compute() -> None:
 
 def test_the_blocks_are_channels_over_time_and_frequency() -> None:
     network = get_backbone("speech-embedding").build()
-    assert (len(network.blocks), network.form, network.any_length) == (11, "NCTF", True)
+    assert (len(network.blocks), network.layout, network.any_length) == (11, "NCTF", True)
     found = folders.outputs(network, sound(0))
     assert [tuple(one.shape[1:]) for one in found] == [
         (1, 76, 32), (24, 72, 32), (48, 34, 16), (48, 32, 16), (72, 30, 8), (72, 28, 8),

@@ -46,7 +46,11 @@ SPECS = {
     "array": ArrayInput(shape=(3, 50)),
     "line": ArrayInput(shape=(50,)),
 }
-CASES = [(kind, name) for kind, spec in SPECS.items() for name in AUGMENTATIONS[spec.modality]]
+CASES = [
+    (kind, name)
+    for kind, preprocessing in SPECS.items()
+    for name in AUGMENTATIONS[preprocessing.modality]
+]
 IDLE = {("wave", "mask"), ("levelled", "mask"), ("levelled", "gain")} | {
     (kind, name)
     for kind in ("whisper", "clap", "seamless")
@@ -128,9 +132,14 @@ class TestEveryName:
 
     @pytest.mark.parametrize("kind", SPECS)
     def test_view_0_and_no_names_are_the_window_itself(self, kind):
-        window, spec = window_of(kind), SPECS[kind]
-        assert augmented(window, spec, AUGMENTATIONS[spec.modality], digest="a", view=0) is window
-        assert augmented(window, spec, (), digest="a", view=3) is window
+        window, preprocessing = window_of(kind), SPECS[kind]
+        assert (
+            augmented(
+                window, preprocessing, AUGMENTATIONS[preprocessing.modality], digest="a", view=0
+            )
+            is window
+        )
+        assert augmented(window, preprocessing, (), digest="a", view=3) is window
 
 
 class TestTheSameAnywhere:
@@ -178,8 +187,8 @@ class TestAnySize:
     def test_sounds(self, samples, normalise, view, data):
         names = data.draw(st.sets(st.sampled_from(AUGMENTATIONS["sound"])))
         wave = np.array(samples, np.float32)
-        spec = sound(normalise=normalise)
-        got = augmented(wave, spec, tuple(names), digest="a", view=view)
+        preprocessing = sound(normalise=normalise)
+        got = augmented(wave, preprocessing, tuple(names), digest="a", view=view)
         assert (got.shape, got.dtype) == (wave.shape, np.float32)
         assert np.isfinite(got).all()
 
@@ -193,9 +202,9 @@ class TestAnySize:
     )
     def test_spectrograms_and_arrays(self, shape, view):
         window = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
-        for spec in (sound(extractor=CLAP), ArrayInput(shape=shape)):
-            names = AUGMENTATIONS[spec.modality]
-            got = augmented(window, spec, names, digest="a", view=view)
+        for preprocessing in (sound(extractor=CLAP), ArrayInput(shape=shape)):
+            names = AUGMENTATIONS[preprocessing.modality]
+            got = augmented(window, preprocessing, names, digest="a", view=view)
             assert (got.shape, got.dtype) == (shape, np.float32)
             assert np.isfinite(got).all()
 

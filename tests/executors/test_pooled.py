@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from topwork.backbones.base import Backbone, Form, Network
+from topwork.backbones.base import Backbone, Layout, Network
 from topwork.backbones.cut import until
 from topwork.backbones.modules import from_module
 from topwork.errors import BackboneError
@@ -52,10 +52,10 @@ def test_cells_are_those_of_adaptive_average_pooling(side: int, grid: int) -> No
     assert torch.allclose(found, expected)
 
 
-@pytest.mark.parametrize("form", ["NCHW", "NHWC", "NLC"])
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC", "NLC"])
 @pytest.mark.parametrize("prefix", [0, 2])
-def test_pools_agree_with_numpy(form: Form, prefix: int) -> None:
-    prefix = prefix if form == "NLC" else 0
+def test_pools_agree_with_numpy(layout: Layout, prefix: int) -> None:
+    prefix = prefix if layout == "NLC" else 0
     rng = np.random.default_rng(3)
     places = rng.normal(100, 1, (2, 4, 7, 7))  # a large mean: where E[x^2] - E[x]^2 fails
     tokens = rng.normal(size=(2, prefix, 4))
@@ -63,9 +63,9 @@ def test_pools_agree_with_numpy(form: Form, prefix: int) -> None:
         "NCHW": places,
         "NHWC": places.transpose(0, 2, 3, 1),
         "NLC": np.concatenate([tokens, places.reshape(2, 4, 49).transpose(0, 2, 1)], axis=1),
-    }[form]
+    }[layout]
     shape = BlockShape(
-        block="b", form=form, num_channels=4, num_places=49, side=7, num_prefix_tokens=prefix
+        block="b", layout=layout, num_channels=4, num_places=49, side=7, num_prefix_tokens=prefix
     )
     weights = torch.from_numpy(mean_weights(shape, POOLS))
     found = pool_block(torch.from_numpy(laid).float(), shape, POOLS, weights).numpy()
@@ -84,7 +84,7 @@ def test_pools_agree_with_numpy(form: Form, prefix: int) -> None:
 
 
 def shape_of(
-    shape: tuple[int, ...], form: Form, prefix: int = 0, early: bool = False
+    shape: tuple[int, ...], layout: Layout, prefix: int = 0, early: bool = False
 ) -> BlockShape:
     class Fixed(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -93,7 +93,7 @@ def shape_of(
     network = Network(
         module=torch.nn.Sequential(Fixed()),
         blocks=["0"],
-        form=form,
+        layout=layout,
         num_prefix_tokens=prefix,
         without_prefix=("0",) if early else (),
     )
@@ -127,7 +127,7 @@ def test_a_block_without_places_is_taken_whatever_the_pools() -> None:
 def test_a_shape_that_is_not_as_promised_is_refused() -> None:
     with pytest.raises(BackboneError, match=r"\[1, 5, 4\]; accepted .*'NCHW': NCHW"):
         shape_of((5, 4), "NCHW")
-    with pytest.raises(BackboneError, match=r"accepted with form 'NLC': \[N, L, C\] or"):
+    with pytest.raises(BackboneError, match=r"accepted with layout 'NLC': \[N, L, C\] or"):
         shape_of((5, 4, 3, 2), "NLC")
 
 
@@ -217,20 +217,20 @@ def test_a_whole_output_is_of_one_block(tiny: Backbone) -> None:
         pooled_network(tiny, [WHOLE])
 
 
-@pytest.mark.parametrize("form", ["NLC", "NCL", "NCTF"])
+@pytest.mark.parametrize("layout", ["NLC", "NCL", "NCTF"])
 @pytest.mark.parametrize("length", [1, 2, 5, 12])
 @pytest.mark.parametrize(("prefix", "is_place"), [(0, False), (1, True), (1, False)])
-def test_rows_agree_with_numpy(form: Form, length: int, prefix: int, is_place: bool) -> None:
+def test_rows_agree_with_numpy(layout: Layout, length: int, prefix: int, is_place: bool) -> None:
     rng = np.random.default_rng(3)
     laid: np.ndarray = rng.normal(100, 1, (2, length + prefix, 6))
     tokens = laid  # [N, L, C]
-    if form == "NCL":
+    if layout == "NCL":
         laid = tokens.transpose(0, 2, 1)
-    elif form == "NCTF":  # three channels of two frequencies
+    elif layout == "NCTF":  # three channels of two frequencies
         laid = tokens.reshape(2, -1, 3, 2).transpose(0, 2, 1, 3)
     places = tokens if is_place else tokens[:, prefix:]
     shape = BlockShape(
-        block="b", form=form, num_channels=6, num_places=places.shape[1], in_row=True,
+        block="b", layout=layout, num_channels=6, num_places=places.shape[1], in_row=True,
         num_prefix_tokens=prefix, prefix_is_place=is_place, causal=True,
     )  # fmt: skip
     row = torch.from_numpy(places.transpose(0, 2, 1))

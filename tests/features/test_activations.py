@@ -336,11 +336,11 @@ def test_a_sound_that_breaks_off_is_skipped_whole(store: FeatureStore) -> None:
 
 
 def test_hours_of_sound_are_decoded_as_they_are_taken() -> None:
-    spec = small.tiny_sound_backbone().input
+    preprocessing = small.tiny_sound_backbone().input
     one = sound_example(0, 8000 * 40)
-    windows = views_of(one, (0,), spec, ())
+    windows = views_of(one, (0,), preprocessing, ())
     assert not isinstance(windows, list)
-    again = list(views_of(one, (0, 1), spec, ("gain",)))
+    again = list(views_of(one, (0, 1), preprocessing, ("gain",)))
     assert len(again) == 2 * len(list(windows)) == 80
 
 
@@ -420,7 +420,7 @@ def test_a_module_of_arrays(store: FeatureStore) -> None:
         torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.ReLU()),
         blocks=["0", "1"],
         input=ArrayInput(shape=(2, 5)),
-        form="NCL",
+        layout="NCL",
     )
     content = np.arange(10.0).reshape(2, 5)
     given = [Example(name="0", digest="0" * 64, read=lambda: content)]

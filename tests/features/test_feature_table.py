@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from topwork.features.feature_table import MemoryTable, StoredTable
-from topwork.features.shards import BlockLayout, Layout, ShardBuffer, read_shard
+from topwork.features.shards import BlockLayout, ShardBuffer, ShardLayout, read_shard
 from topwork.features.table import ArrayTable
 
-LAYOUT = Layout(
+LAYOUT = ShardLayout(
     blocks=(
         BlockLayout(name="a", dtype="float16", pools=(("mean", 3), ("std", 2))),
         BlockLayout(name="b", dtype="float32", pools=(("mean", 4),)),
@@ -79,6 +79,6 @@ def test_what_is_read_is_the_readers_own(table: StoredTable) -> None:
 
 def test_a_table_without_rows() -> None:
     nothing = np.zeros(0, np.int32)
-    table = StoredTable(Layout(blocks=()), (), nothing, nothing)
+    table = StoredTable(ShardLayout(blocks=()), (), nothing, nothing)
     assert table.in_memory().read(np.arange(0), []).shape == (0, 0)
     assert list(table.iter_chunks(5)) == []

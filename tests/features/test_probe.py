@@ -35,8 +35,8 @@ def test_every_kind_of_input_has_its_windows() -> None:
     sound = SoundInput(rate_hz=8000, min_samples=4000, max_samples=8000)
     text = small.tiny_text_backbone().input
     array = ArrayInput(shape=(2, 5))
-    for spec in (sound, text, array):
-        once, again = probe_windows(spec), probe_windows(spec)
+    for preprocessing in (sound, text, array):
+        once, again = probe_windows(preprocessing), probe_windows(preprocessing)
         assert len(once) >= 2
         assert all(np.array_equal(a, b) for a, b in zip(once, again, strict=True))
     assert {w.dtype for w in probe_windows(text)} == {np.dtype(np.int64)}

@@ -11,14 +11,14 @@ from topwork.executors.base import Segment
 from topwork.features.shards import (
     BlockLayout,
     DamagedShardError,
-    Layout,
     Shard,
     ShardBuffer,
+    ShardLayout,
     count_rows,
     read_shard,
 )
 
-LAYOUT = Layout(
+LAYOUT = ShardLayout(
     blocks=(
         BlockLayout(name="a", dtype="float16", pools=(("mean", 3), ("std", 2))),
         BlockLayout(name="examples", dtype="float32", pools=(("mean", 1),)),
@@ -84,20 +84,20 @@ def test_the_name_follows_from_the_examples_and_the_mode_from_the_umask(tmp_path
 
 
 def test_a_layout_survives_json() -> None:
-    assert Layout.from_settings(json.loads(json.dumps(LAYOUT.settings()))) == LAYOUT
+    assert ShardLayout.from_settings(json.loads(json.dumps(LAYOUT.settings()))) == LAYOUT
     segments = (
         Segment(block="a", pool="mean", size=3),
         Segment(block="a", pool="std", size=2),
         Segment(block="examples", pool="mean", size=1),
     )
     assert LAYOUT.segments == segments
-    assert Layout.of(segments, {"a": "float16", "examples": "float32"}) == LAYOUT
+    assert ShardLayout.of(segments, {"a": "float16", "examples": "float32"}) == LAYOUT
     assert LAYOUT.row_bytes == 32 + 10 + 4
 
 
 def test_a_layout_of_another_type_is_refused() -> None:
     with pytest.raises(ValueError, match="type 'int8'; accepted: float16, float32"):
-        Layout.from_settings([{"name": "a", "dtype": "int8", "pools": [["mean", 3]]}])
+        ShardLayout.from_settings([{"name": "a", "dtype": "int8", "pools": [["mean", 3]]}])
 
 
 @pytest.mark.parametrize("keep", [0, 7, 8, 9, 40, -1])

@@ -59,7 +59,7 @@ def test_strict_keeps_the_kind_of_the_error() -> None:
 
 
 def test_windows_of_one_example_are_joined_and_none_goes_to_another() -> None:
-    spec = SoundInput(rate_hz=8000, min_samples=1200, max_samples=1200)
+    preprocessing = SoundInput(rate_hz=8000, min_samples=1200, max_samples=1200)
     lengths = [1, 3, 1, 9, 2]
     rng = np.random.default_rng(0)
     sounds = [
@@ -72,7 +72,7 @@ def test_windows_of_one_example_are_joined_and_none_goes_to_another() -> None:
     ]
     given.insert(2, Example(name="no sound", digest="0" * 64, read=lambda: b"nothing of use"))
     segments = (Segment(block="a", pool="mean", size=12),)
-    results = dict(stream_features(given, FakeExecutor(segments), spec))
+    results = dict(stream_features(given, FakeExecutor(segments), preprocessing))
     assert list(results) == list(range(6))
     assert isinstance(results.pop(2), Skipped)
     for sound, found in zip(sounds, results.values(), strict=True):
@@ -83,7 +83,7 @@ def test_windows_of_one_example_are_joined_and_none_goes_to_another() -> None:
 
 
 def test_a_long_sound_that_breaks_off_is_skipped_and_the_next_is_not_touched() -> None:
-    spec = SoundInput(rate_hz=8000, min_samples=1200, max_samples=1200)
+    preprocessing = SoundInput(rate_hz=8000, min_samples=1200, max_samples=1200)
     whole = Sound(samples=np.full(1200, 0.5, np.float32), rate_hz=8000)
 
     def long(_content: object, _spec: object) -> Iterator[npt.NDArray[np.float32]]:
@@ -96,8 +96,10 @@ def test_a_long_sound_that_breaks_off_is_skipped_and_the_next_is_not_touched() -
     calls = iter([plain, long, plain])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream, "num_cores", lambda: 1)
-        patch.setattr(stream, "decode", lambda content, spec: next(calls)(content, spec))
-        results = dict(stream_features(given, FakeExecutor(), spec))
+        patch.setattr(
+            stream, "decode", lambda content, preprocessing: next(calls)(content, preprocessing)
+        )
+        results = dict(stream_features(given, FakeExecutor(), preprocessing))
     skipped = results[1]
     assert isinstance(skipped, Skipped)
     assert skipped.reason == "it ends early"

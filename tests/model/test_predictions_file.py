@@ -18,8 +18,8 @@ def answers() -> Predictions:
         Example(name=f"große/{i}.jpg", digest=f"{i:064x}", read=lambda: b"", group=group)
         for i, group in enumerate(["anna", None, "ben"])
     ]
-    chances = np.random.default_rng(0).dirichlet([1, 1], (4, 3))
-    return Predictions.of(examples, np.array([0, 1, 1]), chances)
+    probabilities = np.random.default_rng(0).dirichlet([1, 1], (4, 3))
+    return Predictions.of(examples, np.array([0, 1, 1]), probabilities)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

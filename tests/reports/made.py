@@ -43,13 +43,13 @@ def answers(
     truth: Sequence[int], said: Sequence[int], num_classes: int, sure: float = 0.8
 ) -> Predictions:
     """Answers of this certainty, the rest shared evenly; the later ones are a little surer."""
-    chances = np.full((len(truth), num_classes), (1 - sure) / max(num_classes - 1, 1))
-    chances[np.arange(len(truth)), list(said)] = sure + 0.0001 * np.arange(len(truth))
-    chances /= chances.sum(1, keepdims=True)
+    probabilities = np.full((len(truth), num_classes), (1 - sure) / max(num_classes - 1, 1))
+    probabilities[np.arange(len(truth)), list(said)] = sure + 0.0001 * np.arange(len(truth))
+    probabilities /= probabilities.sum(1, keepdims=True)
     names = tuple(f"example {i}" for i in range(len(truth)))
     return Predictions(
         names=names, digests=names, groups=(None,) * len(names), truth=np.array(truth, np.intp),
-        probabilities=chances,
+        probabilities=probabilities,
     )  # fmt: skip
 
 
@@ -60,15 +60,15 @@ def page(word: str = "word") -> Page:
     shown = Shown(name=word, text=word)
     score = Score(value="90.0%", interval="80.0 to 95.0%")
     picture = "data:image/webp;base64,AAAA"
-    pair = ConfusedPair(id="cv-0-1", true=word, said=word, count=3, shown=[shown])
-    cells = [Cell(text="1", heat=0.5, href="cv-0-1", says=word), Cell(text="", heat=0)]
+    pair = ConfusedPair(id="cv-0-1", true=word, predicted=word, count=3, shown=[shown])
+    cells = [Cell(text="1", heat=0.5, href="cv-0-1", label=word), Cell(text="", heat=0)]
     matrix = Matrix(
         id="cv", title=word, classes=[word], columns=[word, word], rows=[cells], pairs=[pair],
         note=word,
     )  # fmt: skip
     wrong = Wrong(
-        digest="d", shown=shown, true=word, said=word, probability="90%", probability_of_true="1%",
-        is_test=False,
+        digest="d", shown=shown, true=word, predicted=word, probability="90%",
+        probability_of_true="1%", is_test=False,
     )  # fmt: skip
     row = ClassRow(label=word, num_examples="3", recall=score, precision=score, f1="90.0%",
                    bar=(10.0, 50.0, 90.0))  # fmt: skip

@@ -55,7 +55,7 @@ def test_it_is_one_whole_page(made: WrittenReport, saved: Path) -> None:
     assert model.evaluation is not None
     for one in model.evaluation.per_class:
         assert f"{100 * one.recall.low:.1f} to {100 * one.recall.high:.1f}%" in found.words
-    assert made.says[0] in " ".join(found.words.split())
+    assert made.messages[0] in " ".join(found.words.split())
 
 
 def test_mistakes_and_problems_have_pictures(saved: Path, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_without_its_data_the_scores_are_still_there(
     assert page.words.count("The data is not where it lay") >= 4
     assert not page.all("src") or all(src.startswith("data:") for src in page.all("src"))
     assert made.table is None
-    assert "--data DATA" in made.says[1]
+    assert "--data DATA" in made.messages[1]
 
 
 def test_a_model_of_before_has_the_matrix_of_its_scores(tiny_model: Model, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_arrays_have_a_report_too(tmp_path: Path) -> None:
         torch.manual_seed(0)
         module = torch.nn.Sequential(torch.nn.Conv1d(1, 8, 5), torch.nn.ReLU())
     backbone = topwork.from_module(
-        module, name="own", blocks=["1"], form="NCL", input=ArrayInput(shape=(1, 40)),
+        module, name="own", blocks=["1"], layout="NCL", input=ArrayInput(shape=(1, 40)),
         card=topwork.Card(licence="MIT", pretrained_on="nothing", num_pretraining_examples=0,
                           source="a test"),
     )  # fmt: skip

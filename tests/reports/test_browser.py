@@ -44,8 +44,10 @@ def page(saved: Path, tmp_path_factory: pytest.TempPathFactory) -> WrittenReport
     """A report with mistakes in it, and names that are long."""
     model = load(saved)
     assert model.oof_predictions is not None
-    chances = model.oof_predictions.probabilities[:, [1, 0, 2]]  # `one` and `two` are exchanged
-    wrong = replace(model.oof_predictions, probabilities=chances)
+    pays_probability = model.oof_predictions.probabilities[
+        :, [1, 0, 2]
+    ]  # `one` and `two` are exchanged
+    wrong = replace(model.oof_predictions, probabilities=pays_probability)
     classes = ("one_and_only_that_is_very_long_indeed", "two", "zero" * 30)
     folder = tmp_path_factory.mktemp("browser")
     changed(model, oof_predictions=wrong, classes=classes).save(folder / "model")

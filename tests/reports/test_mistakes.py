@@ -22,8 +22,10 @@ from topwork.reports.pictures import Album
 ALBUM = Album([], "image")
 
 
-def part(truth: list[int], said: list[int], num_classes: int) -> PredictionPart:
-    return PredictionPart(id="cv", title="Confusion", answers=answers(truth, said, num_classes))
+def part(truth: list[int], predicted: list[int], num_classes: int) -> PredictionPart:
+    return PredictionPart(
+        id="cv", title="Confusion", answers=answers(truth, predicted, num_classes)
+    )
 
 
 def numbers(matrix: Matrix) -> np.ndarray:
@@ -32,24 +34,24 @@ def numbers(matrix: Matrix) -> np.ndarray:
 
 def test_the_counts_are_scikit_learns() -> None:
     rng = np.random.default_rng(0)
-    truth, said = rng.integers(0, 4, 80).tolist(), rng.integers(0, 4, 80).tolist()
-    found = matrix_of(part(truth, said, 4), "abcd", ALBUM)
-    np.testing.assert_array_equal(numbers(found), confusion_matrix(truth, said))
+    truth, predicted = rng.integers(0, 4, 80).tolist(), rng.integers(0, 4, 80).tolist()
+    found = matrix_of(part(truth, predicted, 4), "abcd", ALBUM)
+    np.testing.assert_array_equal(numbers(found), confusion_matrix(truth, predicted))
     assert found.columns == ["a", "b", "c", "d"]
     assert found.note == ""
 
 
 def test_every_wrong_cell_leads_to_its_examples_and_no_other_does() -> None:
-    truth, said = [0] * 20 + [1, 2, 2], [1] * 20 + [1, 0, 2]
-    found = matrix_of(part(truth, said, 3), ["dog", "cat", "cow"], ALBUM)
+    truth, predicted = [0] * 20 + [1, 2, 2], [1] * 20 + [1, 0, 2]
+    found = matrix_of(part(truth, predicted, 3), ["dog", "cat", "cow"], ALBUM)
     pairs = {pair.id: pair for pair in found.pairs}
     linked = {cell.href for row in found.rows for cell in row if cell.href}
     assert linked == set(pairs) == {"cv-0-1", "cv-2-0"}
     dogs = pairs["cv-0-1"]
-    assert (dogs.true, dogs.said, dogs.count) == ("dog", "cat", 20)
+    assert (dogs.true, dogs.predicted, dogs.count) == ("dog", "cat", 20)
     assert len(dogs.shown) == MAX_IN_PAIR
     assert dogs.shown[0].name == "example 19", "the surest first"
-    assert found.rows[0][1].says == "20 dog called cat"
+    assert found.rows[0][1].label == "20 dog called cat"
     assert [cell.is_right for cell in found.rows[1]] == [False, True, False]
 
 
@@ -73,12 +75,14 @@ def test_it_says_where_the_scores_are_means_over_draws() -> None:
 def test_of_many_classes_the_most_confused_are_shown() -> None:
     num = 77
     truth = [k for k in range(num) for _ in range(4)]
-    said = list(truth)
+    predicted = list(truth)
     for k in range(0, 2 * MAX_CLASSES, 2):
-        said[4 * k] = said[4 * k + 1] = k + 1  # even classes are taken for the next, twice
-    said[4 * 70] = 0
+        predicted[4 * k] = predicted[4 * k + 1] = (
+            k + 1
+        )  # even classes are taken for the next, twice
+    predicted[4 * 70] = 0
     classes = [f"class {k}" for k in range(num)]
-    found = matrix_of(part(truth, said, num), classes, ALBUM)
+    found = matrix_of(part(truth, predicted, num), classes, ALBUM)
     assert len(found.rows) == MAX_CLASSES
     assert len(found.columns) == MAX_CLASSES + 1
     assert found.note.startswith(f"Of 77 classes, the {MAX_CLASSES} with the most mistakes")
@@ -88,8 +92,8 @@ def test_of_many_classes_the_most_confused_are_shown() -> None:
 
 def test_a_model_without_answers_has_the_matrix_of_its_scores() -> None:
     rng = np.random.default_rng(1)
-    chances, truth = rng.dirichlet([1, 1, 1], (2, 40)), rng.integers(0, 3, 40)
-    scores = evaluate(chances, truth, "abc", method="twice")
+    pays_probability, truth = rng.dirichlet([1, 1, 1], (2, 40)), rng.integers(0, 3, 40)
+    scores = evaluate(pays_probability, truth, "abc", method="twice")
     found = matrix_of_scores(scores, id="cv", title="Confusion")
     np.testing.assert_allclose(numbers(found), scores.confusion, atol=5e-4)
     assert found.pairs == ()
@@ -100,7 +104,7 @@ def test_the_surest_mistakes_come_first() -> None:
     own = part([0, 1, 2, 0], [1, 1, 0, 2], 3)
     test = PredictionPart(id="test", title="", answers=answers([2, 2], [1, 2], 3, sure=0.94))
     found = surest_mistakes([own, test], ["a", "b", "c"], ALBUM)
-    assert [(one.true, one.said, one.is_test) for one in found] == [
+    assert [(one.true, one.predicted, one.is_test) for one in found] == [
         ("c", "b", True), ("a", "c", False), ("c", "a", False), ("a", "b", False),
     ]  # fmt: skip
     assert found[0].probability == "94%"

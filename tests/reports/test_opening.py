@@ -40,7 +40,7 @@ def verdict(worth: tuple[float, float, float], **changes: Any) -> Verdict:
         seconds=1.0,
         without=(),
         expects_gain=low > 0,
-        says="Transfer is worth it.",
+        message="Transfer is worth it.",
         conditions=(Condition(question="Same input?", answer=None, because="They are grey."),),
         notes=("Not trained from scratch.",),
     )

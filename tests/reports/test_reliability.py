@@ -9,19 +9,19 @@ from topwork.reports.reliability import MAX_BINS, reliability
 
 def test_bins_are_those_of_a_count_by_hand() -> None:
     rng = np.random.default_rng(0)
-    chances = rng.dirichlet([1, 1, 1], size=57)
+    pays_probability = rng.dirichlet([1, 1, 1], size=57)
     truth = rng.integers(0, 3, 57)
-    bins = reliability(chances, truth)
+    bins = reliability(pays_probability, truth)
     assert len(bins) == 5
-    rows = sorted(range(57), key=lambda i: chances[i].max())
+    rows = sorted(range(57), key=lambda i: pays_probability[i].max())
     sizes = [12, 12, 11, 11, 11]
     assert [one.num_examples for one in bins] == sizes
     start = 0
     for one, size in zip(bins, sizes, strict=True):
         part = rows[start : start + size]
         start += size
-        right = sum(chances[i].argmax() == truth[i] for i in part)
-        assert one.confidence == pytest.approx(np.mean([chances[i].max() for i in part]))
+        right = sum(pays_probability[i].argmax() == truth[i] for i in part)
+        assert one.confidence == pytest.approx(np.mean([pays_probability[i].max() for i in part]))
         assert one.accuracy == wilson(right / size, size)
 
 

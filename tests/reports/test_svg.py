@@ -17,7 +17,7 @@ def drawn(name: str = "one", title: str = "A title") -> str:
         axes.set_ylabel("a & b < c")
         axes.grid(color=RULE)
         axes.legend()
-        return to_svg(figure, name=name, title=title, says='it says "so"')
+        return to_svg(figure, name=name, title=title, description='it says "so"')
 
 
 def test_it_is_one_well_formed_element() -> None:

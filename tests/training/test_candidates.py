@@ -318,8 +318,10 @@ def test_a_fold_of_which_nothing_is_left(cv_result: list[Any]) -> None:
 
 def test_the_heads_answers_count_as_often_as_they_were_asked() -> None:
     labels = Labels(classes=np.array([0, 1, 1]), num_classes=2)
-    chances = np.array([[[0.9, 0.1], [0.8, 0.2], [0.1, 0.9]], [[0.6, 0.4], [0.2, 0.8], [0.7, 0.3]]])
-    head = Incumbent.of_head(chances, labels, 3.0)
+    probabilities = np.array(
+        [[[0.9, 0.1], [0.8, 0.2], [0.1, 0.9]], [[0.6, 0.4], [0.2, 0.8], [0.7, 0.3]]]
+    )
+    head = Incumbent.of_head(probabilities, labels, 3.0)
     assert head.right.tolist() == [1.0, 0.5, 0.5]
     assert (str(head.strategy), head.seconds) == ("head", 3.0)
 

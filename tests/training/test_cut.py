@@ -177,6 +177,6 @@ def test_the_module_gives_the_heads_logits(tmp_path: Path) -> None:
         logits = module(batch).numpy()
     head = head_of(module, fine_tuned.head)
     features = features_of(module.get_submodule("body"), job, np.arange(5))
-    chances = head.predict(ArrayTable(features, head.segments))
+    probabilities = head.predict(ArrayTable(features, head.segments))
     ours = np.exp(logits - logits.max(1, keepdims=True))
-    np.testing.assert_allclose(ours / ours.sum(1, keepdims=True), chances, atol=1e-5)
+    np.testing.assert_allclose(ours / ours.sum(1, keepdims=True), probabilities, atol=1e-5)

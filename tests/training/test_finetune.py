@@ -70,8 +70,8 @@ def test_the_first_head_is_a_logistic_regression(class_weight: str, backbone: Ba
     own = np.ones(len(held)) if weights is None else weights[held]
     losses = []
     for penalty in PENALTIES:
-        chances = reference(kept, penalty).predict_proba(vectors[held])
-        losses.append(own @ -np.log(chances[np.arange(len(held)), labels.classes[held]]))
+        probabilities = reference(kept, penalty).predict_proba(vectors[held])
+        losses.append(own @ -np.log(probabilities[np.arange(len(held)), labels.classes[held]]))
     wanted = reference(rows, PENALTIES[int(np.argmin(losses))])
     np.testing.assert_allclose(
         fine_tuned.head.predict(table, rows), wanted.predict_proba(vectors), atol=1e-3

@@ -20,11 +20,11 @@ def test_it_is_the_one_with_one_of_the_penalties(num: int, width: int) -> None:
     vectors, classes = noise(num, width, 3)
     layer = logistic_layer(vectors, Labels(classes=classes, num_classes=3))
     logits = vectors @ layer.weight + layer.bias
-    chances = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     away = []
     for penalty in PENALTIES:
         plain = LogisticRegression(C=1 / penalty, tol=1e-8, max_iter=10_000).fit(vectors, classes)
-        away.append(np.abs(plain.predict_proba(vectors) - chances).max())
+        away.append(np.abs(plain.predict_proba(vectors) - probabilities).max())
     assert min(away) < 1e-3
 
 

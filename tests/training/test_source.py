@@ -103,13 +103,15 @@ def test_views_made_on_the_way_depend_on_the_content_and_the_epoch_alone() -> No
     backbone = jobs.conv2d()
     examples = jobs.colour_examples(3, noise=60.0)
     saved = save_activations(examples, backbone, None)
-    source = Windows.of(saved, np.arange(9), spec=backbone.input, augment=AUGMENT)
+    source = Windows.of(saved, np.arange(9), preprocessing=backbone.input, augment=AUGMENT)
     plain = source.load([3], 0)[0].numpy()
     np.testing.assert_array_equal(plain, saved.read(3))  # epoch 0: as it is
     assert plain.dtype == np.uint8
     first = [source.load([i], 1)[0] for i in range(9)]
     again = source.load(list(range(9)), 1)
-    other_order = Windows.of(saved, np.arange(9)[::-1], spec=backbone.input, augment=AUGMENT)
+    other_order = Windows.of(
+        saved, np.arange(9)[::-1], preprocessing=backbone.input, augment=AUGMENT
+    )
     for i in range(9):
         assert torch.equal(first[i], again[i])
         assert torch.equal(first[i], other_order.load([8 - i], 1)[0])

@@ -85,7 +85,7 @@ def test_gradients_are_those_of_the_whole_network_with_its_beginning_frozen(
     (out,) = heard(resumed, given.detach(), inner([last]))
     slope = torch.randn(out.shape, generator=torch.Generator().manual_seed(1))
     out.backward(slope)
-    net = Network(module=whole, blocks=network.blocks, form=network.form)
+    net = Network(module=whole, blocks=network.blocks, layout=network.layout)
     heard(net, batch, [last])[0].backward(slope)
     assert own
     for name, parameter in own.items():
@@ -125,7 +125,7 @@ def test_copies_know_nothing_of_each_other() -> None:
         for parameter in resumed.module.parameters():
             parameter.zero_()
         assert learned(copied) == learned(resumed.module)
-        of_copy = Network(module=copied, blocks=resumed.blocks, form=network.form)
+        of_copy = Network(module=copied, blocks=resumed.blocks, layout=network.layout)
         (own,) = heard(of_copy, given, inner([last]))
         (other,) = heard(resumed, given, inner([last]))
     assert away(own, wanted) < 1e-5
@@ -229,5 +229,5 @@ def test_layers_with_ways_of_their_own_to_be_saved_and_copied() -> None:
         copied = copy.deepcopy(resumed.module)
         copied.load_state_dict(resumed.module.state_dict())
         given, wanted = heard(network, batch_of(backbone, network, 4), (block, "3"))
-        of_copy = Network(module=copied, blocks=resumed.blocks, form=network.form)
+        of_copy = Network(module=copied, blocks=resumed.blocks, layout=network.layout)
         assert away(heard(of_copy, given, ["inner.3"])[0], wanted) < 1e-6

@@ -16,7 +16,7 @@ from topwork.examples.windows import Input
 if TYPE_CHECKING:
     import torch
 
-Form = Literal["NCHW", "NHWC", "NLC", "NCL", "NCTF"]
+Layout = Literal["NCHW", "NHWC", "NLC", "NCL", "NCTF"]
 """How a block's output lies in memory: batch, channels, height, width, length (tokens, time), or
 time and frequency: of a spectrogram, each moment is a place, and channels and frequencies together
 are its numbers."""
@@ -55,10 +55,10 @@ class Network:
             [N, ...] as the input's extractor gives a window; of texts int64 [N, L], special tokens
             included and no padding; of arrays float32 [N, *shape].
         blocks: names of submodules whose outputs are the features, in the order they run.
-        form: how the blocks' outputs lie in memory. One with two dimensions, [N, C], is taken
-            as it is, whatever the form.
+        layout: how the blocks' outputs lie in memory. One with two dimensions, [N, C], is taken
+            as it is, whatever the layout.
         num_prefix_tokens: leading tokens that are features of their own (class token, registers),
-            where the form is NLC.
+            where the layout is NLC.
         without_prefix: the blocks that run before these tokens are added.
         prefix_is_place: whether these tokens also count as places, in means and the like; in
             images they do not, in texts they do.
@@ -69,7 +69,7 @@ class Network:
 
     module: torch.nn.Module
     blocks: Sequence[str]
-    form: Form
+    layout: Layout
     num_prefix_tokens: int = 0
     without_prefix: Sequence[str] = ()
     prefix_is_place: bool = False

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, get_args
 
-from topwork.backbones.base import Backbone, Card, Form, Network
+from topwork.backbones.base import Backbone, Card, Layout, Network
 from topwork.backbones.spec import nearest_names
 from topwork.core.digests import digest_bytes, digest_settings
 from topwork.errors import BackboneError, SettingError
@@ -24,7 +24,7 @@ OWN_CARD = Card(
     source="a torch module of the user's own",
 )
 
-DEFAULT_FORMS: dict[Modality, Form] = {
+DEFAULT_LAYOUTS: dict[Modality, Layout] = {
     "image": "NCHW",
     "array": "NCL",
     "sound": "NLC",
@@ -38,7 +38,7 @@ def from_module(
     blocks: Sequence[str],
     input: Input,
     name: str = "own module",
-    form: Form | None = None,
+    layout: Layout | None = None,
     num_prefix_tokens: int = 0,
     any_length: bool | None = None,
     card: Card | None = None,
@@ -56,7 +56,7 @@ def from_module(
         blocks: names of submodules (`module.named_modules()`), in the order they run.
         input: an ImageInput, SoundInput, TextInput or ArrayInput: how an example is brought into
             the form it takes.
-        form: how the blocks' outputs lie in memory: NCHW or NHWC (pictures), NLC (tokens), NCL
+        layout: how the blocks' outputs lie in memory: NCHW or NHWC (pictures), NLC (tokens), NCL
             (channels over time), NCTF (channels of a spectrogram); by default NCHW for images,
             NCL for arrays, NLC for sounds and texts. An output [N, C] is taken as it is.
         num_prefix_tokens: leading tokens that are features of their own, with NLC; in texts they
@@ -67,7 +67,7 @@ def from_module(
 
     Raises:
         BackboneError: no blocks, or one that the module does not have.
-        SettingError: the form is not known, or prefix tokens are given for another than NLC.
+        SettingError: the layout is not known, or prefix tokens are given for another than NLC.
 
     >>> import topwork, torch
     >>> module = torch.nn.Sequential(torch.nn.Conv1d(3, 8, 5), torch.nn.ReLU())
@@ -75,18 +75,18 @@ def from_module(
     >>> topwork.from_module(module, blocks=["1"], input=shape, name="my network").name
     'my network'
     """
-    form = DEFAULT_FORMS[input.modality] if form is None else form
+    layout = DEFAULT_LAYOUTS[input.modality] if layout is None else layout
     if any_length is None:
         any_length = input.modality in ("sound", "text")
-    if form not in get_args(Form):
+    if layout not in get_args(Layout):
         raise SettingError(
-            f"The form is {form!r}; accepted: {', '.join(get_args(Form))}. Name how the blocks' "
-            "outputs lie in memory."
+            f"The layout is {layout!r}; accepted: {', '.join(get_args(Layout))}. Name how the "
+            "blocks' outputs lie in memory."
         )
-    if num_prefix_tokens < 0 or (num_prefix_tokens and form != "NLC"):
+    if num_prefix_tokens < 0 or (num_prefix_tokens and layout != "NLC"):
         raise SettingError(
-            f"num_prefix_tokens is {num_prefix_tokens} with form {form!r}; accepted: 0, or more "
-            "with form 'NLC'. Only rows of tokens have them."
+            f"num_prefix_tokens is {num_prefix_tokens} with layout {layout!r}; accepted: 0, or "
+            "more with layout 'NLC'. Only rows of tokens have them."
         )
     known = [n for n, _ in module.named_modules() if n]
     missing = [block for block in blocks if block not in known]
@@ -100,7 +100,7 @@ def from_module(
     network = Network(
         module=copy.deepcopy(module).cpu().float().eval(),
         blocks=tuple(blocks),
-        form=form,
+        layout=layout,
         num_prefix_tokens=num_prefix_tokens,
         prefix_is_place=input.modality == "text",
         any_length=any_length,
@@ -127,7 +127,7 @@ def _digest(network: Network, name: str, input: Input) -> str:
             "printed": repr(module),
             "sources": sorted({_source(type(part)) for part in module.modules()}),
             "blocks": list(network.blocks),
-            "form": network.form,
+            "form": network.layout,
             "num_prefix_tokens": network.num_prefix_tokens,
             "any_length": network.any_length,
             "input": input.settings(),

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from topwork.backbones.base import Form, Network
+from topwork.backbones.base import Layout, Network
 from topwork.errors import SettingError
 from topwork.examples.arrays.preprocessing import ArrayInput
 from topwork.examples.images.preprocessing import ImageInput
@@ -96,9 +96,9 @@ def build_small(
         for part in module.modules():  # He et al. 2015, as timm's ResNets begin
             if isinstance(part, torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d):
                 torch.nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
-    form: Form = "NCHW" if model == "conv2d" else "NCL"
+    layout: Layout = "NCHW" if model == "conv2d" else "NCL"
     blocks = tuple(name for name in parts if name == "stem" or name.startswith("block"))
-    return Network(module=module.eval(), blocks=blocks, form=form)
+    return Network(module=module.eval(), blocks=blocks, layout=layout)
 
 
 def _mlp(num_inputs: int, units: Sequence[int]) -> dict[str, torch.nn.Module]:

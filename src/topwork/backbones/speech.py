@@ -49,7 +49,7 @@ def build_speech(*, seed: int = 0) -> Network:
                 torch.nn.init.kaiming_normal_(part.weight, a=0.2)
                 if part.bias is not None:
                     torch.nn.init.zeros_(part.bias)
-    return Network(module=module.eval(), blocks=BLOCKS, form="NCTF", any_length=True)
+    return Network(module=module.eval(), blocks=BLOCKS, layout="NCTF", any_length=True)
 
 
 def load_speech(spectrogram: Path, embedding: Path) -> Network:

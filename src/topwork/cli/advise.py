@@ -65,7 +65,7 @@ def show_advice(advice: Advice) -> None:
     from topwork.cli.console import results
 
     console = results()
-    console.print(f"[bold]{escape(advice.verdict.says)}[/]")
+    console.print(f"[bold]{escape(advice.verdict.message)}[/]")
     console.print(
         f"{advice.num_examples:,} examples of {advice.num_classes} classes, on "
         f"{escape(advice.backbone)} (trained on {escape(advice.pretrained_on)}).",
@@ -77,7 +77,7 @@ def show_advice(advice: Advice) -> None:
     console.print(_conditions(advice.verdict))
     if advice.backbone_comparison is not None:
         console.print(_rivals(advice.backbone_comparison))
-        console.print(escape(advice.backbone_comparison.says))
+        console.print(escape(advice.backbone_comparison.message))
     console.print(_depth(advice.depth))
     console.print(escape(advice.depth.sentence))
     if advice.curve is not None:

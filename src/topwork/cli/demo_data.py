@@ -107,8 +107,8 @@ def _sentences() -> Iterator[tuple[str, str]]:
         module = importlib.import_module(f"scipy.{part}")
         found = []
         for name in sorted(module.__all__):
-            said = inspect.getdoc(getattr(module, name)) or ""
-            paragraphs = [" ".join(one.split()) for one in said.split("\n\n")[:3]]
+            docstring = inspect.getdoc(getattr(module, name)) or ""
+            paragraphs = [" ".join(one.split()) for one in docstring.split("\n\n")[:3]]
             # ufuncs begin with how they are called
             plain = [one for one in paragraphs if " " in one and not one.startswith(name + "(")]
             if plain and not plain[0].startswith((">>>", ".. ", "Parameters")):

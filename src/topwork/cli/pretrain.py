@@ -39,7 +39,7 @@ def pretrain(
     from topwork.cli import console
     from topwork.runs import pretrain as pretraining
 
-    said = _read_recipe(recipe)
+    recipe_values = _read_recipe(recipe)
     with console.progress_bars(quiet=shared.silent):
 
         def on_epoch(epoch: Any, num_epochs: int) -> None:
@@ -50,17 +50,17 @@ def pretrain(
             data,
             architecture=architecture,
             out=out,
-            input_column=said.get("input_column"),
-            label_column=said.get("label_column"),
-            group_column=said.get("group_column"),
+            input_column=recipe_values.get("input_column"),
+            label_column=recipe_values.get("label_column"),
+            group_column=recipe_values.get("group_column"),
             size=size,
             overwrite=overwrite,
-            settings=said["training"],
+            settings=recipe_values["training"],
             epochs=epochs,
             time_limit=time_limit,
             resume=shared.resume,
             device=shared.device,
-            seed=said.get("seed", 0),
+            seed=recipe_values.get("seed", 0),
             on_epoch=on_epoch,
             log=shared.log,
         )
@@ -78,18 +78,18 @@ def _read_recipe(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {"training": Training()}
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        recipe_values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingError(
             f"The recipe {str(path)!r} cannot be read: {error}. Give a .toml file."
         ) from error
     accepted = (*COLUMNS, "seed", "training")
-    unknown = [name for name in said if name not in accepted]
-    training = said.get("training", {})
+    unknown = [name for name in recipe_values if name not in accepted]
+    training = recipe_values.get("training", {})
     if unknown or not isinstance(training, dict):
         raise SettingError(
             f"The recipe has {', '.join(map(repr, unknown or ['training']))}; accepted for "
             f"pre-training: {', '.join(accepted[:-1])}, and a table [training]. Correct the name, "
             "or remove the line."
         )
-    return {**said, "training": Training.from_dict(training)}
+    return {**recipe_values, "training": Training.from_dict(training)}

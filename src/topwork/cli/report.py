@@ -48,4 +48,4 @@ def report(
         made = run(model, path, data=data, control=limit, device=shared.device)
     beside = "" if made.table is None else f", and {made.table.name} beside it"
     size = f"{made.num_bytes / 1e6:.1f} MB"
-    sys.stdout.write("\n".join([f"{made.path} ({size}{beside})", *made.says]) + "\n")
+    sys.stdout.write("\n".join([f"{made.path} ({size}{beside})", *made.messages]) + "\n")

@@ -24,8 +24,8 @@ def parse_seconds(given: str | float) -> float:
         seconds = float(given)
     else:
         found = _FORM.fullmatch(str(given).strip().lower())
-        said = {k: v for k, v in found.groupdict().items() if v} if found else {}
-        seconds = sum(float(value) * _SECONDS[unit] for unit, value in said.items())
+        values = {k: v for k, v in found.groupdict().items() if v} if found else {}
+        seconds = sum(float(value) * _SECONDS[unit] for unit, value in values.items())
     if not (math.isfinite(seconds) and seconds > 0):
         raise SettingError(
             f"The time limit is {given!r}; accepted: hours, minutes and seconds above 0, such as "

@@ -250,10 +250,10 @@ class _LeftOutClasses:
                     lambda part, fold: self._without(part, fold, sample, detector), parts, folds
                 )
             )
-        told = [one for one in found if one is not None]
-        if not told:
+        left_out = [one for one in found if one is not None]
+        if not left_out:
             return None
-        own, ood, codes = (np.concatenate(column) for column in zip(*told, strict=True))
+        own, ood, codes = (np.concatenate(column) for column in zip(*left_out, strict=True))
         if not len(own) or not len(ood):
             return None
         many = len(parts) < len(classes)
@@ -273,27 +273,27 @@ class _LeftOutClasses:
         rest = np.setdiff1d(sample[~is_ood[sample]], fold)
         own = np.intersect1d(sample[~is_ood[sample]], fold)
         ood = sample[is_ood[sample]]
-        told = np.concatenate([own, ood])
+        left_out = np.concatenate([own, ood])
         there, codes = np.unique(labels.classes[rest], return_inverse=True)
         if len(there) < 2:
             return None
-        found = self.kept.get(labels.seed, told, (len(told), 1 + len(self.kernels)))
+        found = self.kept.get(labels.seed, left_out, (len(left_out), 1 + len(self.kernels)))
         if found is None:
             known = replace(labels.take(rest), classes=codes, num_classes=len(there))
             head = fit_head(self.table, held.rows[rest], known, settings=self.settings,
                             choice=_choice(self.head))  # fmt: skip
-            probabilities = head.predict(self.table, held.rows[told])
-            found = terms_of(probabilities, self._distances(rest, told))
-            self.kept.put(labels.seed, told, found)
+            probabilities = head.predict(self.table, held.rows[left_out])
+            found = terms_of(probabilities, self._distances(rest, left_out))
+            self.kept.put(labels.seed, left_out, found)
         scores = detector.combine(found, np.empty(0))
         return scores[: len(own)], scores[len(own) :], labels.classes[ood]
 
-    def _distances(self, rest: Indices, told: Indices) -> Doubles:
+    def _distances(self, rest: Indices, left_out: Indices) -> Doubles:
         """Return log distances [len(told), V] from views of the rest."""
         held, labels = self.held, self.held.labels
         columns = [
             ClassView.fit(self.table, held.rows[rest], labels.classes[rest], kernel, labels.seed)
-            .distances(self.table, held.rows[told])
+            .distances(self.table, held.rows[left_out])
             for kernel in self.kernels
         ]  # fmt: skip
         return np.stack(columns, axis=1)

@@ -63,7 +63,7 @@ def check_augment(names: Sequence[str], modality: Modality) -> tuple[str, ...]:
 
 def augmented(
     window: Shaped[np.ndarray, "..."],
-    spec: Input,
+    preprocessing: Input,
     names: tuple[str, ...],
     *,
     digest: str,
@@ -75,7 +75,7 @@ def augmented(
 
     Args:
         window: as `windows.decode` gives it; it is not changed.
-        spec: the form that it was brought into.
+        preprocessing: the form that it was brought into.
         names: of `AUGMENTATIONS`; in whatever order.
         digest: the example's. All windows of one sound get the same gain, filter, and so on.
         view: 0 is the window itself; 1 and above are altered.
@@ -84,17 +84,17 @@ def augmented(
     """
     if view < 0:
         raise SettingError(f"The view is {view}; accepted: 0, which is the input itself, or more.")
-    names = check_augment(names, spec.modality)
+    names = check_augment(names, preprocessing.modality)
     if view == 0 or not names:
         return window
 
     def draw(name: str) -> np.random.Generator:
         return np.random.default_rng(int(digest_settings([digest, view, name])[:32], 16))
 
-    if isinstance(spec, ImageInput):
+    if isinstance(preprocessing, ImageInput):
         return image_view(window, names, draw)
-    if isinstance(spec, SoundInput):
-        return sound_view(window, spec, names, draw)
-    if isinstance(spec, TextInput):
-        return text_view(window, spec, draw)
+    if isinstance(preprocessing, SoundInput):
+        return sound_view(window, preprocessing, names, draw)
+    if isinstance(preprocessing, TextInput):
+        return text_view(window, preprocessing, draw)
     return array_view(window, names, draw)

@@ -30,20 +30,20 @@ Window = npt.NDArray[Any]
 a text; float32 of the input's shape of an array."""
 
 
-def decode(content: object, spec: Input) -> Iterable[Shaped[np.ndarray, "..."]]:
+def decode(content: object, preprocessing: Input) -> Iterable[Shaped[np.ndarray, "..."]]:
     """Return the windows of one example, at least one, in their order.
 
     A list where it is short; for a long sound they are made as they are taken, so that hours of it
     never lie in memory. Raises ExampleError, at once or while they are taken, where the content
     cannot be used.
     """
-    if isinstance(spec, ImageInput):
-        return [decode_image(content, spec)]
-    if isinstance(spec, SoundInput):
-        return sound_windows(content, spec)
-    if isinstance(spec, TextInput):
-        return text_windows(content, spec)
-    return [decode_array(content, spec)]
+    if isinstance(preprocessing, ImageInput):
+        return [decode_image(content, preprocessing)]
+    if isinstance(preprocessing, SoundInput):
+        return sound_windows(content, preprocessing)
+    if isinstance(preprocessing, TextInput):
+        return text_windows(content, preprocessing)
+    return [decode_array(content, preprocessing)]
 
 
 def input_from(settings: Mapping[str, Any], folder: Path | None = None) -> Input:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from topwork.backbones.base import Form, Network
+from topwork.backbones.base import Layout, Network
 from topwork.core.shapes import Shaped
 from topwork.errors import BackboneError
 from topwork.examples.sounds.sound import Sound
@@ -29,7 +29,7 @@ class BlockShape:
 
     Attributes:
         block: its name.
-        form: where its places are; None where it has none, [N, C] or [N, C, 1, 1].
+        layout: where its places are; None where it has none, [N, C] or [N, C, 1, 1].
         num_channels: numbers at each place.
         num_places: how many places there are; of a row of any length, how many there were.
         side: places along each side where they form a square, else 0.
@@ -40,7 +40,7 @@ class BlockShape:
     """
 
     block: str
-    form: Form | None
+    layout: Layout | None
     num_channels: int
     num_places: int
     side: int = 0
@@ -51,7 +51,7 @@ class BlockShape:
 
     def segments(self, pools: Sequence[str]) -> list[Segment]:
         """The pools that this block has, of those asked for, in the order of storage."""
-        if self.form is None:
+        if self.layout is None:
             return [Segment(block=self.block, pool="mean", size=self.num_channels)]
         times = {"mean": 1, "std": 1, "max": 1, "prefix": self.num_prefix_tokens}
         times["last"] = int(self.causal)
@@ -67,28 +67,30 @@ class BlockShape:
         ]
 
 
-def blank_window(spec: Input) -> Shaped[np.ndarray, "..."]:
+def blank_window(preprocessing: Input) -> Shaped[np.ndarray, "..."]:
     """Return the window of an empty image, of silence, of a few words, or of zeros."""
     content: object
-    if spec.modality == "image":
-        return np.zeros((spec.size, spec.size, 3), np.uint8)
-    if spec.modality == "sound":
-        content = Sound(samples=np.zeros(spec.min_samples, np.float32), rate_hz=spec.rate_hz)
-    elif spec.modality == "text":
+    if preprocessing.modality == "image":
+        return np.zeros((preprocessing.size, preprocessing.size, 3), np.uint8)
+    if preprocessing.modality == "sound":
+        content = Sound(
+            samples=np.zeros(preprocessing.min_samples, np.float32), rate_hz=preprocessing.rate_hz
+        )
+    elif preprocessing.modality == "text":
         content = "a few words, to see what comes out"
     else:
-        content = np.zeros(spec.shape, np.float32)
-    return next(iter(decode(content, spec)))
+        content = np.zeros(preprocessing.shape, np.float32)
+    return next(iter(decode(content, preprocessing)))
 
 
-def block_shapes(network: Network, spec: Input, name: str) -> list[BlockShape]:
+def block_shapes(network: Network, preprocessing: Input, name: str) -> list[BlockShape]:
     """Run the network once on one empty window, and read how each block's output lies in memory."""
-    found = output_shapes(network, spec, name)
-    in_row = spec.modality != "image"
+    found = output_shapes(network, preprocessing, name)
+    in_row = preprocessing.modality != "image"
     return [_read_shape(b, found[b], network, name, in_row=in_row) for b in network.blocks]
 
 
-def output_shapes(network: Network, spec: Input, name: str) -> dict[str, tuple[int, ...]]:
+def output_shapes(network: Network, preprocessing: Input, name: str) -> dict[str, tuple[int, ...]]:
     """Run the network once on one empty window; return the shape [1, ...] that each block gives.
 
     Raises:
@@ -106,14 +108,14 @@ def output_shapes(network: Network, spec: Input, name: str) -> dict[str, tuple[i
             )
         found[block] = tuple(output.shape)
 
-    batch = torch.from_numpy(blank_window(spec)[None])
-    batch = batch.float().permute(0, 3, 1, 2) if spec.modality == "image" else batch
+    batch = torch.from_numpy(blank_window(preprocessing)[None])
+    batch = batch.float().permute(0, 3, 1, 2) if preprocessing.modality == "image" else batch
     with listening(network, note), torch.inference_mode():
         try:
             network.module(batch)
         except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as error:
             hint = "Give the size that it was made for (?size=...)."
-            if spec.modality != "image":
+            if preprocessing.modality != "image":
                 hint = "Give the input that it was made for."
             raise BackboneError(
                 f"Backbone {name!r} does not run on an input of {list(batch.shape)}: {error}. "
@@ -131,35 +133,35 @@ def output_shapes(network: Network, spec: Input, name: str) -> dict[str, tuple[i
 def _read_shape(
     block: str, shape: tuple[int, ...], network: Network, name: str, *, in_row: bool
 ) -> BlockShape:
-    form: Form | None = network.form
+    layout: Layout | None = network.layout
     prefix = side = 0
-    if len(shape) == 2 or (len(shape) == 4 and math.prod(shape) == max(shape) and form != "NCTF"):
+    if len(shape) == 2 or (len(shape) == 4 and math.prod(shape) == max(shape) and layout != "NCTF"):
         # [N, C], or a single place, whose mean is all there is to say
-        return BlockShape(block=block, form=None, num_channels=max(shape[1:]), num_places=0)
-    if len(shape) == 3 and form in ("NLC", "NCL"):
+        return BlockShape(block=block, layout=None, num_channels=max(shape[1:]), num_places=0)
+    if len(shape) == 3 and layout in ("NLC", "NCL"):
         prefix = 0 if block in network.without_prefix else network.num_prefix_tokens
-        places, channels = (shape[1], shape[2]) if form == "NLC" else (shape[2], shape[1])
+        places, channels = (shape[1], shape[2]) if layout == "NLC" else (shape[2], shape[1])
         if not network.prefix_is_place:
             places -= prefix
-    elif len(shape) == 4 and form == "NCTF":
+    elif len(shape) == 4 and layout == "NCTF":
         places, channels = shape[2], shape[1] * shape[3]
-    elif len(shape) == 4 and form != "NCL":
-        form = "NHWC" if form == "NLC" else form  # patches that are not yet a row of tokens
-        height, width, channels = shape[1:] if form == "NHWC" else (*shape[2:], shape[1])
+    elif len(shape) == 4 and layout != "NCL":
+        layout = "NHWC" if layout == "NLC" else layout  # patches that are not yet a row of tokens
+        height, width, channels = shape[1:] if layout == "NHWC" else (*shape[2:], shape[1])
         places, side, in_row = height * width, height if height == width else 0, False
     else:
         known = {"NLC": "[N, L, C] or [N, H, W, C]", "NCL": "[N, C, L]"}
-        accepted = known.get(str(form), f"{form}, four dimensions")
+        accepted = known.get(str(layout), f"{layout}, four dimensions")
         raise BackboneError(
             f"Block {block!r} of backbone {name!r} gives a tensor of shape {list(shape)}; accepted "
-            f"with form {form!r}: {accepted}, or [N, C]. Choose other blocks, or another form: "
-            "topwork.from_module(..., blocks=[...], form=...)."
+            f"with layout {layout!r}: {accepted}, or [N, C]. Choose other blocks, or another "
+            "layout: topwork.from_module(..., blocks=[...], layout=...)."
         )
-    if form == "NLC" and not in_row and math.isqrt(places) ** 2 == places:
+    if layout == "NLC" and not in_row and math.isqrt(places) ** 2 == places:
         side = math.isqrt(places)
     return BlockShape(
         block=block,
-        form=form,
+        layout=layout,
         num_channels=channels,
         num_places=places,
         side=side,

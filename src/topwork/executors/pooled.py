@@ -99,11 +99,14 @@ def _whole_segment(network: Network, backbone: Backbone) -> Segment:
 
 
 def pooled_module(
-    network: Network, shapes: Sequence[BlockShape], spec: Input | None, pools: Sequence[str]
+    network: Network,
+    shapes: Sequence[BlockShape],
+    preprocessing: Input | None,
+    pools: Sequence[str],
 ) -> torch.nn.Module:
     """Return the network with the pools behind each block; without blocks, its one block's output.
 
-    Pixels are brought to the network's scale where the input `spec` is an image's; None: what goes
+    Pixels are brought to the network's scale where `preprocessing` is an image's. None: what goes
     in is not an input, but what comes out at a cut.
     """
     import torch
@@ -115,8 +118,8 @@ def pooled_module(
         def __init__(self) -> None:
             super().__init__()
             self.network = network.module
-            if isinstance(spec, ImageInput):
-                std, mean = torch.tensor(spec.std), torch.tensor(spec.mean)
+            if isinstance(preprocessing, ImageInput):
+                std, mean = torch.tensor(preprocessing.std), torch.tensor(preprocessing.mean)
                 self.register_buffer("scale", 1 / (255 * std))
                 self.register_buffer("shift", -mean / std)
             for shape in shapes:
@@ -125,7 +128,7 @@ def pooled_module(
                     self.register_buffer(f"means_{shape.num_places}_{shape.side}", weights)
 
         def forward(self, windows: torch.Tensor) -> torch.Tensor:
-            if isinstance(spec, ImageInput):
+            if isinstance(preprocessing, ImageInput):
                 # Normalised as it lies, [N, S, S, 3]: the compiled form then never moves the
                 # pixels (3% of the whole on EfficientNet-Lite0).
                 windows = (windows.float() * self.scale + self.shift).permute(0, 3, 1, 2)
@@ -168,10 +171,10 @@ def pool_block(
     """
     import torch
 
-    if shape.form is None:
+    if shape.layout is None:
         return output.flatten(1)
-    tokens = output.permute(0, 2, 3, 1) if shape.form == "NCHW" else output
-    tokens = tokens if shape.form == "NLC" and tokens.ndim == 3 else tokens.flatten(1, 2)
+    tokens = output.permute(0, 2, 3, 1) if shape.layout == "NCHW" else output
+    tokens = tokens if shape.layout == "NLC" and tokens.ndim == 3 else tokens.flatten(1, 2)
     places = tokens[:, shape.num_prefix_tokens :]
     means = weights @ places  # [N, cells, C]: the mean, then each grid's cells
     found: list[torch.Tensor] = []
@@ -191,9 +194,9 @@ def pool_row(output: torch.Tensor, shape: BlockShape, pools: Sequence[str]) -> t
     import torch
 
     tokens = output
-    if shape.form == "NCL":
+    if shape.layout == "NCL":
         tokens = output.transpose(1, 2)
-    elif shape.form == "NCTF":
+    elif shape.layout == "NCTF":
         tokens = output.permute(0, 2, 1, 3).flatten(2)
     places = tokens if shape.prefix_is_place else tokens[:, shape.num_prefix_tokens :]
     mean = places.mean(1, keepdim=True)

@@ -25,7 +25,7 @@ from topwork.examples.windows import Input, Window, decode
 from topwork.features.cut import ActivationCut
 from topwork.features.mmap_index import Located
 from topwork.features.ragged import RaggedBuffer, Views
-from topwork.features.shards import Layout
+from topwork.features.shards import ShardLayout
 from topwork.features.store import FeatureStore, Space
 from topwork.features.stream import Pending, refuse, run_through, work_ahead
 from topwork.features.writer import ShardWriter
@@ -118,8 +118,8 @@ def save_activations(
         BackboneError: there is no such block, or the network cannot be built or run.
         StoreError: the disk is full or cannot be written to.
     """
-    spec = backbone.input
-    augment = _check_views(num_views, check_augment(augment, spec.modality))
+    preprocessing = backbone.input
+    augment = _check_views(num_views, check_augment(augment, preprocessing.modality))
     cut = ActivationCut(backbone, block, device)
     parts = _parts(store or FeatureStore(), cut, augment, num_views)
     copies = Counter(bytes.fromhex(example.digest) for example in examples)
@@ -138,12 +138,12 @@ def save_activations(
     if work:
 
         def windows_of(item: Item) -> Iterable[Window]:
-            return views_of(*item, spec, augment)
+            return views_of(*item, preprocessing, augment)
 
-        decoded = work_ahead(work, windows_of, spec, views=num_views)
+        decoded = work_ahead(work, windows_of, preprocessing, views=num_views)
         with ExitStack() as stack:
             stack.enter_context(closing(decoded))
-            for pending in run_through(decoded, cut.run, spec, strict=strict):
+            for pending in run_through(decoded, cut.run, preprocessing, strict=strict):
                 computed.take(pending, stack)
                 report.add(copies[bytes.fromhex(pending.item[0].digest)])
         located = locate()
@@ -164,18 +164,18 @@ def save_activations(
 
 
 def views_of(
-    example: Example, views: Sequence[int], spec: Input, augment: tuple[str, ...]
+    example: Example, views: Sequence[int], preprocessing: Input, augment: tuple[str, ...]
 ) -> Iterable[Shaped[np.ndarray, "..."]]:
     """Return the windows of the views asked for, view by view, decoded once.
 
     A list where they are few; else they are made as they are taken.
     """
-    windows = decode(example.read(), spec)
+    windows = decode(example.read(), preprocessing)
 
     def view_of(view: int, window: Window) -> Window:
         if view == 0:
             return window
-        return augmented(window, spec, augment, digest=example.digest, view=view)
+        return augmented(window, preprocessing, augment, digest=example.digest, view=view)
 
     if isinstance(windows, list):
         return [view_of(view, window) for view in views for window in windows]
@@ -212,7 +212,7 @@ class _ViewPart:
     def describe(self) -> None:
         """Say what is in the space, where that is not said."""
         if not self.space.is_described:
-            self.space.describe(Layout(blocks=()))
+            self.space.describe(ShardLayout(blocks=()))
 
     def close(self) -> None:
         """Note the use, and describe again what another process cleaned half away."""

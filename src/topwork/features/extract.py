@@ -23,7 +23,7 @@ from topwork.executors.choose import open_executor, precision_of, resolve_device
 from topwork.executors.join import join
 from topwork.features.feature_table import StoredTable
 from topwork.features.probe import choose_dtypes
-from topwork.features.shards import Layout, ShardBuffer
+from topwork.features.shards import ShardBuffer, ShardLayout
 from topwork.features.store import FeatureStore, Space, StoredFeatures
 from topwork.features.stream import stream, stream_features
 from topwork.features.writer import ShardWriter, shard_buffer
@@ -168,7 +168,7 @@ class _Extraction:
             segments = tuple(self.executor.segments)
             if self._space.layout.segments != segments:
                 dtypes = choose_dtypes(self.executor, self._backbone.input)
-                self._space.describe(Layout.of(segments, dtypes))
+                self._space.describe(ShardLayout.of(segments, dtypes))
         return self.executor
 
     def compute(
@@ -185,8 +185,8 @@ class _Extraction:
 
         with ExitStack() as stack:
             writer: ShardWriter[Floats] | None = None
-            spec = self._backbone.input
-            results = stream(examples, self._run, self._join, spec, strict=strict)
+            preprocessing = self._backbone.input
+            results = stream(examples, self._run, self._join, preprocessing, strict=strict)
             for position, result in stack.enter_context(closing(results)):
                 digest = bytes.fromhex(examples[position].digest)
                 if isinstance(result, Skipped):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.shapes import Float32, Indices, Int
-from topwork.features.shards import DIGEST_BYTES, Layout, Shard, Stored
+from topwork.features.shards import DIGEST_BYTES, Shard, ShardLayout, Stored
 from topwork.features.table import FeatureTable
 
 MEMORY_BYTES = 2**30
@@ -32,7 +32,7 @@ class _Piece:
 class MemoryTable(FeatureTable):
     """Features in memory, a matrix a block, in the types in which they were stored."""
 
-    def __init__(self, layout: Layout, matrices: Sequence[Stored], num_rows: int) -> None:
+    def __init__(self, layout: ShardLayout, matrices: Sequence[Stored], num_rows: int) -> None:
         self.layout = layout
         self.segments = layout.segments
         self.num_rows = num_rows
@@ -56,7 +56,7 @@ class StoredTable(FeatureTable):
 
     def __init__(
         self,
-        layout: Layout,
+        layout: ShardLayout,
         shards: Sequence[Shard],
         shard_of: npt.NDArray[np.int32],
         row_of: npt.NDArray[np.int32],
@@ -125,7 +125,7 @@ class StoredTable(FeatureTable):
                 yield shard, _places(there), _places(here)
 
 
-def _pieces(layout: Layout, segments: Sequence[int]) -> tuple[list[_Piece], int]:
+def _pieces(layout: ShardLayout, segments: Sequence[int]) -> tuple[list[_Piece], int]:
     """Return what to copy where, neighbours joined, and the number of columns that come out."""
     places = [
         (number, start, size)

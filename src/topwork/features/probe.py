@@ -31,10 +31,10 @@ PROBE_TEXTS = (
 )
 
 
-def choose_dtypes(executor: Executor, spec: Input) -> dict[str, str]:
+def choose_dtypes(executor: Executor, preprocessing: Input) -> dict[str, str]:
     """Return `float16` or `float32` for each block of a network that takes such input."""
     largest = np.zeros(executor.width, np.float32)
-    for vector in executor.run(probe_windows(spec)):
+    for vector in executor.run(probe_windows(preprocessing)):
         # NaN must win: a block that gives one here is no block for float16
         largest = np.maximum(largest, np.abs(vector))
     dtypes: dict[str, str] = {}
@@ -47,23 +47,26 @@ def choose_dtypes(executor: Executor, spec: Input) -> dict[str, str]:
     return dtypes
 
 
-def probe_windows(spec: Input) -> Sequence[Shaped[np.ndarray, "..."]]:
+def probe_windows(preprocessing: Input) -> Sequence[Shaped[np.ndarray, "..."]]:
     """Return windows of made-up examples, as the network takes them."""
-    if spec.modality == "image":
-        return probe_images(spec.size)
+    if preprocessing.modality == "image":
+        return probe_images(preprocessing.size)
     contents: Sequence[object] = PROBE_TEXTS
     random = np.random.default_rng(0)
-    if spec.modality == "sound":
-        seconds = np.arange(spec.rate_hz) / spec.rate_hz
+    if preprocessing.modality == "sound":
+        seconds = np.arange(preprocessing.rate_hz) / preprocessing.rate_hz
         chirp = np.sin(2 * np.pi * (100 + 1500 * seconds) * seconds)
-        noise = random.uniform(-1, 1, spec.rate_hz)
+        noise = random.uniform(-1, 1, preprocessing.rate_hz)
         contents = [
-            Sound(samples=samples.astype(np.float32), rate_hz=spec.rate_hz)
+            Sound(samples=samples.astype(np.float32), rate_hz=preprocessing.rate_hz)
             for samples in (chirp, noise, 0.05 * noise, chirp * (seconds < 0.3))
         ]
-    elif spec.modality == "array":
-        contents = [random.standard_normal(spec.shape), random.uniform(0, 255, spec.shape)]
-    return [window for content in contents for window in decode(content, spec)]
+    elif preprocessing.modality == "array":
+        contents = [
+            random.standard_normal(preprocessing.shape),
+            random.uniform(0, 255, preprocessing.shape),
+        ]
+    return [window for content in contents for window in decode(content, preprocessing)]
 
 
 def probe_images(size: int) -> Sequence[UInt8[np.ndarray, "size size 3"]]:

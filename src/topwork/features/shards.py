@@ -57,15 +57,15 @@ class BlockLayout:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class ShardLayout:
     """How the features of one example lie in a shard, block after block."""
 
     blocks: tuple[BlockLayout, ...]
 
     @staticmethod
-    def of(segments: Sequence[Segment], dtypes: Mapping[str, str]) -> Layout:
+    def of(segments: Sequence[Segment], dtypes: Mapping[str, str]) -> ShardLayout:
         """Join the segments, which come block by block, with each block's type."""
-        return Layout(
+        return ShardLayout(
             blocks=tuple(
                 BlockLayout(
                     name=name, dtype=dtypes[name], pools=tuple((s.pool, s.size) for s in own)
@@ -96,7 +96,7 @@ class Layout:
         ]
 
     @staticmethod
-    def from_settings(settings: Sequence[Mapping[str, Any]]) -> Layout:
+    def from_settings(settings: Sequence[Mapping[str, Any]]) -> ShardLayout:
         """Read what `settings` gave. Raises ValueError, KeyError or TypeError on anything else."""
         blocks = []
         for entry in settings:
@@ -104,13 +104,13 @@ class Layout:
             if entry["dtype"] not in FLOATS:
                 raise ValueError(f"type {entry['dtype']!r}; accepted: {', '.join(FLOATS)}")
             blocks.append(BlockLayout(name=str(entry["name"]), dtype=entry["dtype"], pools=pools))
-        return Layout(blocks=tuple(blocks))
+        return ShardLayout(blocks=tuple(blocks))
 
 
 class ShardBuffer:
     """The rows of a shard that is being filled, in the types in which it will be stored."""
 
-    def __init__(self, layout: Layout, num_rows: int) -> None:
+    def __init__(self, layout: ShardLayout, num_rows: int) -> None:
         self.layout = layout
         self.capacity = num_rows
         self.num_rows = 0
@@ -185,7 +185,7 @@ class Shard:
 
     path: Path
     num_rows: int
-    layout: Layout = field(repr=False)
+    layout: ShardLayout = field(repr=False)
     offsets: tuple[int, ...] = field(repr=False)
 
     def open(self) -> list[Float[np.ndarray, "rows _"]]:
@@ -211,7 +211,7 @@ def shard_name(digests: UInt8[np.ndarray, "n 32"]) -> str:
     return hashlib.sha256(digests.tobytes()).hexdigest()
 
 
-def read_shard(path: Path, layout: Layout) -> tuple[Shard, bytes]:
+def read_shard(path: Path, layout: ShardLayout) -> tuple[Shard, bytes]:
     """Check a shard and return it with its examples' digests, one after the other.
 
     What is checked: the header, the length, the shapes and types, and that the digests are those

@@ -27,8 +27,8 @@ from topwork.features.shards import (
     DIGEST_BYTES,
     SUFFIX,
     DamagedShardError,
-    Layout,
     Shard,
+    ShardLayout,
     count_rows,
     read_digests,
     read_shard,
@@ -89,7 +89,7 @@ class Space:
 
     def __init__(self, folder: Path, settings: Mapping[str, Any], backbone: str) -> None:
         self.folder = folder
-        self.layout = Layout(blocks=())
+        self.layout = ShardLayout(blocks=())
         self._settings = dict(settings)
         self._backbone = backbone
 
@@ -105,11 +105,11 @@ class Space:
         try:
             if described["settings"] != self._settings:
                 raise ValueError("its settings do not give its key")
-            self.layout = Layout.from_settings(described["blocks"])
+            self.layout = ShardLayout.from_settings(described["blocks"])
         except (ValueError, KeyError, TypeError) as error:
             log.warning("%s is damaged (%s): it is made anew.", self.folder / SPACE, error)
 
-    def describe(self, layout: Layout) -> None:
+    def describe(self, layout: ShardLayout) -> None:
         """Set and save the layout. Raises StoreError where the disk refuses."""
         text = json.dumps(
             {

@@ -34,7 +34,7 @@ Decoded = Iterable[Window] | ExampleError
 
 
 def stream_features(
-    examples: Iterable[Example], executor: Executor, spec: Input, *, strict: bool = False
+    examples: Iterable[Example], executor: Executor, preprocessing: Input, *, strict: bool = False
 ) -> Iterator[tuple[int, Float32[np.ndarray, " width"] | Skipped]]:
     """Yield each example's position and its features, float32 [width], or why it has none.
 
@@ -48,7 +48,7 @@ def stream_features(
     def joined(vectors: Sequence[Floats], weights: Sequence[float]) -> Floats:
         return join(vectors, weights, executor.segments)
 
-    return stream(examples, executor.run, joined, spec, strict=strict)
+    return stream(examples, executor.run, joined, preprocessing, strict=strict)
 
 
 class Pending(Generic[Item]):
@@ -83,16 +83,16 @@ class Pending(Generic[Item]):
 
 
 def stream(
-    examples: Iterable[Example], run: Run, join_windows: Join, spec: Input, *, strict: bool
+    examples: Iterable[Example], run: Run, join_windows: Join, preprocessing: Input, *, strict: bool
 ) -> Generator[tuple[int, Float32[np.ndarray, " width"] | Skipped]]:
     """`stream_features`, for whatever turns windows into vectors in their order."""
-    with closing(decode_ahead(examples, spec)) as decoded:
-        for pending in run_through(decoded, run, spec, strict=strict):
+    with closing(decode_ahead(examples, preprocessing)) as decoded:
+        for pending in run_through(decoded, run, preprocessing, strict=strict):
             yield pending.position, _outcome(pending, join_windows, strict=strict)
 
 
 def run_through(
-    decoded: Iterable[tuple[Item, Decoded]], run: Run, spec: Input, *, strict: bool
+    decoded: Iterable[tuple[Item, Decoded]], run: Run, preprocessing: Input, *, strict: bool
 ) -> Generator[Pending[Item]]:
     """Yield each item with what the network gives for its windows, in order.
 
@@ -108,7 +108,7 @@ def run_through(
                 if isinstance(outcome, ExampleError):
                     raise outcome
                 for window in outcome:
-                    pending.weights.append(spec.weight(window))
+                    pending.weights.append(preprocessing.weight(window))
                     yield window
             except ExampleError as error:
                 pending.error = error
@@ -142,15 +142,19 @@ def refuse(example: Example, error: ExampleError, *, strict: bool) -> Skipped:
     return Skipped(name=example.name, reason=str(error))
 
 
-def decode_ahead(examples: Iterable[Example], spec: Input) -> Generator[tuple[Example, Decoded]]:
+def decode_ahead(
+    examples: Iterable[Example], preprocessing: Input
+) -> Generator[tuple[Example, Decoded]]:
     """Yield each example with its windows, or why it has none, in order."""
-    return work_ahead(examples, lambda example: decode(example.read(), spec), spec)
+    return work_ahead(
+        examples, lambda example: decode(example.read(), preprocessing), preprocessing
+    )
 
 
 def work_ahead(
     items: Iterable[Item],
     work: Callable[[Item], Iterable[Shaped[np.ndarray, "..."]]],
-    spec: Input,
+    preprocessing: Input,
     *,
     views: int = 1,
 ) -> Generator[tuple[Item, Decoded]]:
@@ -159,8 +163,8 @@ def work_ahead(
     `views`: how many times the windows of an example an item has at most.
     """
     threads = num_cores()
-    per_task = TEXTS_PER_TASK if spec.modality == "text" else 1
-    ahead = max(2 * threads, min(AHEAD, AHEAD_BYTES // (views * _window_bytes(spec))))
+    per_task = TEXTS_PER_TASK if preprocessing.modality == "text" else 1
+    ahead = max(2 * threads, min(AHEAD, AHEAD_BYTES // (views * _window_bytes(preprocessing))))
     waiting: deque[tuple[list[Item], Future[list[Decoded]]]] = deque()
     source = iter(items)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="topwork-decode")
@@ -176,12 +180,12 @@ def work_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def _window_bytes(spec: Input) -> int:
+def _window_bytes(preprocessing: Input) -> int:
     """About what an example takes in memory, decoded."""
-    if spec.modality == "image":
-        return 3 * spec.size**2
-    if spec.modality == "sound":
-        return 4 * spec.max_samples
+    if preprocessing.modality == "image":
+        return 3 * preprocessing.size**2
+    if preprocessing.modality == "sound":
+        return 4 * preprocessing.max_samples
     return 2**16
 
 

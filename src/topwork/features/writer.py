@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar, final
 
 from topwork.errors import StoreError
-from topwork.features.shards import Layout, ShardBuffer
+from topwork.features.shards import ShardBuffer, ShardLayout
 
 SHARD_EXAMPLES = 256
 """What a kill can cost at most: a second or so of work."""
@@ -43,7 +43,7 @@ class Buffer(Protocol[Row]):
         """Write what was added as a new shard. Raises StoreError where the disk refuses."""
 
 
-def shard_buffer(layout: Layout) -> ShardBuffer:
+def shard_buffer(layout: ShardLayout) -> ShardBuffer:
     """Return a buffer for features, of as many rows as a shard shall have."""
     return ShardBuffer(layout, max(1, min(SHARD_EXAMPLES, SHARD_BYTES // layout.row_bytes)))
 

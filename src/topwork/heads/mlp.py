@@ -70,18 +70,20 @@ def fit_mlp(
     parts = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
     coordinates = np.concatenate([axes(transform(table, part)) for part in parts])
     with _one_thread():
-        scores, told = np.zeros((len(rows), labels.num_classes)), np.zeros(len(rows), bool)
+        scores, scored = np.zeros((len(rows), labels.num_classes)), np.zeros(len(rows), bool)
         for fold in labels.folds():
             rest = np.setdiff1d(np.arange(len(rows)), fold)
             trained = _train(coordinates[rest], labels.take(rest), settings)
             scores[fold] = trained.scorer()(coordinates[fold])
-            told[fold] = True
-            if told.sum() >= CALIBRATION:
+            scored[fold] = True
+            if scored.sum() >= CALIBRATION:
                 break
         head = _train(coordinates, labels, settings)
-    if told.any():
-        weights = None if labels.weights is None else labels.weights[told]
-        head = replace(head, softmax=fit_softmax(scores[told], labels.targets[told], (), weights))
+    if scored.any():
+        weights = None if labels.weights is None else labels.weights[scored]
+        head = replace(
+            head, softmax=fit_softmax(scores[scored], labels.targets[scored], (), weights)
+        )
     return replace(
         head,
         segments=tuple(table.segments),

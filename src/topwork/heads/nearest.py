@@ -88,19 +88,19 @@ def fit_nearest(
     """
     folds = labels.folds()
     sums, counts = _sums(table, rows, labels, transform)
-    scores, told = np.zeros((len(rows), labels.num_classes)), np.zeros(len(rows), bool)
+    scores, scored = np.zeros((len(rows), labels.num_classes)), np.zeros(len(rows), bool)
     for fold in folds:
         own, own_counts = _sums(table, rows[fold], labels.take(fold), transform)
         rest = counts - own_counts
         layer = _layer(sums - own, rest)
         for part, vectors in _chunks(table, rows[fold], transform):
             scores[fold[part]] = vectors @ layer.weight + layer.bias
-        told[fold] = rest[labels.classes[fold]] > 0  # of a class left out whole, no mean tells
+        scored[fold] = rest[labels.classes[fold]] > 0  # of a class left out whole, no mean tells
     temperature = UNTESTED_TEMPERATURE * np.eye(labels.num_classes)
     softmax = Softmax(matrix=temperature, bias=np.zeros(labels.num_classes))
-    if told.any():
-        weights = None if labels.weights is None else labels.weights[told]
-        softmax = fit_softmax(scores[told], labels.targets[told], (), weights)
+    if scored.any():
+        weights = None if labels.weights is None else labels.weights[scored]
+        softmax = fit_softmax(scores[scored], labels.targets[scored], (), weights)
     return DenseHead(
         segments=tuple(table.segments),
         transform=transform,

@@ -1,4 +1,4 @@
-"""What was learned, and how it is used and kept.
+"""What was learned: used, saved and described.
 
-It does not know how a model is trained (runs/), nor what is said of it (evidence/, report/).
+It does not know how a model is trained (runs/), nor what is said of it (evidence/, reports/).
 """

@@ -151,9 +151,9 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
     """Return what the folder holds; what models of before some part was kept lack, is None."""
     there = description["files"]
     head = restore_head(description["head"], _read_tensors(folder / HEAD))
-    detector, told = None, description.get("foreign")
-    if told is not None:
-        detector = Detector.restore(told["detector"], _read_tensors(folder / OOD), head)
+    detector, saved_detector = None, description.get("foreign")
+    if saved_detector is not None:
+        detector = Detector.restore(saved_detector["detector"], _read_tensors(folder / OOD), head)
     predictions = read_predictions(folder / PREDICTIONS) if PREDICTIONS in there else {}
     record = description["backbone"]
     backbone = restore_backbone(
@@ -176,7 +176,9 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
         oof_predictions=predictions.get("left_out"),
         test_predictions=predictions.get("tested"),
         detector=detector,
-        ood=None if told is None or told["scores"] is None else OODScores.from_dict(told["scores"]),
+        ood=None
+        if saved_detector is None or saved_detector["scores"] is None
+        else OODScores.from_dict(saved_detector["scores"]),
         compiled=folder / COMPILED if f"{COMPILED}/layout.json" in there else None,
     )
 

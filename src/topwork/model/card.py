@@ -157,11 +157,13 @@ def _row(title: str, columns: list[Evaluation], name: str) -> str:
 
 
 def _worth(model: ModelParts) -> str:
-    said = ["Against a network that learned from nothing, it was not measured when the model was "
-            "saved; `topwork report` measures it."]  # fmt: skip
+    sentences = [
+        "Against a network that learned from nothing, it was not measured when the model was "
+        "saved; `topwork report` measures it."
+    ]
     if model.selection.strategy == "scratch":
-        said = ["Nothing was transferred: this is the network trained from random weights."]
-    return " ".join([*said, *_gains(model)])
+        sentences = ["Nothing was transferred: this is the network trained from random weights."]
+    return " ".join([*sentences, *_gains(model)])
 
 
 def _gains(model: ModelParts) -> list[str]:
@@ -180,40 +182,40 @@ def _training(model: ModelParts) -> str:
         f"{len(model.blocks)} blocks ({head.blocks[0]} to {head.blocks[-1]}), pools "
         f"{', '.join(head.pools)}, chosen by cross-validation inside the training data."
     )
-    said = [_plain(made), *([_plain(selection.reason)] if selection.reason else [])]
-    said += [_plain(note) for note in model.notes]
-    said.append("The settings are in `recipe.toml`: `topwork train --recipe recipe.toml`.")
-    return "\n\n".join(said)
+    sentences = [_plain(made), *([_plain(selection.reason)] if selection.reason else [])]
+    sentences += [_plain(note) for note in model.notes]
+    sentences.append("The settings are in `recipe.toml`: `topwork train --recipe recipe.toml`.")
+    return "\n\n".join(sentences)
 
 
 def _limits(model: ModelParts) -> str:
     kind, data = model.backbone.modality, model.data
-    said = [
+    sentences = [
         f"The scores are of {kind}s like those it was trained on. Of others (another camera, "
         "place, speaker, writer) they may be lower: score it on some, with `topwork evaluate`."
     ]
     if data.num_train < FEW:
-        said.append(f"It learned from {data.num_train:,} examples, which is few.")
+        sentences.append(f"It learned from {data.num_train:,} examples, which is few.")
     least = min(data.per_class.items(), key=lambda one: one[1], default=None)
     if least is not None:
-        said.append(f"The class with the fewest, {_plain(least[0])}, has {least[1]:,}.")
-    said.append(
+        sentences.append(f"The class with the fewest, {_plain(least[0])}, has {least[1]:,}.")
+    sentences.append(
         f"Its probabilities are shared out among its {len(model.classes)} classes: of "
         f"{_article(kind)} that is of none of them, it still names one."
     )
     if model.detector is not None:
-        said.append(
+        sentences.append(
             "How foreign an input looks stands beside each answer (`foreign`); `topwork predict "
             "--reject 0.05` then says `unknown` of what is stranger than all but 5% of its own "
             "examples."
         )
     if model.ood is not None:
         measured = model.ood
-        said.append(
+        sentences.append(
             f"Measured with {_plain(measured.method)}: of these, {measured.false_accept} (95% "
             f"interval) get a class all the same where {measured.rate:.0%} of its own are rejected."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def _licences(model: ModelParts) -> str:

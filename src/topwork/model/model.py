@@ -139,8 +139,8 @@ class Model:
     @property
     def _array_ndim(self) -> int | None:
         """Dimensions of one input, where it is an array."""
-        spec = self.backbone.input
-        return len(spec.shape) if spec.modality == "array" else None
+        preprocessing = self.backbone.input
+        return len(preprocessing.shape) if preprocessing.modality == "array" else None
 
     def predict_proba(self, inputs: object) -> Float64[np.ndarray, "n k"]:
         """Return probabilities [N, K] in the order of `classes`.
@@ -286,8 +286,8 @@ class Model:
             SettingError: a length is too short, or the step is longer than the window.
             ExampleError: the recording cannot be read.
         """
-        spec = self.backbone.input
-        window = window_of(spec, self.data.typical_seconds, window_seconds, step_seconds)
+        preprocessing = self.backbone.input
+        window = window_of(preprocessing, self.data.typical_seconds, window_seconds, step_seconds)
         (example,) = self.read([source])
         return list(moments(example, window, self.stream))
 

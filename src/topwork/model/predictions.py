@@ -57,15 +57,15 @@ def make_predictions(
 ) -> Iterator[Prediction]:
     """Yield what a head says of names with their features; a rate to reject needs a detector."""
     vectors = [result for _, result in waiting if not isinstance(result, Skipped)]
-    told: Iterator[tuple[npt.NDArray[np.float64], float | None]] = iter(())
+    scored: Iterator[tuple[npt.NDArray[np.float64], float | None]] = iter(())
     if vectors:
         table = ArrayTable(np.stack(vectors), head.segments)
-        chances = head.predict(table)
+        probabilities = head.predict(table)
         shares: Sequence[float | None] = [None] * len(vectors)
         if detector is not None:
-            scores = detector.score(chances, table, np.arange(len(vectors)))
+            scores = detector.score(probabilities, table, np.arange(len(vectors)))
             shares = detector.shares(scores).tolist()
-        told = zip(chances, shares, strict=True)
+        scored = zip(probabilities, shares, strict=True)
     unknown = None if detector is None else detector.unknown
     for name, result in waiting:
         if isinstance(result, Skipped):
@@ -73,7 +73,7 @@ def make_predictions(
                 name=name, label=None, probability=0.0, probabilities={}, error=result.reason
             )
             continue
-        row, share = next(told)
+        row, share = next(scored)
         best = int(row.argmax())
         label, probability = classes[best], float(row[best])
         if reject is not None and share is not None and share <= reject and best != unknown:

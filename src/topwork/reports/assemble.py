@@ -49,12 +49,12 @@ class WrittenReport:
 
     Attributes:
         path: of the page; `table`, of its data problems, None where there are none.
-        says: the verdict, in two lines.
+        messages: the verdict, in two lines.
     """
 
     path: Path
     table: Path | None
-    says: tuple[str, str]
+    messages: tuple[str, str]
     num_bytes: int
     seconds: float
 
@@ -111,11 +111,11 @@ def report(
             with files.replacing(table) as new:
                 gathered.problems.to_csv(new)
         if folder is not None and not isinstance(gathered.verdict, Missing):
-            _note_worth(folder / CARD, model, gathered.verdict.says)
+            _note_worth(folder / CARD, model, gathered.verdict.message)
     return WrittenReport(
         path=out,
         table=table,
-        says=(page.opening.sentence, _next(page)),
+        messages=(page.opening.sentence, _next(page)),
         num_bytes=len(text),
         seconds=gathered.seconds,
     )

@@ -47,8 +47,12 @@ def draw_curve(
         _number_ticks(axes, min(ends), max(ends))
         _percent_axis(axes, "accuracy")
         axes.set_xlabel("examples to learn from")
-        says = "; ".join(f"{n:,}: {percent(a)}" for n, a in zip(sizes, accuracy, strict=True))
-        svg = to_svg(figure, name="curve", title=title, says=f"accuracy by examples: {says}")
+        description = "; ".join(
+            f"{n:,}: {percent(a)}" for n, a in zip(sizes, accuracy, strict=True)
+        )
+        svg = to_svg(
+            figure, name="curve", title=title, description=f"accuracy by examples: {description}"
+        )
     rows = [
         (f"{n:,}", "measured", percent(a), span(a)) for n, a in zip(sizes, accuracy, strict=True)
     ]
@@ -90,8 +94,8 @@ def draw_depth(
         axes.set_xlabel("block, from the input on")
         _legend(figure, axes)
         best = max(range(len(blocks)), key=lambda i: pretrained[i].value)
-        says = f"best at {blocks[best]}, {percent(pretrained[best])}"
-        svg = to_svg(figure, name="depth", title=title, says=says)
+        description = f"best at {blocks[best]}, {percent(pretrained[best])}"
+        svg = to_svg(figure, name="depth", title=title, description=description)
     rows = [
         (block, percent(one), span(one), percent(other), span(other))
         for block, one, other in zip(blocks, pretrained, random, strict=True)
@@ -116,8 +120,10 @@ def draw_reliability(bins: Sequence[Bin], *, name: str, title: str, caption: str
         axes.grid(color=RULE)
         axes.set_xlabel("how sure the model is")
         axes.set_ylabel("how often it is right")
-        says = "; ".join(f"sure {percent(b.confidence)}, right {percent(b.accuracy)}" for b in bins)
-        svg = to_svg(figure, name=name, title=title, says=says)
+        description = "; ".join(
+            f"sure {percent(b.confidence)}, right {percent(b.accuracy)}" for b in bins
+        )
+        svg = to_svg(figure, name=name, title=title, description=description)
     rows = [
         (percent(b.confidence), percent(b.accuracy), span(b.accuracy), f"{b.num_examples:,}")
         for b in bins
@@ -145,8 +151,8 @@ def draw_candidates(candidates: Sequence[Candidate], strategy: str, *, caption: 
         axes.grid(axis="x", color=RULE)
         axes.xaxis.set_major_formatter(_as_percent)
         axes.set_xlabel("accuracy on examples left out, with 95% interval")
-        says = "; ".join(f"{one.strategy}: {percent(one.accuracy)}" for one in rows)
-        svg = to_svg(figure, name="tried", title=title, says=says)
+        description = "; ".join(f"{one.strategy}: {percent(one.accuracy)}" for one in rows)
+        svg = to_svg(figure, name="tried", title=title, description=description)
     header = ("trained", "accuracy", "95% interval", "gain over the head", "took", "verdict")
     table = ReportTable(
         header=header,

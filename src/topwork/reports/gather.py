@@ -131,8 +131,10 @@ def attempt(make: Callable[[], T], remedy: str) -> T | Missing:
     except TROUBLES as error:
         if not isinstance(error, TopworkError):  # a fault of ours: it must be possible to find it
             log.warning("A part of the report could not be made.", exc_info=True)
-        said = " ".join(str(error).split()) or type(error).__name__
-        return Missing(why=said if said.endswith((".", "?")) else f"{said}.", remedy=remedy)
+        message = " ".join(str(error).split()) or type(error).__name__
+        return Missing(
+            why=message if message.endswith((".", "?")) else f"{message}.", remedy=remedy
+        )
 
 
 def _of(head_run: HeadRun | Missing, ask: Callable[[HeadRun], T | Missing]) -> T | Missing:

@@ -42,10 +42,10 @@ def what_it_sees(gathered: Gathered, mistakes: Sequence[Wrong]) -> list[Seen]:
         why = "What the layers see is shown for images, sounds and texts, and this model takes "
         return [("Its layers", Missing(why=f"{why}{modality}s.", remedy=NOT_NEEDED))]
     chosen = _chosen(gathered, mistakes)
-    said = _none_to_explain(gathered, mistakes)
+    evidence = _none_to_explain(gathered, mistakes)
     if chosen:
-        said = attempt(lambda: explain(gathered, chosen), NOT_NEEDED)
-    return [*made, (f"{title} that spoke for a wrong answer", said)]
+        evidence = attempt(lambda: explain(gathered, chosen), NOT_NEEDED)
+    return [*made, (f"{title} that spoke for a wrong answer", evidence)]
 
 
 def _chosen(gathered: Gathered, mistakes: Sequence[Wrong]) -> list[tuple[Wrong, Example]]:
@@ -123,11 +123,11 @@ def _regions(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gal
 
     figures = []
     for one, example in chosen:
-        found = regions(gathered.model, example, one.said)
+        found = regions(gathered.model, example, one.predicted)
         figures.append(
             _figure(
                 found.picture(),
-                f"{one.shown.name}: where {one.said} was seen",
+                f"{one.shown.name}: where {one.predicted} was seen",
                 _asked(one),
             )
         )
@@ -142,7 +142,7 @@ def _moments(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gal
 
     figures = []
     for one, example in chosen:
-        found = moments(gathered.model, example, one.said)
+        found = moments(gathered.model, example, one.predicted)
         seconds = f"{found.seconds:.1f} s, low notes at the bottom"
         figures.append(
             _figure(
@@ -165,7 +165,7 @@ def _words(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Galle
 
     marked = []
     for one, example in chosen:
-        found = words(gathered.model, example, one.said).words
+        found = words(gathered.model, example, one.predicted).words
         top = max((abs(weight) for _, weight in found), default=0.0) or 1.0
         marked.append(
             Marked(
@@ -192,7 +192,7 @@ _SEEN = (
 
 
 def _asked(one: Wrong) -> str:
-    return f"{one.said}? It is labelled {one.true}"
+    return f"{one.predicted}? It is labelled {one.true}"
 
 
 def _figure(image: Image, alt: str, caption: str = "", *, pixels: bool = False) -> Figure:

@@ -51,11 +51,11 @@ def matrix_of(
             matrix says that it is not.
     """
     answers = part.answers
-    said = answers.probabilities.argmax(1)
+    predicted = answers.probabilities.argmax(1)
     counts = np.zeros((len(classes), len(classes)), np.intp)
-    np.add.at(counts, (answers.truth, said), 1)
+    np.add.at(counts, (answers.truth, predicted), 1)
     shown = _most_confused(counts)
-    pairs = _pairs(part, said, shown, classes, album)
+    pairs = _pairs(part, predicted, shown, classes, album)
     linked = {pair.id for pair in pairs}
     rows = [
         [
@@ -96,16 +96,18 @@ def surest_mistakes(
     found = []
     for part in parts:
         answers = part.answers
-        said = answers.probabilities.argmax(1)
-        for i in np.flatnonzero(said != answers.truth):
-            found.append((float(answers.probabilities[i, said[i]]), part, int(i), int(said[i])))
+        predicted = answers.probabilities.argmax(1)
+        for i in np.flatnonzero(predicted != answers.truth):
+            found.append(
+                (float(answers.probabilities[i, predicted[i]]), part, int(i), int(predicted[i]))
+            )
     found.sort(key=lambda one: -one[0])
     return tuple(
         Wrong(
             digest=part.answers.digests[i],
             shown=album.show(part.answers.digests[i], part.answers.names[i], sound=True),
             true=classes[part.answers.truth[i]],
-            said=classes[k],
+            predicted=classes[k],
             probability=whole_percent(chance),
             probability_of_true=whole_percent(
                 float(part.answers.probabilities[i, part.answers.truth[i]])
@@ -135,9 +137,9 @@ def most_confused_pair(
     answers: Predictions, classes: Sequence[str]
 ) -> tuple[str, str, int, int] | None:
     """Return the two classes taken for each other most often: names, times, and of how many."""
-    said = answers.probabilities.argmax(1)
+    predicted = answers.probabilities.argmax(1)
     counts = np.zeros((len(classes), len(classes)), np.intp)
-    np.add.at(counts, (answers.truth, said), 1)
+    np.add.at(counts, (answers.truth, predicted), 1)
     both = np.triu(counts + counts.T, 1)
     if not both.any():
         return None
@@ -158,7 +160,7 @@ def _cell(
     row: npt.NDArray[np.intp] | npt.NDArray[np.float64],
     count: float,
     true: str,
-    said: str,
+    predicted: str,
     right: bool,
     linked: frozenset[str] | set[str] = frozenset(),
     id: str = "",
@@ -168,7 +170,7 @@ def _cell(
         text=text,
         heat=_heat(count, float(row.sum()), right),
         href=id if id in linked else None,
-        says=f"{text or 0} {true} called {said}",
+        label=f"{text or 0} {true} called {predicted}",
         is_right=right,
     )
 
@@ -187,12 +189,12 @@ def _beyond(
         return []
     left = float(counts[i].sum() - counts[i, list(shown)].sum())
     heat = _heat(left, float(counts[i].sum()), False)
-    return [Cell(text=f"{left:g}" if left else "", heat=heat, says=f"{left:g} others")]
+    return [Cell(text=f"{left:g}" if left else "", heat=heat, label=f"{left:g} others")]
 
 
 def _pairs(
     part: PredictionPart,
-    said: npt.NDArray[np.intp],
+    predicted: npt.NDArray[np.intp],
     shown: Sequence[int],
     classes: Sequence[str],
     album: Album,
@@ -202,7 +204,7 @@ def _pairs(
         for j in shown:
             if i == j:
                 continue
-            where = np.flatnonzero((answers.truth == i) & (said == j))
+            where = np.flatnonzero((answers.truth == i) & (predicted == j))
             if not len(where):
                 continue
             surest = where[np.argsort(-answers.probabilities[where, j], kind="stable")]
@@ -212,7 +214,7 @@ def _pairs(
                 ConfusedPair(
                     id=f"{part.id}-{i}-{j}",
                     true=classes[i],
-                    said=classes[j],
+                    predicted=classes[j],
                     count=len(where),
                     shown=[album.show(answers.digests[k], answers.names[k]) for k in taken],
                 )

@@ -50,16 +50,16 @@ def opening(gathered: Gathered) -> Opening:
 
 def _sentence(gathered: Gathered, best: Evaluation | None) -> str:
     model, verdict = gathered.model, gathered.verdict
-    said = []
+    message = []
     if not isinstance(verdict, Missing):
-        said.append(verdict.says)
+        message.append(verdict.message)
     if best is None:
-        said.append("How good the model is, is not known: there were too few examples to tell.")
+        message.append("How good the model is, is not known: there were too few examples to tell.")
     else:
-        said.append(_compared(best, short=_is_of_all(gathered)))
+        message.append(_compared(best, short=_is_of_all(gathered)))
         if model.test is not None and model.evaluation is not None:
-            said.append(_of_test(model.evaluation, model.test))
-    return " ".join(said)
+            message.append(_of_test(model.evaluation, model.test))
+    return " ".join(message)
 
 
 def _compared(best: Evaluation, *, short: bool) -> str:
@@ -86,20 +86,22 @@ def _is_of_all(gathered: Gathered) -> bool:
 
 
 def _of_test(own: Evaluation, test: Evaluation) -> str:
-    said = f"Of the test part, {percent(test.accuracy)} were right ({span(test.accuracy)})"
+    message = f"Of the test part, {percent(test.accuracy)} were right ({span(test.accuracy)})"
     if test.accuracy.high < own.accuracy.low:
-        return f"{said}, clearly less: the test part is of another make than the training data."
+        return f"{message}, clearly less: the test part is of another make than the training data."
     if test.accuracy.low > own.accuracy.high:
-        return f"{said}, clearly more."
-    return f"{said}."
+        return f"{message}, clearly more."
+    return f"{message}."
 
 
 def _against(verdict: Verdict) -> str:
-    said = f"more right answers than {verdict.control_name}, on the same "
-    said += counted(verdict.num_examples, "example")
+    message = f"more right answers than {verdict.control_name}, on the same "
+    message += counted(verdict.num_examples, "example")
     if verdict.num_examples < verdict.num_all:
-        said += " (with heads that learned from these alone; with more, the gain tends to shrink)"
-    return said
+        message += (
+            " (with heads that learned from these alone; with more, the gain tends to shrink)"
+        )
+    return message
 
 
 def _no_score(notes: Sequence[str]) -> str:

@@ -69,7 +69,7 @@ class Wrong:
     digest: str
     shown: Shown
     true: str
-    said: str
+    predicted: str
     probability: str
     probability_of_true: str
     is_test: bool
@@ -82,7 +82,7 @@ class Cell:
     text: str
     heat: float
     href: str | None = None
-    says: str = ""
+    label: str = ""
     is_right: bool = False
 
 
@@ -92,7 +92,7 @@ class ConfusedPair:
 
     id: str
     true: str
-    said: str
+    predicted: str
     count: int
     shown: Sequence[Shown]
 

@@ -113,8 +113,8 @@ def thumbnail(content: object, side: int = SIDE) -> Image:
     """
     from PIL.Image import fromarray
 
-    spec = ImageInput(size=side, resize="pad", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-    return fromarray(_trimmed(decode_image(content, spec)))
+    preprocessing = ImageInput(size=side, resize="pad", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    return fromarray(_trimmed(decode_image(content, preprocessing)))
 
 
 def image_uri(image: Image, quality: int = QUALITY) -> str:
@@ -126,8 +126,10 @@ def image_uri(image: Image, quality: int = QUALITY) -> str:
 
 def clip_uri(content: object) -> str:
     """Return the first seconds of a sound as a data URI, as WAV. Raises ExampleError."""
-    spec = SoundInput(rate_hz=CLIP_HZ, min_samples=1, max_samples=int(CLIP_SECONDS * CLIP_HZ))
-    first = next(iter(islice(sound_windows(content, spec), 1)))
+    preprocessing = SoundInput(
+        rate_hz=CLIP_HZ, min_samples=1, max_samples=int(CLIP_SECONDS * CLIP_HZ)
+    )
+    first = next(iter(islice(sound_windows(content, preprocessing), 1)))
     samples = np.clip(first, -1, 1)
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as out:

@@ -67,17 +67,18 @@ def ood(model: Model) -> str:
             "have to be trained again, with this version of Topwork and enough examples to tell "
             "what is foreign to it."
         )
-    said = (
+    message = (
         "`topwork predict --reject 0.05` says `unknown` of what is stranger than all but 5% of the "
         "model's own examples."
     )
     measured = model.ood
     if measured is None:
-        return said
+        return message
     accepted = measured.false_accept
     return (
-        f"{said} Measured with {measured.method}: {percent(accepted)} of these ({span(accepted)}) "
-        f"get a class all the same, and {percent(measured.rate)} of the model's own get none."
+        f"{message} Measured with {measured.method}: {percent(accepted)} of these "
+        f"({span(accepted)}) get a class all the same, and {percent(measured.rate)} of "
+        "the model's own get none."
     )
 
 

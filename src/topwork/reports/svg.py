@@ -70,13 +70,13 @@ def drawing(height: int) -> Iterator[Figure]:
         yield Figure(figsize=(WIDTH / 72, height / 72), layout="constrained")
 
 
-def to_svg(figure: Figure, *, name: str, title: str, says: str) -> str:
+def to_svg(figure: Figure, *, name: str, title: str, description: str) -> str:
     """Return the figure as one `svg` element for HTML. Call it while `drawing` is open.
 
     Args:
         name: letters and hyphens, of its own on the page: the ids begin with it.
         title: its short name, for those who hear the page.
-        says: what is to be seen, in a sentence.
+        description: what is to be seen, in a sentence.
     """
     import matplotlib
 
@@ -84,10 +84,10 @@ def to_svg(figure: Figure, *, name: str, title: str, says: str) -> str:
     nothing: Any = {"Creator": None, "Date": None, "Format": None, "Type": None}
     with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", metadata=nothing)
-    return page_svg(buffer.getvalue(), name=name, title=title, says=says)
+    return page_svg(buffer.getvalue(), name=name, title=title, description=description)
 
 
-def page_svg(text: str, *, name: str, title: str, says: str) -> str:
+def page_svg(text: str, *, name: str, title: str, description: str) -> str:
     """Return an SVG file's element without what HTML has no use for, in the page's colours."""
     box = re.search(r'viewBox="([-\d. ]+)"', text)
     body = text[text.index(">", text.index("<svg")) + 1 : text.rindex("</svg>")]
@@ -104,5 +104,5 @@ def page_svg(text: str, *, name: str, title: str, says: str) -> str:
     view = box.group(1) if box else f"0 0 {WIDTH} {WIDTH}"
     return (
         f'<svg class="chart" role="img" viewBox="{view}" aria-label="{escape(title)}: '
-        f'{escape(says)}"><title>{escape(title)}</title>{body}</svg>'
+        f'{escape(description)}"><title>{escape(title)}</title>{body}</svg>'
     )

@@ -42,18 +42,18 @@ def agree_epochs(
     Raises:
         StoreError: the number cannot be written down.
     """
-    said = folder / AGREED
+    path = folder / AGREED
     request = digest_settings(
         [job.identity, rows.tolist(), job.settings.to_dict(), job.labels.seed]
     )
-    epochs = _read(said, request)
+    epochs = _read(path, request)
     if epochs is None:
         needed = seconds_of_epoch(job, rows)
         left = SPARE * (stop_at - time.monotonic())
         epochs = int(np.clip(left / needed, 1, MAX_EPOCHS))
-        with disk_errors(f"Writing {str(said)!r}"):
+        with disk_errors(f"Writing {str(path)!r}"):
             text = json.dumps({"request": request, "epochs": epochs})
-            write_bytes(said, text.encode())
+            write_bytes(path, text.encode())
     return replace(job, settings=job.settings.changed(epochs=epochs))
 
 
@@ -90,9 +90,9 @@ def seconds_of_epoch(job: TrainingJob, rows: Int[np.ndarray, " n"]) -> float:
 
 def _read(path: Path, request: str) -> int | None:
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        if said["request"] == request:
-            return max(1, int(said["epochs"]))
+        saved = json.loads(path.read_text(encoding="utf-8"))
+        if saved["request"] == request:
+            return max(1, int(saved["epochs"]))
     except (OSError, ValueError, KeyError, TypeError):  # none yet, or of no use
         pass
     return None

@@ -65,9 +65,11 @@ class Incumbent:
     seconds: float
 
     @staticmethod
-    def of_head(chances: Float64[np.ndarray, "r n k"], labels: Labels, seconds: float) -> Incumbent:
+    def of_head(
+        probabilities: Float64[np.ndarray, "r n k"], labels: Labels, seconds: float
+    ) -> Incumbent:
         """Take the head's answers [repeats, N, K]."""
-        right = (chances.argmax(2) == labels.classes).mean(0)
+        right = (probabilities.argmax(2) == labels.classes).mean(0)
         return Incumbent(strategy=Strategy(kind="head"), right=right, seconds=seconds)
 
 
@@ -251,14 +253,14 @@ class _CandidateTrial:
         gain, error = self.gain
         rows = self._rows(self.cv_result)
         own, other = self.right[rows].mean(), self._incumbent.right[rows].mean()
-        said = (
+        message = (
             f"{own:.3f} against {other:.3f} for {self._incumbent.strategy} on the same "
             f"{len(rows):,} examples left out, {100 * gain:+.1f} points (standard error "
             f"{100 * error:.1f})"
         )
         if self.pays:
-            return f"{said}, more than chance would give."
-        return f"{self.strategy} gave {said}, no more than chance would give."
+            return f"{message}, more than chance would give."
+        return f"{self.strategy} gave {message}, no more than chance would give."
 
 
 def _incumbent_row(head: Incumbent, labels: Labels) -> Candidate:

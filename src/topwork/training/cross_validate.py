@@ -81,19 +81,19 @@ class CVResult:
             for half in labels.folds(2)[1:]:
                 number[half] = 1
         alphas = alphas_of(job)
-        chances = np.empty(logits.shape[1:])
+        probabilities = np.empty(logits.shape[1:])
         for k in np.unique(number):
             own = number == k
             alpha, inverse_temperature = len(alphas) - 1, 1.0
             if not own.all():
                 others = np.flatnonzero(~own)
                 alpha, inverse_temperature = _choose(logits[:, others], labels.take(others))
-            chances[own] = softmax(inverse_temperature * logits[alpha][own])
+            probabilities[own] = softmax(inverse_temperature * logits[alpha][own])
         alpha, inverse_temperature = _choose(logits, labels)
         order = np.argsort(rows)
         return CVResult(
             rows=rows[order],
-            probabilities=chances[order],
+            probabilities=probabilities[order],
             alpha=alphas[alpha],
             inverse_temperature=inverse_temperature,
             seconds=sum(fold.seconds for fold in folds),

@@ -75,9 +75,9 @@ class Cut:
             BackboneError: it cannot be built, or not cut there.
         """
         network = backbone.build()
-        spec, name = backbone.input, backbone.name
-        shapes = block_shapes(network, spec, name)
-        after = network if block is None else resume(network, spec, block, name=name)
+        preprocessing, name = backbone.input, backbone.name
+        shapes = block_shapes(network, preprocessing, name)
+        after = network if block is None else resume(network, preprocessing, block, name=name)
         if fresh is not None and block is not None:
             other = fresh.build().module.state_dict()
             own = {key: other[key.removeprefix(INNER)] for key in learned(after.module)}
@@ -91,7 +91,7 @@ class Cut:
             ),
             after=after,
             shapes=shapes,
-            pools=POOLS_AFTER[spec.modality],
+            pools=POOLS_AFTER[preprocessing.modality],
         )
 
     @property
@@ -116,11 +116,11 @@ class Cut:
         """
         import copy
 
-        spec = self.backbone.input if self.block is None else None
+        preprocessing = self.backbone.input if self.block is None else None
         module = copy.deepcopy(self.after.module)
         last = replace(self.after, module=module, blocks=self.after.blocks[-1:])
         shape = replace(self.shapes[-1], block=last.blocks[0])
-        return pooled_module(last, [shape], spec, self.pools)
+        return pooled_module(last, [shape], preprocessing, self.pools)
 
     def whole_name(self, name: str) -> str | None:
         """Return what the network calls a tensor of the trained module; None: it is not its."""

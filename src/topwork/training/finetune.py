@@ -135,8 +135,8 @@ class FineTuned:
         for alpha in alphas:
             module, head = self.network(alpha)
             features = features_of(module.get_submodule("body"), self.job, rows)
-            chances = head.predict(ArrayTable(features, head.segments))
-            found.append(np.log(np.maximum(chances, 1e-30)))
+            probabilities = head.predict(ArrayTable(features, head.segments))
+            found.append(np.log(np.maximum(probabilities, 1e-30)))
         return found
 
 
@@ -209,7 +209,7 @@ def _begin(job: TrainingJob, rows: Indices) -> _Begun:
     source = Windows.of(
         job.saved,
         rows,
-        spec=job.cut.backbone.input if job.cut.block is None else None,
+        preprocessing=job.cut.backbone.input if job.cut.block is None else None,
         augment=settings.augment or (),
     )
     order = {int(row): place for place, row in enumerate(rows)}

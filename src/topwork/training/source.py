@@ -29,14 +29,14 @@ class Windows:
         saved: what lies on disk.
         rows: positions in `saved.examples`, window by window.
         numbers: of the windows within their examples.
-        spec: of the input, where what was saved are inputs and views are made on the way.
+        preprocessing: of the input, where what was saved are inputs and views are made on the way.
         augment: names of the alterations of these views.
     """
 
     saved: Activations
     rows: Indices
     numbers: Indices
-    spec: Input | None = None
+    preprocessing: Input | None = None
     augment: tuple[str, ...] = ()
 
     @staticmethod
@@ -44,7 +44,7 @@ class Windows:
         saved: Activations,
         examples: Int[np.ndarray, " n"],
         *,
-        spec: Input | None = None,
+        preprocessing: Input | None = None,
         augment: tuple[str, ...] = (),
     ) -> Windows:
         """Take all windows of these examples."""
@@ -53,7 +53,7 @@ class Windows:
             saved=saved,
             rows=np.repeat(examples, counts),
             numbers=np.concatenate([np.arange(n) for n in counts] or [np.empty(0, np.intp)]),
-            spec=spec,
+            preprocessing=preprocessing,
             augment=augment,
         )
 
@@ -77,9 +77,11 @@ class Windows:
         for i in examples:
             row, number = int(self.rows[i]), int(self.numbers[i])
             window = self.saved.read(row, epoch % self.saved.num_views, number)
-            if epoch and self.spec is not None and self.augment:
+            if epoch and self.preprocessing is not None and self.augment:
                 digest = self.saved.examples[row].digest
-                window = augmented(window, self.spec, self.augment, digest=digest, view=epoch)
+                window = augmented(
+                    window, self.preprocessing, self.augment, digest=digest, view=epoch
+                )
             found.append(window)
         batch = torch.from_numpy(np.stack(found))
         return batch.float() if batch.dtype == torch.float16 else batch

@@ -32,7 +32,7 @@ TOLERANCE = 1e-4
 """Between the network run whole and from the cut on, as a share of the greatest output."""
 
 
-def resume(network: Network, spec: Input, block: str, *, name: str) -> Network:
+def resume(network: Network, preprocessing: Input, block: str, *, name: str) -> Network:
     """Return what comes after `block`: its module takes that block's output, float32 [N, ...].
 
     Its tensors are copies; those of the frozen part are left out, or do not learn (`learned`). Its
@@ -42,12 +42,12 @@ def resume(network: Network, spec: Input, block: str, *, name: str) -> Network:
         BackboneError: something else than the block's output crosses the cut, or no weight after
             it is not used before it too.
     """
-    seen = Trace.of(network, spec)
+    seen = Trace.of(network, preprocessing)
     over = [b for b in network.blocks if seen.is_over(b, block)]
     for stubbed in (seen.outermost(block), over):
         resumed = _resumed(network, block, {part: seen.shapes[part] for part in stubbed}, seen)
-        if _agree(network, resumed, spec, block):
-            _settle(network, resumed, spec, block, seen, name)
+        if _agree(network, resumed, preprocessing, block):
+            _settle(network, resumed, preprocessing, block, seen, name)
             return resumed
     raise BackboneError(
         f"The backbone {name!r} cannot be cut after {block!r}: what comes after takes more than "
@@ -124,7 +124,7 @@ def _resumed(
 ) -> Network:
     import torch
 
-    channels_first = network.form in ("NCHW", "NCTF")
+    channels_first = network.layout in ("NCHW", "NCTF")
 
     class Resumed(torch.nn.Module):
         def __init__(self) -> None:
@@ -160,14 +160,14 @@ def _resumed(
     )
 
 
-def _agree(network: Network, resumed: Network, spec: Input, block: str) -> bool:
+def _agree(network: Network, resumed: Network, preprocessing: Input, block: str) -> bool:
     """Whether the last block gives the same, on windows of three lengths where they may vary."""
     import torch
 
     last = network.blocks[-1]
-    for windows in _trials(network, spec):
+    for windows in _trials(network, preprocessing):
         with torch.inference_mode():
-            given, whole = _heard(network, make_batch(spec, windows), (block, last))
+            given, whole = _heard(network, make_batch(preprocessing, windows), (block, last))
             try:
                 (own,) = _heard(resumed, given, resumed.blocks[-1:])
             except (
@@ -194,10 +194,10 @@ def _heard(network: Network, batch: torch.Tensor, blocks: Sequence[str]) -> list
     return [found[name] for name in blocks]
 
 
-def _trials(network: Network, spec: Input) -> list[list[Any]]:
+def _trials(network: Network, preprocessing: Input) -> list[list[Any]]:
     """Two windows of the usual length, with something in them; where it may vary, two of others."""
     rng = np.random.default_rng(0)
-    blank = blank_window(spec)
+    blank = blank_window(preprocessing)
 
     def filled(window: Any) -> Any:
         if window.dtype == np.int64:  # its own tokens in another order, the special ones in place
@@ -215,7 +215,7 @@ def _trials(network: Network, spec: Input) -> list[list[Any]]:
 
 
 def _settle(
-    network: Network, resumed: Network, spec: Input, block: str, seen: Trace, name: str
+    network: Network, resumed: Network, preprocessing: Input, block: str, seen: Trace, name: str
 ) -> None:
     """Note which tensors belong to what comes after, and let no other learn.
 
@@ -225,8 +225,8 @@ def _settle(
     import torch
 
     with torch.enable_grad():
-        windows = _trials(network, spec)[0][:1]
-        given, _ = _heard(network, make_batch(spec, windows), (block, network.blocks[-1]))
+        windows = _trials(network, preprocessing)[0][:1]
+        given, _ = _heard(network, make_batch(preprocessing, windows), (block, network.blocks[-1]))
         before = {f"{INNER}{one}" for one in _reached(network.module, given)}
         (last,) = _heard(resumed, given.detach(), resumed.blocks[-1:])
         after = _reached(resumed.module, last)

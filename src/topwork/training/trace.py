@@ -59,14 +59,14 @@ class Trace:
     shapes: Mapping[str, list[Shapes]]
 
     @staticmethod
-    def of(network: Network, spec: Input) -> Trace:
+    def of(network: Network, preprocessing: Input) -> Trace:
         """Run the network on an empty window, and on one half as long again where it may vary."""
-        blank = blank_window(spec)
-        short = _TraceRun(network, make_batch(spec, [blank]))
+        blank = blank_window(preprocessing)
+        short = _TraceRun(network, make_batch(preprocessing, [blank]))
         long = short
         if network.any_length:
             longer = np.concatenate([blank, blank[: len(blank) // 2 + 1]])
-            long = _TraceRun(network, make_batch(spec, [longer]))
+            long = _TraceRun(network, make_batch(preprocessing, [longer]))
         shapes = {}
         for name, found in short.shapes.items():
             others = long.shapes.get(name, [])
@@ -146,11 +146,11 @@ class _TraceRun:
         return note
 
 
-def make_batch(spec: Input, windows: Sequence[Any]) -> torch.Tensor:
+def make_batch(preprocessing: Input, windows: Sequence[Any]) -> torch.Tensor:
     """Return windows of one shape as a network takes them; of images, only about normalised."""
     import torch
 
     batch = torch.from_numpy(np.stack(windows))
-    if spec.modality != "image":
+    if preprocessing.modality != "image":
         return batch
     return (batch.float() / 128 - 1).permute(0, 3, 1, 2)

@@ -114,7 +114,7 @@ def test_what_was_written_comes_back(kind: str, tmp_path: Path) -> None:
     assert (found.name, found.architecture) == (str(moved), made.architecture)
     assert made.name == str(folder)
     network, original = found.build(), backbone.build()
-    assert (network.blocks, network.form) == (original.blocks, original.form)
+    assert (network.blocks, network.layout) == (original.blocks, original.layout)
     assert network.num_prefix_tokens == original.num_prefix_tokens
     ours = network.module.state_dict()
     assert all(torch.equal(ours[key], state[key]) for key in ours | state)

@@ -125,7 +125,7 @@ def test_networks_for_texts_and_sounds_come_back(kind: str, tmp_path: Path) -> N
     assert found == backbone
     network = found.build()
     windows = torch.randint(4, 30, (2, 9)) if kind == "bert" else torch.randn(2, 16000)
-    assert (network.blocks, network.form) == (original.blocks, original.form)
+    assert (network.blocks, network.layout) == (original.blocks, original.layout)
     with torch.inference_mode():
         ours, theirs = (n.module(windows) for n in (network, original))
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0)

@@ -19,7 +19,7 @@ def build(architecture: str, size: int = 64, fixed_size: int | None = None):  # 
 
 
 @pytest.mark.parametrize(
-    ("architecture", "fixed", "count", "first", "last", "form", "prefix"),
+    ("architecture", "fixed", "count", "first", "last", "layout", "prefix"),
     [
         ("mobilenetv3_small_050", None, 14, "bn1", "act2", "NCHW", 0),
         ("resnet18", None, 9, "maxpool", "layer4.1", "NCHW", 0),
@@ -36,17 +36,17 @@ def test_blocks_by_family(
     count: int,
     first: str,
     last: str,
-    form: str,
+    layout: str,
     prefix: int,
 ) -> None:
     network = build(architecture, fixed_size=fixed)
     assert (len(network.blocks), network.blocks[0], network.blocks[-1]) == (count, first, last)
-    assert (network.form, network.num_prefix_tokens) == (form, prefix)
+    assert (network.layout, network.num_prefix_tokens) == (layout, prefix)
     assert not network.module.training
 
 
 def test_tokens_of_an_unknown_family_are_seen() -> None:
-    assert build("mixer_s32_224", size=224).form == "NLC"
+    assert build("mixer_s32_224", size=224).layout == "NLC"
 
 
 def test_channels_last_of_an_unknown_family_are_seen() -> None:
@@ -60,7 +60,7 @@ def test_channels_last_of_an_unknown_family_are_seen() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.a(x.permute(0, 2, 3, 1))
 
-    assert find_blocks(Last(), "last", 16).form == "NHWC"
+    assert find_blocks(Last(), "last", 16).layout == "NHWC"
 
 
 def test_a_network_of_no_known_form_is_refused() -> None:

@@ -58,7 +58,7 @@ def test_networks_of_samples_give_their_hidden_states(
     for ours, theirs in zip(found, wanted, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(found[-1], out.last_hidden_state, rtol=1e-4, atol=1e-4)
-    assert (network.form, network.any_length, network.num_prefix_tokens) == ("NLC", True, 0)
+    assert (network.layout, network.any_length, network.num_prefix_tokens) == ("NLC", True, 0)
 
 
 @pytest.mark.parametrize("kind", ["wav2vec2", "wavlm"])

@@ -53,7 +53,7 @@ def test_the_blocks_are_the_hidden_states(kind: str, tokenizers: dict[bool, Path
     for ours, theirs in zip(found, wanted, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
     assert (network.causal, network.num_prefix_tokens) == (causal, 0 if causal else 1)
-    assert (network.form, network.any_length, network.prefix_is_place) == ("NLC", True, True)
+    assert (network.layout, network.any_length, network.prefix_is_place) == ("NLC", True, True)
 
 
 @pytest.mark.parametrize("kind", ["bert", "mpnet", "modernbert", "qwen3"])

@@ -22,8 +22,10 @@ CORNER = 6
 
 
 def with_resize(backbone: Backbone, resize: Resize, **values: float) -> Backbone:
-    spec = replace(backbone.input, size=48, resize=resize, **values)
-    return replace(backbone, input=spec, digest=f"{resize}{values}", name=f"{resize}{values}")
+    preprocessing = replace(backbone.input, size=48, resize=resize, **values)
+    return replace(
+        backbone, input=preprocessing, digest=f"{resize}{values}", name=f"{resize}{values}"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +74,13 @@ def test_each_pixel_reads_the_cell_that_it_is_seen_in(resize: Resize, fraction: 
     """Against the input's own decoder, which brings a picture of coordinates to the square."""
     from topwork.examples.images.decode import decode_image
 
-    spec = replace(PLAIN, size=GRID * 16, resize=resize, crop_fraction=fraction)
+    preprocessing = replace(PLAIN, size=GRID * 16, resize=resize, crop_fraction=fraction)
     width, height = 150, 90
     across = np.broadcast_to(np.arange(width) / width, (height, width)).astype(np.float32)
-    seen = decode_image(across, spec)[:, :, 0] / 255  # for each place of the square, its column
-    down, sideways = _axes(spec, (width, height), (width, height))
+    seen = (
+        decode_image(across, preprocessing)[:, :, 0] / 255
+    )  # for each place of the square, its column
+    down, sideways = _axes(preprocessing, (width, height), (width, height))
     middle = seen[GRID * 8]
     for cell in range(1, GRID - 1):
         column = int(sideways[:, cell].argmax())

@@ -39,12 +39,12 @@ def test_every_question_has_an_answer(advice: Advice) -> None:
     assert (advice.num_examples, advice.num_classes, advice.modality) == (30, 3, "image")
     assert len(advice.verdict.conditions) == 3
     assert advice.verdict.limit_seconds is None
-    assert advice.verdict.says.endswith("against it the gain may be smaller.")
+    assert advice.verdict.message.endswith("against it the gain may be smaller.")
     assert "was not trained from scratch" in advice.verdict.notes[0]
     assert advice.backbone_comparison is None
     assert advice.curve is not None
     told = json.loads(json.dumps(advice.to_dict()))
-    assert told["verdict"]["says"] == advice.verdict.says
+    assert told["verdict"]["message"] == advice.verdict.message
     assert told["depth"]["num_examples"] == 30
     assert told["learning_curve"]["sentence"] == advice.curve.sentence
 
@@ -123,7 +123,7 @@ def test_backbones_are_compared_and_a_broken_one_stops_nothing(digits: Path) -> 
     assert first.megabytes == pytest.approx(4 * first.num_parameters / 1e6, rel=0.1)
     assert first.ms_per_example is not None
     assert first.ms_per_example > 0
-    assert backbone_comparison.winner in backbone_comparison.says
+    assert backbone_comparison.winner in backbone_comparison.message
     assert BackboneComparison.from_dict(backbone_comparison.to_dict()) == backbone_comparison
 
 

@@ -49,13 +49,13 @@ def some(num: int, share: float, seed: int = 0) -> Places:
 
 def test_a_gain_is_paired_and_said_in_points() -> None:
     own, other = some(200, 0.94), some(200, 0.6, 1)
-    said = verdict(own, one("training from scratch", other))
-    assert said.worth == gain(own.astype(float) - other, None)
-    assert said.worth.value == pytest.approx(own.mean() - other.mean())
-    assert said.expects_gain
-    assert said.says.startswith(f"Transfer is worth {100 * said.worth.value:+.1f} points (")
-    assert "over training from scratch on your 200 images" in said.says
-    assert (said.limit_seconds, said.seconds) == (60.0, 3.0)
+    found = verdict(own, one("training from scratch", other))
+    assert found.worth == gain(own.astype(float) - other, None)
+    assert found.worth.value == pytest.approx(own.mean() - other.mean())
+    assert found.expects_gain
+    assert found.message.startswith(f"Transfer is worth {100 * found.worth.value:+.1f} points (")
+    assert "over training from scratch on your 200 images" in found.message
+    assert (found.limit_seconds, found.seconds) == (60.0, 3.0)
 
 
 def test_the_best_without_transfer_is_the_control() -> None:
@@ -70,11 +70,11 @@ def test_which_is_best_is_asked_on_examples_that_all_answered() -> None:
     rows = np.arange(40)
     others = np.concatenate([np.zeros(20), np.ones(180)])
     trained = one("trained", np.concatenate([np.ones(30), np.zeros(10)]), rows)
-    said = verdict(np.ones(200), one("cheap", others), trained)
-    assert said.control_name == "trained"
-    assert (said.num_examples, said.num_all) == (40, 200)
-    assert said.worth.value == pytest.approx(0.25)
-    assert "on 40 of your 200 images" in said.says
+    found = verdict(np.ones(200), one("cheap", others), trained)
+    assert found.control_name == "trained"
+    assert (found.num_examples, found.num_all) == (40, 200)
+    assert found.worth.value == pytest.approx(0.25)
+    assert "on 40 of your 200 images" in found.message
 
 
 def test_no_gain_where_the_interval_touches_nothing() -> None:
@@ -82,27 +82,27 @@ def test_no_gain_where_the_interval_touches_nothing() -> None:
     other = own.copy()
     other[np.flatnonzero(own)[:12]] = False
     other[np.flatnonzero(~own)[:8]] = True
-    said = verdict(own, one("training from scratch", other))
-    assert not said.expects_gain
-    assert said.says.startswith("Transfer would not hurt, but do not expect a gain: ")
-    assert "which chance alone may give" in said.says
+    found = verdict(own, one("training from scratch", other))
+    assert not found.expects_gain
+    assert found.message.startswith("Transfer would not hurt, but do not expect a gain: ")
+    assert "which chance alone may give" in found.message
 
 
 def test_a_sure_gain_below_a_point_is_not_promised() -> None:
     own = np.ones(5000, bool)
     other = own.copy()
     other[:30] = False
-    said = verdict(own, one("training from scratch", other))
-    assert said.worth.low > 0
-    assert not said.expects_gain
-    assert "less than a point" in said.says
+    found = verdict(own, one("training from scratch", other))
+    assert found.worth.low > 0
+    assert not found.expects_gain
+    assert "less than a point" in found.message
 
 
 def test_transfer_may_cost() -> None:
-    said = verdict(some(300, 0.5), one("training from scratch", some(300, 0.9, 1)))
-    assert said.worth.high < 0
-    assert not said.expects_gain
-    assert said.says.startswith(f"Transfer costs you {-100 * said.worth.value:.1f} points (")
+    found = verdict(some(300, 0.5), one("training from scratch", some(300, 0.9, 1)))
+    assert found.worth.high < 0
+    assert not found.expects_gain
+    assert found.message.startswith(f"Transfer costs you {-100 * found.worth.value:.1f} points (")
 
 
 @pytest.mark.parametrize(
@@ -111,20 +111,20 @@ def test_transfer_may_cost() -> None:
 )
 def test_of_few_examples_in_groups_little_is_said(share: float, words: str) -> None:
     own, groups = np.arange(40) / 40 < share, np.arange(40) % 4
-    said = verdict(own, one("raw pixels", np.arange(40) % 2 == 0), groups=groups)
-    assert not said.expects_gain
-    assert said.says.startswith(words)
-    assert "40 examples in 4 groups are too few to tell" in said.says
+    found = verdict(own, one("raw pixels", np.arange(40) % 2 == 0), groups=groups)
+    assert not found.expects_gain
+    assert found.message.startswith(words)
+    assert "40 examples in 4 groups are too few to tell" in found.message
 
 
 def test_verdicts_go_through_plain_data() -> None:
-    said = weigh(
+    verdict = weigh(
         Made(some(50, 0.9)),  # type: ignore[arg-type]
         [one("training from scratch", some(50, 0.5, 1))],
         conditions=[Condition(question="Are both images?", answer=None, because="Both are.")],
         notes=["It was not trained."],
     )
-    assert Verdict.from_dict(said.to_dict()) == said
+    assert Verdict.from_dict(verdict.to_dict()) == verdict
 
 
 def test_random_weights_and_raw_inputs_learn_from_the_same_folds(comparison: Comparison) -> None:

@@ -23,7 +23,7 @@ HALF = (0.5, 0.5, 0.5)
 CLOTHING = DATA / "clothing"
 
 
-def spec(size=16, **more):
+def preprocessing(size=16, **more):
     return ImageInput(size=size, mean=HALF, std=HALF, **more)
 
 
@@ -54,7 +54,7 @@ def png_claiming(width, height):
 
 class TestImageInput:
     def test_settings_and_back(self):
-        one = spec(224, resize="crop", crop_fraction=0.875, interpolation="lanczos")
+        one = preprocessing(224, resize="crop", crop_fraction=0.875, interpolation="lanczos")
         assert ImageInput.from_settings(one.settings()) == one
         assert one.settings()["mean"] == [0.5, 0.5, 0.5]
 
@@ -78,22 +78,22 @@ class TestImageInput:
 
     def test_unknown_key(self):
         with pytest.raises(SettingError, match="keys: got"):
-            ImageInput.from_settings({**spec().settings(), "colour": 1})
+            ImageInput.from_settings({**preprocessing().settings(), "colour": 1})
 
 
 class TestGeometry:
     def test_squash_is_a_plain_resize(self):
         want = np.asarray(photo().resize((16, 16), Image.Resampling.BICUBIC))
-        assert np.array_equal(decode_image(encoded(photo(), "PNG"), spec()), want)
+        assert np.array_equal(decode_image(encoded(photo(), "PNG"), preprocessing()), want)
 
     def test_crop_takes_the_middle(self):
         # 40 x 24: the shorter side to 16 / 0.8 = 20, then the middle 16 x 16.
-        got = decode_image(photo(), spec(resize="crop", crop_fraction=0.8))
+        got = decode_image(photo(), preprocessing(resize="crop", crop_fraction=0.8))
         want = photo().resize((33, 20), Image.Resampling.BICUBIC).crop((9, 2, 25, 18))
         assert np.abs(got.astype(int) - np.asarray(want)).max() <= 6
 
     def test_pad_adds_grey(self):
-        got = decode_image(photo(40, 20), spec(resize="pad"))
+        got = decode_image(photo(40, 20), preprocessing(resize="pad"))
         assert (got[:4] == 128).all()
         assert (got[12:] == 128).all()
         want = photo(40, 20).resize((16, 8), Image.Resampling.BICUBIC)
@@ -101,15 +101,15 @@ class TestGeometry:
 
     @pytest.mark.parametrize("resize", ["squash", "crop", "pad"])
     def test_thin_images_take_no_memory(self, resize):
-        got = decode_image(Image.new("L", (1, 60_000)), spec(resize=resize))
+        got = decode_image(Image.new("L", (1, 60_000)), preprocessing(resize=resize))
         assert got.shape == (16, 16, 3)
 
     @pytest.mark.parametrize("resize", ["squash", "crop", "pad"])
     @pytest.mark.parametrize("side", [9, 16, 100, 333])
     def test_jpeg_close_to_pillow(self, resize, side):
         data = encoded(photo(side, side + 7), "JPEG", quality=95)
-        fast = decode_image(data, spec(resize=resize))
-        slow = decode_image(Image.open(io.BytesIO(data)), spec(resize=resize))
+        fast = decode_image(data, preprocessing(resize=resize))
+        slow = decode_image(Image.open(io.BytesIO(data)), preprocessing(resize=resize))
         assert np.abs(fast.astype(int) - slow).mean() < 2.5
 
 
@@ -125,19 +125,19 @@ class TestOrientation:
         from PIL import ImageOps
 
         upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
-        got = decode_image(data, spec(resize=resize)).astype(int)
-        assert np.abs(got - decode_image(upright, spec(resize=resize))).mean() < 2.5
+        got = decode_image(data, preprocessing(resize=resize)).astype(int)
+        assert np.abs(got - decode_image(upright, preprocessing(resize=resize))).mean() < 2.5
 
     def test_corrupt_exif_is_no_obstacle(self):
         data = encoded(photo(), "JPEG", exif=b"Exif\x00\x00MM\x00*\x00\x00\xff\xff\xff\xff")
-        assert decode_image(data, spec()).shape == (16, 16, 3)
+        assert decode_image(data, preprocessing()).shape == (16, 16, 3)
         broken = encoded(photo(), "PNG", exif=b"II*\x00\x08\x00\x00\x00\xff\xff\x12\x01")
-        assert decode_image(broken, spec()).shape == (16, 16, 3)
+        assert decode_image(broken, preprocessing()).shape == (16, 16, 3)
 
 
 def flat(content):
     """The single colour of an image of one colour."""
-    pixels = decode_image(content, spec(4))
+    pixels = decode_image(content, preprocessing(4))
     assert pixels.dtype == np.uint8
     assert pixels.flags.c_contiguous
     assert (pixels == pixels[0, 0]).all()
@@ -176,11 +176,14 @@ class TestModes:
 
     def test_wide_values_are_stretched(self):
         wide = Image.fromarray(np.array([[-1000, 1000]], np.int32))
-        assert decode_image(wide, spec(2, interpolation="bilinear"))[0, :, 0].tolist() == [0, 255]
+        assert decode_image(wide, preprocessing(2, interpolation="bilinear"))[0, :, 0].tolist() == [
+            0,
+            255,
+        ]
 
     def test_not_finite(self):
         with pytest.raises(ExampleError, match="not finite numbers"):
-            decode_image(Image.new("F", (2, 2), float("nan")), spec())
+            decode_image(Image.new("F", (2, 2), float("nan")), preprocessing())
 
     def test_palettes(self):
         image = Image.new("P", (6, 5), 1)
@@ -253,7 +256,7 @@ class TestArrays:
     )
     def test_refused(self, array, message):
         with pytest.raises(ExampleError, match=message):
-            decode_image(array, spec())
+            decode_image(array, preprocessing())
 
 
 class TestDamage:
@@ -265,27 +268,27 @@ class TestDamage:
         data = encoded(noise, "JPEG", progressive=progressive)
         cut = data[: max(700, int(len(data) * keep))]
         with pytest.raises(ExampleError, match="JPEG data ends early"):
-            decode_image(cut, spec())
+            decode_image(cut, preprocessing())
 
     def test_damaged_jpeg(self):
         rng = np.random.default_rng(0)
         data = encoded(Image.fromarray(rng.integers(0, 255, (80, 80, 3), np.uint8)), "JPEG")
         middle = len(data) // 2
         with pytest.raises(ExampleError, match="JPEG data"):
-            decode_image(data[:middle] + b"\xff\xd9" + data[middle:], spec())
+            decode_image(data[:middle] + b"\xff\xd9" + data[middle:], preprocessing())
 
     def test_stray_bytes_in_a_jpeg_are_no_obstacle(self):
         data = encoded(photo(), "JPEG")
-        stray = decode_image(data[:-2] + b"stray" + data[-2:], spec())
-        assert np.array_equal(stray, decode_image(data, spec()))
-        assert np.array_equal(decode_image(data + b"tail", spec()), stray)
+        stray = decode_image(data[:-2] + b"stray" + data[-2:], preprocessing())
+        assert np.array_equal(stray, decode_image(data, preprocessing()))
+        assert np.array_equal(decode_image(data + b"tail", preprocessing()), stray)
 
     @pytest.mark.parametrize("form", ["PNG", "GIF", "BMP", "TIFF", "WEBP", "JPEG2000", "AVIF"])
     def test_cut_files(self, form):
         rng = np.random.default_rng(0)
         data = encoded(Image.fromarray(rng.integers(0, 255, (60, 60, 3), np.uint8)), form)
         with pytest.raises(ExampleError, match="damaged"):
-            decode_image(data[: len(data) // 2], spec())
+            decode_image(data[: len(data) // 2], preprocessing())
 
     @pytest.mark.parametrize(
         ("data", "message"),
@@ -309,7 +312,7 @@ class TestDamage:
     )
     def test_reasons(self, data, message):
         with pytest.raises(ExampleError, match=message):
-            decode_image(data, spec())
+            decode_image(data, preprocessing())
 
     def test_postscript_is_never_run(self):
         assert image_format(b"%!PS-Adobe-3.0 EPSF-3.0") is None
@@ -324,11 +327,11 @@ class TestDamage:
                 for place in rng.integers(0, len(bad), 3):
                     bad[place] = rng.integers(256)
                 with contextlib.suppress(ExampleError):
-                    assert decode_image(bytes(bad), spec(8)).shape == (8, 8, 3)
+                    assert decode_image(bytes(bad), preprocessing(8)).shape == (8, 8, 3)
 
     def test_other_objects(self):
         with pytest.raises(ExampleError, match=r"a dict; accepted .*a path"):
-            decode_image({}, spec())
+            decode_image({}, preprocessing())
 
 
 class TestLimits:
@@ -336,7 +339,7 @@ class TestLimits:
     def test_png_bomb(self, side):
         limit = min(decode.MAX_PIXELS, side * side - 1)
         with pytest.raises(TooLargeError, match=r"at most .* are decoded|too much memory"):
-            decode_image(png_claiming(side, side), spec(), max_pixels=limit)
+            decode_image(png_claiming(side, side), preprocessing(), max_pixels=limit)
 
     def test_other_bombs_by_their_headers(self):
         gif = bytearray(encoded(Image.new("L", (8, 8)), "GIF"))
@@ -352,15 +355,15 @@ class TestLimits:
         jpeg[at : at + 4] = b"\xff\xff\xff\xff"
         for data in (bytes(gif), bytes(tiff), webp, bytes(jpeg)):
             with pytest.raises(TooLargeError):
-                decode_image(data, spec())
+                decode_image(data, preprocessing())
 
     def test_limit_holds_for_all_forms(self):
         image = photo(20, 20)
         forms = [image, np.asarray(image), encoded(image, "JPEG"), encoded(image, "WEBP")]
         for content in forms:
-            assert decode_image(content, spec(), max_pixels=400).shape == (16, 16, 3)
+            assert decode_image(content, preprocessing(), max_pixels=400).shape == (16, 16, 3)
             with pytest.raises(TooLargeError, match="20 x 20 pixels; at most 399"):
-                decode_image(content, spec(), max_pixels=399)
+                decode_image(content, preprocessing(), max_pixels=399)
         with pytest.raises(TooLargeError):
             load_image(image, max_pixels=399)
 
@@ -371,7 +374,7 @@ class TestLimits:
     def test_large_image_gives_no_warning(self, recwarn):
         side = 9_600  # 92 million: Pillow warns from 89 on
         data = encoded(Image.new("1", (side, side)), "PNG")
-        assert decode_image(data, spec()).shape == (16, 16, 3)
+        assert decode_image(data, preprocessing()).shape == (16, 16, 3)
         assert not recwarn.list
         assert not any("PIL" in str(f[3]) for f in warnings.filters)
 
@@ -381,20 +384,20 @@ class TestLimits:
 
         monkeypatch.setattr(decode, "plain_image", fail)
         with pytest.raises(TooLargeError, match="too much memory: no more"):
-            decode_image(photo(), spec())
+            decode_image(photo(), preprocessing())
 
 
 class TestFiles:
     def test_paths(self, tmp_path):
         path = tmp_path / "a.png"
         photo().save(path)
-        want = decode_image(path.read_bytes(), spec())
-        assert np.array_equal(decode_image(path, spec()), want)
-        assert np.array_equal(decode_image(str(path), spec()), want)
+        want = decode_image(path.read_bytes(), preprocessing())
+        assert np.array_equal(decode_image(path, preprocessing()), want)
+        assert np.array_equal(decode_image(str(path), preprocessing()), want)
 
     def test_missing_and_huge(self, tmp_path, monkeypatch):
         with pytest.raises(ExampleError, match="cannot be read: No such file"):
-            decode_image(tmp_path / "none.png", spec())
+            decode_image(tmp_path / "none.png", preprocessing())
         with pytest.raises(ExampleError, match="null"):
             read_file(Path("a\x00b"))
         monkeypatch.setattr(decode, "MAX_FILE_BYTES", 3)
@@ -406,7 +409,7 @@ class TestFiles:
 @pytest.mark.skipif(not CLOTHING.is_dir(), reason="the shared data is not here")
 def test_threads_agree_with_one():
     data = [path.read_bytes() for path in sorted(CLOTHING.glob("test/hat/*"))[:12]]
-    alone = [decode_image(d, spec(64)) for d in data]
+    alone = [decode_image(d, preprocessing(64)) for d in data]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda d: decode_image(d, spec(64)), data * 3))
+        together = list(pool.map(lambda d: decode_image(d, preprocessing(64)), data * 3))
     assert all(np.array_equal(a, b) for a, b in zip(alone * 3, together, strict=True))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.examples.sounds.test_sound import chirp, one, spec, windows
+from tests.examples.sounds.test_sound import chirp, one, preprocessing, windows
 from topwork.errors import ExampleError
 from topwork.examples.sounds import mp3 as mp3_room
 from topwork.examples.sounds.mp3 import has_index, is_mp3, walk
@@ -36,7 +36,7 @@ class TestLength:
     @pytest.mark.parametrize("mode", ["VARIABLE", "CONSTANT"])
     def test_all_of_it_comes(self, rate_hz, mode, capfd):
         data = mp3(rate_hz, mode=mode)
-        form = spec(rate_hz=rate_hz)
+        form = preprocessing(rate_hz=rate_hz)
         assert len(one(data, form)) == 10 * rate_hz
         bare = without_index(data)
         assert not has_index(io.BytesIO(bare))
@@ -52,7 +52,7 @@ class TestLength:
     )
     def test_tails_do_not_matter(self, tail, capfd):
         bare = without_index(mp3())
-        assert np.array_equal(one(bare + tail, spec()), one(bare, spec()))
+        assert np.array_equal(one(bare + tail, preprocessing()), one(bare, preprocessing()))
         assert capfd.readouterr().err == ""
 
     def test_blocks_agree_with_the_whole(self):
@@ -60,7 +60,7 @@ class TestLength:
         data = mp3(16_000, 20.0, 20.0, mode="CONSTANT")
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             whole = file.read(dtype="float32")
-        assert np.abs(one(data, spec()) - whole).max() < 1e-5
+        assert np.abs(one(data, preprocessing()) - whole).max() < 1e-5
 
 
 class TestCutOff:
@@ -68,19 +68,19 @@ class TestCutOff:
     def test_without_index(self, less):
         bare = without_index(mp3())
         with pytest.raises(ExampleError, match=r"ends early: .*last frame"):
-            windows(bare[:-less], spec())
+            windows(bare[:-less], preprocessing())
 
     def test_with_index(self):
         data = mp3()
         with pytest.raises(ExampleError, match=r"ends early: .*promises .* bytes"):
-            windows(data[:-5_000], spec())
-        assert len(one(data[:-1], spec())) >= 160_000 - 2 * 1152
+            windows(data[:-5_000], preprocessing())
+        assert len(one(data[:-1], preprocessing())) >= 160_000 - 2 * 1152
 
     def test_a_hole(self):
         bare = without_index(mp3())
         hole = bare[:8_000] + b"z" * 3_000 + bare[11_000:]
         with pytest.raises(ExampleError, match=r"damaged: .* cannot be decoded"):
-            windows(hole, spec())
+            windows(hole, preprocessing())
 
 
 class TestRecognition:

@@ -18,7 +18,7 @@ from topwork.examples.sounds.sound import NUM_AT_ONCE, Sound, SoundFile, cut, so
 WAKE_WORDS = DATA / "wake-words"
 
 
-def spec(rate_hz=16_000, min_samples=400, max_samples=10**7, **more):
+def preprocessing(rate_hz=16_000, min_samples=400, max_samples=10**7, **more):
     return SoundInput(rate_hz=rate_hz, min_samples=min_samples, max_samples=max_samples, **more)
 
 
@@ -40,7 +40,9 @@ def one(content, form):
 
 class TestSoundInput:
     def test_settings_and_back(self):
-        form = spec(step_samples=7, extractor={"feature_extractor_type": "WhisperFeatureExtractor"})
+        form = preprocessing(
+            step_samples=7, extractor={"feature_extractor_type": "WhisperFeatureExtractor"}
+        )
         assert SoundInput.from_settings(form.settings()) == form
         assert hash(form) == hash(SoundInput.from_settings(form.settings()))
 
@@ -60,24 +62,24 @@ class TestSoundInput:
     )
     def test_wrong_values(self, wrong, message):
         with pytest.raises(SettingError, match=message):
-            spec(**wrong)
+            preprocessing(**wrong)
 
     def test_unknown_key(self):
         with pytest.raises(SettingError, match="keys: got"):
-            SoundInput.from_settings({**spec().settings(), "volume": 11})
+            SoundInput.from_settings({**preprocessing().settings(), "volume": 11})
 
     def test_weights(self):
-        assert spec(overlap_samples=100).weight(np.zeros(500)) == 400
-        assert spec(overlap_samples=100).weight(np.zeros(90)) == 1
+        assert preprocessing(overlap_samples=100).weight(np.zeros(500)) == 400
+        assert preprocessing(overlap_samples=100).weight(np.zeros(90)) == 1
         extractor = {"feature_extractor_type": "WhisperFeatureExtractor"}
-        assert spec(extractor=extractor).weight(np.zeros((500, 80))) == 1
+        assert preprocessing(extractor=extractor).weight(np.zeros((500, 80))) == 1
 
 
 class TestWindows:
     @given(st.data())
     def test_nothing_is_lost_and_all_fit(self, data):
         least = data.draw(st.integers(1, 50), "min")
-        form = spec(
+        form = preprocessing(
             min_samples=least,
             max_samples=data.draw(st.integers(least, 120), "max"),
             step_samples=data.draw(st.integers(1, 30), "step"),
@@ -111,14 +113,14 @@ class TestWindows:
             assert len(joined) - len(found[-1]) + form.overlap_samples < len(whole)
 
     def test_odd_silence_comes_after(self):
-        (window,) = cut([np.ones(3, np.float32)], spec(min_samples=6))
+        (window,) = cut([np.ones(3, np.float32)], preprocessing(min_samples=6))
         assert window.tolist() == [0, 1, 1, 1, 0, 0]
 
     def test_scale_then_normalise(self):
         signal = chirp()
-        form = spec(scale=32768.0)
+        form = preprocessing(scale=32768.0)
         assert np.array_equal(one(Sound(samples=signal, rate_hz=16_000), form), signal * 32768)
-        normal = one(Sound(samples=signal + 0.1, rate_hz=16_000), spec(normalise=True))
+        normal = one(Sound(samples=signal + 0.1, rate_hz=16_000), preprocessing(normalise=True))
         assert abs(normal.mean()) < 1e-5
         assert abs(normal.std() - 1) < 1e-3
 
@@ -129,7 +131,7 @@ class TestWindows:
         want = Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True)(
             signal, sampling_rate=16_000, return_tensors="np", padding="max_length", max_length=9000
         )["input_values"][0]
-        form = spec(min_samples=9000, normalise=True)
+        form = preprocessing(min_samples=9000, normalise=True)
         got = one(Sound(samples=signal, rate_hz=16_000), form)
         assert np.allclose(got[500:8500], want[:8000], atol=1e-4)
         assert not got[:500].any()
@@ -137,7 +139,7 @@ class TestWindows:
 
     def test_silence_stays_silence(self):
         silent = Sound(samples=np.zeros(16_000, np.float32), rate_hz=16_000)
-        assert not one(silent, spec(normalise=True)).any()
+        assert not one(silent, preprocessing(normalise=True)).any()
 
 
 class TestResampling:
@@ -148,16 +150,16 @@ class TestResampling:
         path = tmp_path / "a.wav"
         soundfile.write(path, signal, rate_hz, subtype="FLOAT")
         for content in (Sound(samples=signal, rate_hz=rate_hz), path, path.read_bytes()):
-            got = one(content, spec())
+            got = one(content, preprocessing())
             assert len(got) == len(want)
             assert np.abs(got - want).max() < 1e-6
-            several = windows(content, spec(max_samples=5_000, overlap_samples=300))
+            several = windows(content, preprocessing(max_samples=5_000, overlap_samples=300))
             joined = np.concatenate([several[0]] + [w[300:] for w in several[1:]])
             assert np.array_equal(joined[: len(got)], got)
 
     def test_a_tone_keeps_its_pitch(self):
         t = np.arange(44_100) / 44_100
-        got = one(Sound(samples=np.sin(2 * np.pi * 1000 * t), rate_hz=44_100), spec())
+        got = one(Sound(samples=np.sin(2 * np.pi * 1000 * t), rate_hz=44_100), preprocessing())
         assert np.abs(np.fft.rfft(got)).argmax() == 1000
 
 
@@ -169,24 +171,24 @@ class TestMemory:
         subtype = {"int16": "PCM_16", "int32": "PCM_32", "float32": "FLOAT", "float64": "DOUBLE"}
         path = tmp_path / "a.wav"
         soundfile.write(path, signal, 8_000, subtype=subtype[dtype])
-        got = one(Sound(samples=signal, rate_hz=8_000), spec())
-        assert np.array_equal(got, one(path, spec()))
+        got = one(Sound(samples=signal, rate_hz=8_000), preprocessing())
+        assert np.array_equal(got, one(path, preprocessing()))
         assert 0.2 < np.abs(got).max() < 1
 
     def test_8_bits(self):
         low = Sound(samples=np.array([0, 128, 255] * 200, np.uint8), rate_hz=16_000)
-        assert one(low, spec())[:3].tolist() == [-1, 0, 127 / 128]
+        assert one(low, preprocessing())[:3].tolist() == [-1, 0, 127 / 128]
         low = Sound(samples=np.array([-128, 0, 64] * 200, np.int8), rate_hz=16_000)
-        assert one(low, spec())[:3].tolist() == [-1, 0, 0.5]
+        assert one(low, preprocessing())[:3].tolist() == [-1, 0, 0.5]
 
     def test_channels_are_averaged(self, tmp_path):
         left, right = chirp(seed=1), chirp(seed=2)
         both = np.stack([left, right], 1)
         path = tmp_path / "a.wav"
         soundfile.write(path, both, 16_000, subtype="FLOAT")
-        got = one(Sound(samples=both, rate_hz=16_000), spec())
+        got = one(Sound(samples=both, rate_hz=16_000), preprocessing())
         assert np.allclose(got, (left + right) / 2, atol=1e-7)
-        assert np.array_equal(one(path, spec()), got)
+        assert np.array_equal(one(path, preprocessing()), got)
 
     @pytest.mark.parametrize(
         ("samples", "rate_hz", "message"),
@@ -208,18 +210,18 @@ class TestMemory:
     )
     def test_refused(self, samples, rate_hz, message):
         with pytest.raises(ExampleError, match=message):
-            windows(Sound(samples=samples, rate_hz=rate_hz), spec())
+            windows(Sound(samples=samples, rate_hz=rate_hz), preprocessing())
 
     def test_a_little_beyond_full_scale_is_heard(self):
-        assert one(Sound(samples=chirp() * 4, rate_hz=16_000), spec()).max() > 1
+        assert one(Sound(samples=chirp() * 4, rate_hz=16_000), preprocessing()).max() > 1
 
     def test_50_ms_is_enough(self):
         short = Sound(samples=chirp(8_000, 0.05), rate_hz=8_000)
-        assert len(one(short, spec(min_samples=12_400))) == 12_400
+        assert len(one(short, preprocessing(min_samples=12_400))) == 12_400
 
     def test_other_objects(self):
         with pytest.raises(ExampleError, match=r"a dict; accepted .*a path, encoded bytes"):
-            windows({}, spec())
+            windows({}, preprocessing())
 
 
 class TestParts:
@@ -236,7 +238,7 @@ class TestParts:
         with soundfile.SoundFile(path, "w", rate_hz, num_channels, **form) as file:
             for start in range(0, len(signal), 8_000):
                 file.write(signal[start : start + 8_000])
-        form = spec(rate_hz=rate_hz)
+        form = preprocessing(rate_hz=rate_hz)
         whole = one(path, form)
         assert abs(len(whole) - 5 * rate_hz) <= 2 * 1152
         for source in (path, path.read_bytes()):
@@ -256,13 +258,13 @@ class TestParts:
     def test_no_part(self, start, end):
         part = SoundFile(source=b"", start_seconds=start, end_seconds=end)
         with pytest.raises(ExampleError, match=r"the part from .*; accepted: a start of"):
-            windows(part, spec())
+            windows(part, preprocessing())
 
     def test_nan_is_not_given(self, tmp_path):
         path = tmp_path / "a.wav"
         soundfile.write(path, chirp(), 16_000)
         nan = float("nan")
-        got = one(SoundFile(source=path, start_seconds=nan, end_seconds=nan), spec())
+        got = one(SoundFile(source=path, start_seconds=nan, end_seconds=nan), preprocessing())
         assert len(got) == 16_000
 
 
@@ -272,7 +274,7 @@ class TestLength:
         with soundfile.SoundFile(path, "w", 8_000, 1, subtype="PCM_16") as file:
             file.seek(8_000 * 1800 - 8_000)
             file.write(chirp(8_000))
-        form = spec(max_samples=160_000)
+        form = preprocessing(max_samples=160_000)
         tracemalloc.start()
         try:
             num_windows = sum(1 for _ in sound_windows(path, form))
@@ -284,8 +286,8 @@ class TestLength:
 
     def test_short_is_a_list_and_long_is_not(self):
         signal = Sound(samples=chirp(seconds=10.0), rate_hz=16_000)
-        assert isinstance(sound_windows(signal, spec(max_samples=160_000)), list)
-        long = sound_windows(signal, spec(max_samples=16_000))
+        assert isinstance(sound_windows(signal, preprocessing(max_samples=160_000)), list)
+        long = sound_windows(signal, preprocessing(max_samples=16_000))
         assert not isinstance(long, list)
         assert len(list(long)) == 10 > NUM_AT_ONCE
 
@@ -294,7 +296,7 @@ class TestLength:
 @pytest.mark.slow
 def test_wake_words_and_threads():
     """The 14 hold samples of 32,768 and more in 16 bits: no decoder can tell what was recorded."""
-    form = spec(min_samples=12_400, max_samples=160_000, step_samples=1280)
+    form = preprocessing(min_samples=12_400, max_samples=160_000, step_samples=1280)
     paths = sorted(WAKE_WORDS.glob("*/*.flac"))
 
     def attempt(path):

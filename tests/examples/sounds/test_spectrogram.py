@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from transformers import ASTFeatureExtractor, ClapFeatureExtractor, WhisperFeatureExtractor
 
-from tests.examples.sounds.test_sound import chirp, one, spec, windows
+from tests.examples.sounds.test_sound import chirp, one, preprocessing, windows
 from topwork.errors import SettingError
 from topwork.examples.sounds.sound import Sound
 
@@ -22,7 +22,7 @@ def sound(seconds, rate_hz=16_000):
 class TestWhisper:
     def test_frames_come_first_and_no_silence_is_added(self):
         published = settings("WhisperFeatureExtractor", feature_size=80, mel_filters=[[0.0]])
-        got = one(sound(1.0), spec(extractor=published))
+        got = one(sound(1.0), preprocessing(extractor=published))
         assert got.shape == (100, 80)
         assert got.dtype == np.float32
         assert got.flags.c_contiguous
@@ -31,11 +31,11 @@ class TestWhisper:
         assert np.allclose(got[:98], want["input_features"][0].T[:98], atol=1e-4)
 
     def test_long_sounds_are_windows(self):
-        form = spec(max_samples=16_000, extractor=settings("WhisperFeatureExtractor"))
+        form = preprocessing(max_samples=16_000, extractor=settings("WhisperFeatureExtractor"))
         assert [w.shape for w in windows(sound(2.5), form)] == [(100, 80), (100, 80), (50, 80)]
 
     def test_another_rate(self):
-        form = spec(rate_hz=8_000, extractor=settings("WhisperFeatureExtractor"))
+        form = preprocessing(rate_hz=8_000, extractor=settings("WhisperFeatureExtractor"))
         with pytest.raises(SettingError, match=r"16000 Hz, .*rate_hz is 8"):
             windows(sound(1.0), form)
 
@@ -43,7 +43,7 @@ class TestWhisper:
 class TestAst:
     @pytest.mark.filterwarnings("ignore:At least one mel filter")
     def test_as_published(self):
-        form = spec(extractor=settings("ASTFeatureExtractor", max_length=128))
+        form = preprocessing(extractor=settings("ASTFeatureExtractor", max_length=128))
         got = one(sound(1.0), form)
         want = ASTFeatureExtractor(max_length=128)(
             chirp(), sampling_rate=16_000, return_tensors="np"
@@ -52,7 +52,7 @@ class TestAst:
         assert got.shape == (128, 128)
 
     def test_nothing_is_cut_off(self):
-        form = spec(extractor=settings("ASTFeatureExtractor", max_length=98))
+        form = preprocessing(extractor=settings("ASTFeatureExtractor", max_length=98))
         assert one(sound(0.985), form).shape == (98, 128)
         with pytest.raises(SettingError, match=r"at most 15,920 samples, .*16,000"):
             windows(sound(1.0), form)
@@ -62,7 +62,7 @@ class TestClap:
     @pytest.mark.parametrize(("truncation", "num"), [("fusion", 4), ("rand_trunc", 1)])
     def test_as_published(self, truncation, num):
         made = settings("ClapFeatureExtractor", truncation=truncation, padding="repeatpad")
-        form = spec(rate_hz=CLAP_HZ, extractor=made)
+        form = preprocessing(rate_hz=CLAP_HZ, extractor=made)
         got = one(sound(1.0, CLAP_HZ), form)
         want = ClapFeatureExtractor(truncation=truncation)(
             chirp(CLAP_HZ), sampling_rate=CLAP_HZ, return_tensors="np"
@@ -75,7 +75,7 @@ class TestClap:
 
 class TestSeamless:
     def test_frames(self):
-        form = spec(extractor=settings("SeamlessM4TFeatureExtractor"))
+        form = preprocessing(extractor=settings("SeamlessM4TFeatureExtractor"))
         assert one(sound(1.0), form).shape == (49, 160)
         with pytest.raises(SettingError, match=r"at least 560 samples, .*480"):
             windows(sound(0.03), form)

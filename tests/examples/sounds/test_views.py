@@ -18,7 +18,7 @@ CLAP = {"feature_extractor_type": "ClapFeatureExtractor"}
 SEAMLESS = {"feature_extractor_type": "SeamlessM4TFeatureExtractor", "stride": 2}
 
 
-def spec(**more):
+def preprocessing(**more):
     return SoundInput(rate_hz=RATE, min_samples=1, max_samples=160_000, **more)
 
 
@@ -26,7 +26,7 @@ def view(window, *names, seed=1, **more):
     def draw(name):
         return np.random.default_rng([seed, SOUND_AUGMENTATIONS.index(name)])
 
-    return sound_view(window, spec(**more), names, draw)
+    return sound_view(window, preprocessing(**more), names, draw)
 
 
 def tone(hz=440.0, seconds=1.0, level=0.1):

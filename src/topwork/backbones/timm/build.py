@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from topwork.backbones.base import Form, Network
+from topwork.backbones.base import Layout, Network
 from topwork.backbones.spec import nearest_names
 from topwork.backbones.timm.families import find_family, match_blocks
 from topwork.backbones.weights import Weights, load_tensors, load_weights
@@ -87,7 +87,7 @@ def find_blocks(module: torch.nn.Module, name: str, size: int) -> Network:
         return Network(
             module=module,
             blocks=tuple(match_blocks(family.blocks, names)),
-            form=family.form,
+            layout=family.layout,
             num_prefix_tokens=prefix,
             without_prefix=family.without_prefix,
         )
@@ -101,12 +101,12 @@ def find_blocks(module: torch.nn.Module, name: str, size: int) -> Network:
     return Network(
         module=module,
         blocks=tuple(blocks),
-        form=_guess_form(module, blocks, size),
+        layout=_guess_layout(module, blocks, size),
         num_prefix_tokens=prefix,
     )
 
 
-def _guess_form(module: torch.nn.Module, blocks: Mapping[str, int], size: int) -> Form:
+def _guess_layout(module: torch.nn.Module, blocks: Mapping[str, int], size: int) -> Layout:
     """Run once, and see where the number of channels that timm gives stands in the shapes."""
     import torch
 

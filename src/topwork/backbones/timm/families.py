@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from topwork.backbones.base import Form
+from topwork.backbones.base import Layout
 from topwork.core.digests import digest_settings
 from topwork.examples.windows import Input
 
@@ -26,37 +26,37 @@ class Family:
     Attributes:
         classes: names of timm's classes; a network belongs to the family by its class.
         blocks: module names, `#` standing for any number.
-        form: how the blocks' outputs lie in memory.
+        layout: how the blocks' outputs lie in memory.
         without_prefix: blocks before the class token and registers are added.
     """
 
     classes: tuple[str, ...]
     blocks: tuple[str, ...]
-    form: Form
+    layout: Layout
     without_prefix: tuple[str, ...] = ()
 
 
 FAMILIES = (
     # EfficientNet (Lite, v2), MobileNet v2, TinyNet, MNASNet: stem, every block, last convolution
-    Family(classes=("EfficientNet",), blocks=("bn1", "blocks.#.#", "bn2"), form="NCHW"),
+    Family(classes=("EfficientNet",), blocks=("bn1", "blocks.#.#", "bn2"), layout="NCHW"),
     # MobileNet v3 and v4: the last convolution stands behind the pooling, so it has no places
-    Family(classes=("MobileNetV3",), blocks=("bn1", "blocks.#.#", "act2"), form="NCHW"),
+    Family(classes=("MobileNetV3",), blocks=("bn1", "blocks.#.#", "act2"), layout="NCHW"),
     # ResNet, ResNeXt, SE-ResNet, ResNet-D, ECA-ResNet
-    Family(classes=("ResNet",), blocks=("maxpool", "layer#.#"), form="NCHW"),
-    Family(classes=("RegNet",), blocks=("stem", "s#.b#"), form="NCHW"),
-    Family(classes=("ConvNeXt",), blocks=("stem", "stages.#.blocks.#"), form="NCHW"),
+    Family(classes=("ResNet",), blocks=("maxpool", "layer#.#"), layout="NCHW"),
+    Family(classes=("RegNet",), blocks=("stem", "s#.b#"), layout="NCHW"),
+    Family(classes=("ConvNeXt",), blocks=("stem", "stages.#.blocks.#"), layout="NCHW"),
     # ViT, DeiT, CLIP, SigLIP, DINOv2 (VisionTransformer); EVA-02, DINOv3 (Eva); BEiT
     Family(
         classes=("VisionTransformer", "VisionTransformerDistilled", "Eva", "Beit"),
         blocks=("patch_embed", "blocks.#", "norm"),
-        form="NLC",
+        layout="NLC",
         without_prefix=("patch_embed",),
     ),
     # Swin, Swin V2
     Family(
         classes=("SwinTransformer", "SwinTransformerV2"),
         blocks=("patch_embed", "layers.#.blocks.#", "norm"),
-        form="NHWC",
+        layout="NHWC",
     ),
 )
 

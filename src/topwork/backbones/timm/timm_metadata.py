@@ -37,10 +37,10 @@ def describe(model: str) -> dict[str, Any]:
         kept = None
     if isinstance(kept, dict):
         return kept
-    said = _ask(model)
+    facts = _ask(model)
     with files.disk_errors(f"Keeping what timm says of {model!r}"):
-        files.write_bytes(path, json.dumps(said).encode())
-    return said
+        files.write_bytes(path, json.dumps(facts).encode())
+    return facts
 
 
 def _ask(model: str) -> dict[str, Any]:

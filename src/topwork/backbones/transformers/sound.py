@@ -120,7 +120,7 @@ def _backbone(
     )
 
 
-def _sound_input(config: Mapping[str, Any], said: Mapping[str, Any]) -> SoundInput:
+def _sound_input(config: Mapping[str, Any], extractor: Mapping[str, Any]) -> SoundInput:
     """Read what the authors' feature extractor does; windows are of any length, up to its own."""
     kind = config.get("model_type")
     if (config.get("audio_config") or config).get("enable_fusion"):
@@ -128,7 +128,7 @@ def _sound_input(config: Mapping[str, Any], said: Mapping[str, Any]) -> SoundInp
             "This CLAP joins views of long sounds (enable_fusion in its config.json), which "
             "Topwork does not: it joins windows. Take 'laion/clap-htsat-unfused'."
         )
-    rate = int(said.get("sampling_rate", 48_000 if kind in (CLAP, CLAP_AUDIO) else 16_000))
+    rate = int(extractor.get("sampling_rate", 48_000 if kind in (CLAP, CLAP_AUDIO) else 16_000))
     least = rate // 10
     if kind in OF_SAMPLES:
         return SoundInput(
@@ -136,12 +136,12 @@ def _sound_input(config: Mapping[str, Any], said: Mapping[str, Any]) -> SoundInp
             min_samples=least,
             step_samples=least,
             max_samples=MAX_SECONDS * rate,
-            normalise=bool(said.get("do_normalize", True)),
+            normalise=bool(extractor.get("do_normalize", True)),
         )
-    settings = {key: value for key, value in said.items() if key not in NOT_SETTINGS}
+    settings = {key: value for key, value in extractor.items() if key not in NOT_SETTINGS}
     settings.setdefault("feature_extractor_type", EXTRACTOR_OF[str(kind)])
     if kind == WHISPER:
-        hop = int(said.get("hop_length", 160))
+        hop = int(extractor.get("hop_length", 160))
         most = 2 * hop * int(config.get("max_source_positions", 1500))
         return SoundInput(
             rate_hz=rate,
@@ -154,5 +154,5 @@ def _sound_input(config: Mapping[str, Any], said: Mapping[str, Any]) -> SoundInp
         # 25 ms a frame, 10 ms from one to the next; the extractor fills it up with silence
         most = rate // 100 * (int(config.get("max_length", 1024)) - 1) + rate // 40
     else:
-        most = int(said.get("nb_max_samples", 10 * rate))
+        most = int(extractor.get("nb_max_samples", 10 * rate))
     return SoundInput(rate_hz=rate, min_samples=least, max_samples=most, extractor=settings)

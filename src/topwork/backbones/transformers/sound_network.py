@@ -64,7 +64,7 @@ def build_sound(
     return Network(
         module=module,
         blocks=_name_blocks(module, sound, name),
-        form="NLC",
+        layout="NLC",
         num_prefix_tokens=2 if kind == AST else 0,
         any_length=kind in OF_SAMPLES or kind == WHISPER,
     )

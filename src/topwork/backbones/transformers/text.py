@@ -164,8 +164,10 @@ def _positions(config: Mapping[str, Any]) -> int | None:
 
 def _prompt(repository: Repository) -> str:
     """Return what its authors want before every text: as their files say, or the catalog."""
-    said = repository.json("config_sentence_transformers.json")
-    said = said if isinstance(said, dict) else {}
-    prompts = said.get("prompts")
-    chosen = prompts.get(said.get("default_prompt_name")) if isinstance(prompts, dict) else None
+    saved_config = repository.json("config_sentence_transformers.json")
+    saved_config = saved_config if isinstance(saved_config, dict) else {}
+    prompts = saved_config.get("prompts")
+    chosen = (
+        prompts.get(saved_config.get("default_prompt_name")) if isinstance(prompts, dict) else None
+    )
     return chosen if isinstance(chosen, str) else PROMPTS.get(repository.name, "")

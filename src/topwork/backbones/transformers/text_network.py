@@ -64,7 +64,7 @@ def build_text(
     return Network(
         module=module,
         blocks=(*blocks, *(("sentence",) if pooling is not None else ())),
-        form="NLC",
+        layout="NLC",
         num_prefix_tokens=int(not causal and special),
         prefix_is_place=True,
         causal=causal,

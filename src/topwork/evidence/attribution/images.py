@@ -86,21 +86,21 @@ def regions(model: Model, example: object, label: str | None = None) -> ImageOcc
         SettingError: the model has no such class.
         ExampleError: the image cannot be read.
     """
-    spec = model.backbone.input
-    if not isinstance(spec, ImageInput):
+    preprocessing = model.backbone.input
+    if not isinstance(preprocessing, ImageInput):
         raise ModalityError(
-            f"Regions are those of images, and this model takes {spec.modality}s. Ask for moments "
-            "(of sounds) or words (of texts)."
+            f"Regions are those of images, and this model takes {preprocessing.modality}s. Ask "
+            "for moments (of sounds) or words (of texts)."
         )
     given = example if isinstance(example, Example) else model.read([example])[0]
     content = given.read()
-    window = decode_image(content, spec)
-    found = probabilities(model, _asked(given, window, spec))
+    window = decode_image(content, preprocessing)
+    found = probabilities(model, _asked(given, window, preprocessing))
     position = chosen_class(model, found[0], label)
     odds = log_odds(found, position)
     width, height, pixels = _shown(content)
     weights = (odds[0] - odds[1:]).reshape(GRID, GRID)
-    down, across = _axes(spec, (width, height), (pixels.shape[1], pixels.shape[0]))
+    down, across = _axes(preprocessing, (width, height), (pixels.shape[1], pixels.shape[0]))
     return ImageOcclusion(
         map=(down @ weights @ across.T).astype(np.float32),
         pixels=pixels,
@@ -108,23 +108,23 @@ def regions(model: Model, example: object, label: str | None = None) -> ImageOcc
     )
 
 
-def _asked(example: Example, window: Pixels, spec: ImageInput) -> Iterator[Example]:
+def _asked(example: Example, window: Pixels, preprocessing: ImageInput) -> Iterator[Example]:
     """Yield what the network sees of an image, whole, and then with each square painted over."""
-    edges = np.linspace(0, spec.size, GRID + 1).round().astype(int)
+    edges = np.linspace(0, preprocessing.size, GRID + 1).round().astype(int)
     mean = np.round(window.mean((0, 1))).astype(np.uint8)
-    yield replace(example, read=partial(_as_seen, window, spec))
+    yield replace(example, read=partial(_as_seen, window, preprocessing))
     for top, bottom in pairwise(edges):
         for left, right in pairwise(edges):
             painted = window.copy()
             painted[top:bottom, left:right] = mean
-            yield replace(example, read=partial(_as_seen, painted, spec))
+            yield replace(example, read=partial(_as_seen, painted, preprocessing))
 
 
-def _as_seen(window: Pixels, spec: ImageInput) -> Pixels:
+def _as_seen(window: Pixels, preprocessing: ImageInput) -> Pixels:
     """Return an image of which the input keeps this window: of its whole, if it crops no more."""
-    if spec.resize != "crop" or spec.crop_fraction == 1:
+    if preprocessing.resize != "crop" or preprocessing.crop_fraction == 1:
         return window
-    margin = round(spec.size * (1 / spec.crop_fraction - 1) / 2)
+    margin = round(preprocessing.size * (1 / preprocessing.crop_fraction - 1) / 2)
     return np.pad(window, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
 
 
@@ -158,19 +158,19 @@ def _upright_size(content: object) -> tuple[int, int]:
 
 
 def _axes(
-    spec: ImageInput, size: tuple[int, int], shown: tuple[int, int]
+    preprocessing: ImageInput, size: tuple[int, int], shown: tuple[int, int]
 ) -> tuple[Doubles, Doubles]:
     """Return [shown height, GRID] and [shown width, GRID]: how each pixel reads the cells.
 
     Between the middles of cells the map is linear; where the network sees nothing it is 0.
     """
-    left, top, right, bottom = spec.source_box(*size)
-    target = spec.target(*size)
+    left, top, right, bottom = preprocessing.source_box(*size)
+    target = preprocessing.target(*size)
     axes = []
     for axis, (start, end) in enumerate(((left, right), (top, bottom))):
         at = (np.arange(shown[axis]) + 0.5) * size[axis] / shown[axis]  # in the image's pixels
-        before = (spec.size - target[axis]) // 2
-        seen = (before + (at - start) / (end - start) * target[axis]) / spec.size
+        before = (preprocessing.size - target[axis]) // 2
+        seen = (before + (at - start) / (end - start) * target[axis]) / preprocessing.size
         cell = np.clip(seen * GRID - 0.5, 0, GRID - 1)
         near = np.maximum(1 - np.abs(cell[:, None] - np.arange(GRID)), 0)
         axes.append(near * ((at >= start) & (at <= end))[:, None])

@@ -120,21 +120,21 @@ def find_patches(
         BackboneError: the network cannot be built or run.
         ExampleError: none of the images can be read; of many, those that can are looked at.
     """
-    spec = backbone.input
-    if not isinstance(spec, ImageInput):
+    preprocessing = backbone.input
+    if not isinstance(preprocessing, ImageInput):
         return ()
     network = backbone.build()
-    shapes = [shape for shape in block_shapes(network, spec, backbone.name) if shape.side]
+    shapes = [shape for shape in block_shapes(network, preprocessing, backbone.name) if shape.side]
     there = [shape.block for shape in shapes]
     wanted = _spread(there, blocks) if isinstance(blocks, int) else blocks
     shapes = [shape for shape in shapes if shape.block in wanted]
     if not shapes or not examples:
         return ()
-    fields = {f.block: f for f in receptive_fields(network, spec, wanted, seed=seed)}
-    chosen, pixels = _read(_sample(examples, max_images, seed), spec)
-    found = _peaks(network, shapes, spec, fields, pixels)
+    fields = {f.block: f for f in receptive_fields(network, preprocessing, wanted, seed=seed)}
+    chosen, pixels = _read(_sample(examples, max_images, seed), preprocessing)
+    found = _peaks(network, shapes, preprocessing, fields, pixels)
     return tuple(
-        _block_patches(fields[shape.block], found[shape.block], chosen, pixels, spec,
+        _block_patches(fields[shape.block], found[shape.block], chosen, pixels, preprocessing,
                        num_units, num_patches)
         for shape in shapes
     )  # fmt: skip
@@ -153,12 +153,14 @@ def _sample(examples: Sequence[Example], size: int, seed: int) -> list[Example]:
     return [examples[int(i)] for i in rows]
 
 
-def _read(examples: Sequence[Example], spec: ImageInput) -> tuple[list[Example], list[Pixels]]:
+def _read(
+    examples: Sequence[Example], preprocessing: ImageInput
+) -> tuple[list[Example], list[Pixels]]:
     chosen, pixels = [], []
     reason: ExampleError | None = None
     for example in examples:
         try:
-            pixels.append(decode_image(example.read(), spec))
+            pixels.append(decode_image(example.read(), preprocessing))
         except ExampleError as error:
             reason = error
         else:
@@ -174,7 +176,7 @@ def _read(examples: Sequence[Example], spec: ImageInput) -> tuple[list[Example],
 def _peaks(
     network: Network,
     shapes: Sequence[BlockShape],
-    spec: ImageInput,
+    preprocessing: ImageInput,
     fields: dict[str, Field],
     pixels: Sequence[Pixels],
 ) -> dict[str, _Peaks]:
@@ -182,7 +184,7 @@ def _peaks(
     import torch
 
     by_name = {shape.block: shape for shape in shapes}
-    inside = {s.block: _inside(fields[s.block], spec) for s in shapes}
+    inside = {s.block: _inside(fields[s.block], preprocessing) for s in shapes}
     kept: dict[str, list[tuple[Floats, Indices]]] = {shape.block: [] for shape in shapes}
 
     def hear(block: str, output: torch.Tensor) -> None:
@@ -193,7 +195,7 @@ def _peaks(
 
     done = 0
     with torch.inference_mode(), listening(network, hear):
-        for batch in _batches(pixels, spec):
+        for batch in _batches(pixels, preprocessing):
             network.module(batch)
             done += len(batch)
             report("patches", done, len(pixels))
@@ -208,24 +210,24 @@ def _peaks(
 
 def _place_rows(output: torch.Tensor, shape: BlockShape) -> torch.Tensor:
     """Return a block's output as float32 [N, places, C], without prefix tokens."""
-    tokens = output.permute(0, 2, 3, 1) if shape.form == "NCHW" else output
+    tokens = output.permute(0, 2, 3, 1) if shape.layout == "NCHW" else output
     tokens = tokens if tokens.ndim == 3 else tokens.flatten(1, 2)
     return tokens[:, shape.num_prefix_tokens :].float()
 
 
-def _batches(pixels: Sequence[Pixels], spec: ImageInput) -> Iterator[Any]:
+def _batches(pixels: Sequence[Pixels], preprocessing: ImageInput) -> Iterator[Any]:
     import torch
 
-    mean, std = torch.tensor(spec.mean), torch.tensor(spec.std)
+    mean, std = torch.tensor(preprocessing.mean), torch.tensor(preprocessing.std)
     for start in range(0, len(pixels), BATCH):
         batch = torch.from_numpy(np.stack(pixels[start : start + BATCH])).float()
         yield ((batch / 255 - mean) / std).permute(0, 3, 1, 2)
 
 
-def _inside(field: Field, spec: ImageInput) -> Indices:
+def _inside(field: Field, preprocessing: ImageInput) -> Indices:
     """Return the places that see nothing beyond the picture's edge; all, where these are few."""
     starts = np.array([field.box(i, i)[0] for i in range(field.side)])
-    good = (starts >= 0) & (starts + field.effective <= spec.size)
+    good = (starts >= 0) & (starts + field.effective <= preprocessing.size)
     there = np.flatnonzero(np.outer(good, good).ravel())
     return there if len(there) >= INSIDE * field.side**2 else np.arange(field.side**2)
 
@@ -235,7 +237,7 @@ def _block_patches(
     peaks: _Peaks,
     examples: Sequence[Example],
     pixels: Sequence[Pixels],
-    spec: ImageInput,
+    preprocessing: ImageInput,
     num_units: int,
     num_patches: int,
 ) -> Patches:
@@ -262,7 +264,7 @@ def _block_patches(
         units=tuple(units),
         field_size=field.effective,
         receptive_size=field.size,
-        input_size=spec.size,
+        input_size=preprocessing.size,
         num_images=len(pixels),
     )
 

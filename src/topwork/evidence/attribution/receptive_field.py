@@ -58,7 +58,11 @@ class Field:
 
 
 def receptive_fields(
-    network: Network, spec: ImageInput, blocks: Sequence[str] | None = None, *, seed: int = 0
+    network: Network,
+    preprocessing: ImageInput,
+    blocks: Sequence[str] | None = None,
+    *,
+    seed: int = 0,
 ) -> tuple[Field, ...]:
     """Return the fields of blocks (None: all) whose places form a square, in their order.
 
@@ -70,16 +74,20 @@ def receptive_fields(
     Raises BackboneError where the network does not run on its own input.
     """
     wanted = network.blocks if blocks is None else blocks
-    shapes = [shape for shape in block_shapes(network, spec, "network") if shape.block in wanted]
+    shapes = [
+        shape for shape in block_shapes(network, preprocessing, "network") if shape.block in wanted
+    ]
     squares = [shape for shape in shapes if shape.side]
-    traced = [shape for shape in squares if shape.form in ("NCHW", "NHWC")]
-    found = dict(zip((s.block for s in traced), _trace(network, spec, traced, seed), strict=True))
-    return tuple(found.get(shape.block) or _patch(shape, spec) for shape in squares)
+    traced = [shape for shape in squares if shape.layout in ("NCHW", "NHWC")]
+    found = dict(
+        zip((s.block for s in traced), _trace(network, preprocessing, traced, seed), strict=True)
+    )
+    return tuple(found.get(shape.block) or _patch(shape, preprocessing) for shape in squares)
 
 
-def _patch(shape: BlockShape, spec: ImageInput) -> Field:
+def _patch(shape: BlockShape, preprocessing: ImageInput) -> Field:
     """Return the field of a transformer's tokens: their patches lie side by side."""
-    stride = spec.size / shape.side
+    stride = preprocessing.size / shape.side
     size = max(1, round(stride))
     return Field(
         block=shape.block, side=shape.side, size=size, effective=size, stride=stride,
@@ -88,7 +96,7 @@ def _patch(shape: BlockShape, spec: ImageInput) -> Field:
 
 
 def _trace(
-    network: Network, spec: ImageInput, shapes: Sequence[BlockShape], seed: int
+    network: Network, preprocessing: ImageInput, shapes: Sequence[BlockShape], seed: int
 ) -> list[Field]:
     import torch
 
@@ -96,7 +104,7 @@ def _trace(
         return []
     by_name = {shape.block: shape for shape in shapes}
     random = torch.Generator().manual_seed(seed)
-    pixels = torch.randn((NUM_NOISES, 3, spec.size, spec.size), generator=random)
+    pixels = torch.randn((NUM_NOISES, 3, preprocessing.size, preprocessing.size), generator=random)
     pixels.requires_grad_()
     sums: dict[str, torch.Tensor] = {}
 
@@ -107,7 +115,7 @@ def _trace(
         # Taken at once: a later layer may change the output in place.
         middle = shape.side // 2
         place = output[:, :, middle, middle]
-        if shape.form == "NHWC":
+        if shape.layout == "NHWC":
             place = output[:, middle, middle]
         signs = torch.randint(0, 2, place.shape, generator=random) * 2 - 1
         sums[block] = (place * signs).sum()
@@ -117,13 +125,13 @@ def _trace(
     fields = []
     for shape in shapes:
         (gradient,) = torch.autograd.grad(sums[shape.block], pixels, retain_graph=True)
-        fields.append(_field(shape, spec, gradient.double().square().sum((0, 1)).numpy()))
+        fields.append(_field(shape, preprocessing, gradient.double().square().sum((0, 1)).numpy()))
     return fields
 
 
-def _field(shape: BlockShape, spec: ImageInput, gradient: Doubles) -> Field:
+def _field(shape: BlockShape, preprocessing: ImageInput, gradient: Doubles) -> Field:
     """Read a field from the gradient [S, S] of the middle place."""
-    middle, stride = shape.side // 2, spec.size / shape.side
+    middle, stride = shape.side // 2, preprocessing.size / shape.side
     size, effective, centres = 1, 1, []
     for line in (gradient.sum(1), gradient.sum(0)):
         there = np.flatnonzero(line)

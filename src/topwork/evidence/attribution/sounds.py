@@ -83,24 +83,25 @@ def moments(model: Model, example: object, label: str | None = None) -> SoundOcc
         SettingError: the model has no such class.
         ExampleError: the sound cannot be read.
     """
-    spec = model.backbone.input
-    if not isinstance(spec, SoundInput):
+    preprocessing = model.backbone.input
+    if not isinstance(preprocessing, SoundInput):
         raise ModalityError(
-            f"Moments are those of sounds, and this model takes {spec.modality}s. Ask for regions "
-            "(of images) or words (of texts)."
+            f"Moments are those of sounds, and this model takes {preprocessing.modality}s. Ask "
+            "for regions (of images) or words (of texts)."
         )
     given = example if isinstance(example, Example) else model.read([example])[0]
-    samples = _samples(given, spec.rate_hz)
-    seconds = len(samples) / spec.rate_hz
+    samples = _samples(given, preprocessing.rate_hz)
+    seconds = len(samples) / preprocessing.rate_hz
     num = int(np.clip(seconds / MIN_SECONDS, 1, MAX_STRETCHES))
     edges = np.linspace(0, len(samples), num + 1).round().astype(np.intp)
     width = min(TOGETHER, num)
     starts = range(num - width + 1)
     silenced = (
-        _silence(samples, int(edges[i]), int(edges[i + width]), spec.rate_hz) for i in starts
+        _silence(samples, int(edges[i]), int(edges[i + width]), preprocessing.rate_hz)
+        for i in starts
     )
     found = probabilities(
-        model, [_as_example(given, one, spec.rate_hz) for one in (samples, *silenced)]
+        model, [_as_example(given, one, preprocessing.rate_hz) for one in (samples, *silenced)]
     )
     position = chosen_class(model, found[0], label)
     odds = log_odds(found, position)
@@ -109,8 +110,8 @@ def moments(model: Model, example: object, label: str | None = None) -> SoundOcc
         sums[i : i + width] += drop
         counts[i : i + width] += 1
     return SoundOcclusion(
-        spectrogram=draw_spectrogram(samples, spec.rate_hz),
-        times=np.stack([edges[:-1], edges[1:]], axis=1) / spec.rate_hz,
+        spectrogram=draw_spectrogram(samples, preprocessing.rate_hz),
+        times=np.stack([edges[:-1], edges[1:]], axis=1) / preprocessing.rate_hz,
         weights=sums / counts,
         seconds=seconds,
         **answer(model, found[0], position),

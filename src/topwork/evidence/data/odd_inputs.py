@@ -188,11 +188,11 @@ def _sound_judge(sounds: list[SoundLook]) -> Judge:
 
 
 def _length(value: float, usual: float, times: float, form: str, verb: str) -> list[Finding]:
-    said = f"it {verb} {form.format(value)}; the median here is {form.format(usual)}"
+    message = f"it {verb} {form.format(value)}; the median here is {form.format(usual)}"
     if value * times < usual:
-        return [("short", said, 0.5)]
+        return [("short", message, 0.5)]
     if value > usual * times:
-        return [("over-long", said, 0.4)]
+        return [("over-long", message, 0.4)]
     return []
 
 

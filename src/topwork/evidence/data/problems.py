@@ -86,16 +86,18 @@ class Problems(Plain):
             f"{count:,} {KINDS[kind][count > 1]}" for kind, count in self.counts.items() if count
         ]
         of = f"Of {self.num_examples:,} examples"
-        said = [f"{of}: {', '.join(counts)}." if counts else f"{of}, none stands out as wrong."]
+        sentences = [
+            f"{of}: {', '.join(counts)}." if counts else f"{of}, none stands out as wrong."
+        ]
         if self.score_without_leaks is not None:
-            said.append(self.score_without_leaks.sentence)
-        said += [confusion.sentence for confusion in self.confusions]
+            sentences.append(self.score_without_leaks.sentence)
+        sentences += [confusion.sentence for confusion in self.confusions]
         if self.num_looked < self.num_examples:
-            said.append(
+            sentences.append(
                 f"Only {self.num_looked:,} were looked at for copies and odd inputs: those that "
                 "the features hold for alike or far out, and some of the rest."
             )
-        return tuple(said)
+        return tuple(sentences)
 
     def to_csv(self, path: str | Path) -> None:
         """Write the list as a table with the columns of `Problem`, whole or not at all."""

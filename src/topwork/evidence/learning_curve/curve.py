@@ -78,7 +78,7 @@ class LearningCurve(Plain):
         num_groups: where smaller samples took fewer examples of each group, and not fewer groups:
             how many groups there are; else None.
         past: how well the half would have predicted the whole; None where there are too few sizes.
-        chances: of the curves, which share says that twice the examples pay (`PAYS_SHARE`).
+        pays_probability: share of the curves on which twice the examples pay (`PAYS_SHARE`).
         line: size, accuracy, low and high, for a chart: from the smallest size to 10 times the
             examples that there are.
     """
@@ -91,7 +91,7 @@ class LearningCurve(Plain):
     num_repeats: tuple[int, ...]
     num_groups: int | None
     past: Past | None
-    chances: float
+    pays_probability: float
     line: tuple[tuple[float, float, float, float], ...]
 
     def predict(self, size: int) -> Estimate:
@@ -131,9 +131,9 @@ class LearningCurve(Plain):
         """The outcome for a person."""
         num = self.num_examples
         advice = "whether labelling more pays, the data does not tell"
-        if self.chances >= LIKELY:
+        if self.pays_probability >= LIKELY:
             advice = "labelling more pays"
-        elif self.chances <= UNLIKELY:
+        elif self.pays_probability <= UNLIKELY:
             advice = "labelling more brings little"
         same = ""
         if self.num_groups is not None:
@@ -214,7 +214,7 @@ def curve_of(points: Points) -> LearningCurve:
         num_repeats=points.num_repeats,
         num_groups=None if num_groups == num or points.thins_groups else num_groups,
         past=_past(means, accuracy[-1]),
-        chances=_chances(curves, num),
+        pays_probability=_pays_probability(curves, num),
         line=tuple(
             (float(mark), one.value, one.low, one.high)
             for mark, one in zip(marks, estimates, strict=True)
@@ -243,7 +243,7 @@ def _past(means: Means, came_true: Estimate) -> Past | None:
     )
 
 
-def _chances(curves: Curves, num: int) -> float:
+def _pays_probability(curves: Curves, num: int) -> float:
     now, twice = curves.at(num), curves.at(2 * num)
     needed = np.maximum(PAYS_SHARE * (1 - now), PAYS_POINTS)
     return float(np.mean(twice - now >= needed))

@@ -80,13 +80,13 @@ class Advice:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data."""
-        said = {
+        summary = {
             name: getattr(self, name)
             for name in ("origin", "modality", "backbone", "pretrained_on", "num_examples",
                          "num_classes", "seconds")
         }  # fmt: skip
         return {
-            **said,
+            **summary,
             "notes": list(self.notes),
             "verdict": self.verdict.to_dict(),
             "depth": self.depth.to_dict(),
@@ -143,7 +143,7 @@ def advise(
     >>> advice = topwork.advise(pictures, labels, control=False)
     >>> advice.num_examples, advice.num_classes
     (60, 3)
-    >>> print(advice.verdict.says)
+    >>> print(advice.verdict.message)
     Transfer ...
     """
     started = time.monotonic()

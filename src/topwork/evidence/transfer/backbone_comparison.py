@@ -70,7 +70,7 @@ class BackboneComparison(Plain):
 
     backbones: tuple[ComparedBackbone, ...]
     num_examples: int
-    says: str
+    message: str
 
     @property
     def winner(self) -> str:
@@ -107,9 +107,9 @@ def compare(
     if not done:
         reasons = "; ".join(f"{one.name}: {one.error}" for one in failed)
         raise TooFewError(f"None of the backbones could be scored. {reasons}")
-    compared, says, num = _ranked(done)
+    compared, message, num = _ranked(done)
     return (
-        BackboneComparison(backbones=(*compared, *failed), num_examples=num, says=says),
+        BackboneComparison(backbones=(*compared, *failed), num_examples=num, message=message),
         {name: head_run for name, (head_run, _) in done.items()},
     )
 
@@ -149,13 +149,13 @@ def _say(compared: Sequence[ComparedBackbone], num: int) -> str:
         return f"{best.name}: nothing else could be compared."
     second = compared[1]
     lead = compared[1].behind
-    said = f"{points(lead)} over {second.name} on the same {num:,} examples left out"
+    message = f"{points(lead)} over {second.name} on the same {num:,} examples left out"
     if lead.low > 0:
-        return f"{best.name} is best: {said}."
+        return f"{best.name} is best: {message}."
     close = [one for one in compared if one.behind is None or one.behind.low <= 0]
     fast = min(close, key=lambda one: one.ms_per_example or 0.0)
     ending = f"The fastest of those that keep up is {fast.name}."
-    return f"{best.name} is ahead, but not surely: {said}. {ending}"
+    return f"{best.name} is ahead, but not surely: {message}. {ending}"
 
 
 def _measured(head_run: HeadRun) -> ComparedBackbone:

@@ -154,8 +154,8 @@ def _right(predictions: Predictions, examples: Sequence[Example]) -> Doubles:
             "Give the answers to all examples that were learned from."
         )
     rows = np.array([place[example.digest] for example in examples], np.intp)
-    said: Doubles = predictions.probabilities[rows].argmax(1) == predictions.truth[rows]
-    return said.astype(np.float64)
+    right: Doubles = predictions.probabilities[rows].argmax(1) == predictions.truth[rows]
+    return right.astype(np.float64)
 
 
 def measurement_key(

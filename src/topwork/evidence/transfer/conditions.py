@@ -62,20 +62,20 @@ def conditions(head_run: HeadRun, depth: LayerProbe | None) -> tuple[Condition, 
 
 def same_input(examples: Sequence[Example], backbone: Backbone) -> Condition:
     """Say whether the inputs are of the form that the backbone has learned from."""
-    kind, spec = backbone.modality, backbone.input
+    kind, preprocessing = backbone.modality, backbone.input
     some = examples[:: max(1, len(examples) // NUM_LOOKED_AT)][:NUM_LOOKED_AT]
     remarks: list[str] = []
-    if isinstance(spec, ImageInput):
-        remarks = _of_images(some, spec)
-    elif isinstance(spec, SoundInput):
-        remarks = _of_sounds(some, spec)
-    said = f"Both are {kind}s"
+    if isinstance(preprocessing, ImageInput):
+        remarks = _of_images(some, preprocessing)
+    elif isinstance(preprocessing, SoundInput):
+        remarks = _of_sounds(some, preprocessing)
+    message = f"Both are {kind}s"
     if not remarks:
-        return Condition(question=f"Are both {kind}s?", answer=True, because=f"{said}.")
+        return Condition(question=f"Are both {kind}s?", answer=True, because=f"{message}.")
     return Condition(
         question=f"Are both {kind}s?",
         answer=None,
-        because=f"{said}, but {'; and '.join(remarks)}.",
+        because=f"{message}, but {'; and '.join(remarks)}.",
     )
 
 
@@ -106,11 +106,11 @@ def shared_low_levels(depth: LayerProbe | None) -> Condition:
         gains["the same blocks with random weights"] = depth.over_random
     if depth.over_raw is not None:
         gains[depth.raw_name] = depth.over_raw
-    said = " and ".join(f"{points(one)} over {name}" for name, one in gains.items())
+    message = " and ".join(f"{points(one)} over {name}" for name, one in gains.items())
     first = f"The first {len(depth.early)} of {len(depth.blocks)} blocks"
     if len(depth.early) == 1:
         first = f"The first of {len(depth.blocks)} blocks"
-    because = f"{first} alone: {said}, on {depth.num_examples:,} examples left out."
+    because = f"{first} alone: {message}, on {depth.num_examples:,} examples left out."
     answer: bool | None = None
     if all(one.low > 0 for one in gains.values()):
         answer = True
@@ -126,7 +126,7 @@ def points(gain: Estimate) -> str:
     return f"{value:+.1f} points ({low:{form}} to {high:{form}})"
 
 
-def _of_images(examples: Sequence[Example], spec: ImageInput) -> list[str]:
+def _of_images(examples: Sequence[Example], preprocessing: ImageInput) -> list[str]:
     small = ImageInput(size=32, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     grey, sides = [], []
     for example in examples:
@@ -142,9 +142,10 @@ def _of_images(examples: Sequence[Example], spec: ImageInput) -> list[str]:
     if grey and np.mean(grey) >= MOST:
         remarks.append("yours are grey, and it learned from colours")
     known = [side for side in sides if side is not None]
-    if known and np.median(known) < SMALL * spec.size:
+    if known and np.median(known) < SMALL * preprocessing.size:
         remarks.append(
-            f"yours are {np.median(known):.0f} pixels across and are blown up to {spec.size}"
+            f"yours are {np.median(known):.0f} pixels across and are blown up to "
+            f"{preprocessing.size}"
         )
     return remarks
 
@@ -166,7 +167,7 @@ def _side(content: object) -> int | None:
         return None
 
 
-def _of_sounds(examples: Sequence[Example], spec: SoundInput) -> list[str]:
+def _of_sounds(examples: Sequence[Example], preprocessing: SoundInput) -> list[str]:
     rates = []
     for example in examples:
         try:
@@ -178,8 +179,8 @@ def _of_sounds(examples: Sequence[Example], spec: SoundInput) -> list[str]:
                     rates.append(stream.rate_hz)
         except ExampleError:
             continue
-    if rates and np.median(rates) <= SMALL * spec.rate_hz:
-        mine, own = np.median(rates) / 1000, spec.rate_hz / 1000
+    if rates and np.median(rates) <= SMALL * preprocessing.rate_hz:
+        mine, own = np.median(rates) / 1000, preprocessing.rate_hz / 1000
         return [
             f"yours were sampled at {mine:g} kHz and it listens at {own:g} kHz: there is nothing "
             f"above {mine / 2:g} kHz"

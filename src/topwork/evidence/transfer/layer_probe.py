@@ -88,7 +88,7 @@ class LayerProbe(Plain):
         """What the table says, in a sentence."""
         best = self.best
         place = [one.block for one in self.blocks].index(best.block) + 1
-        said = (
+        message = (
             f"Of {len(self.blocks)} blocks, block {place} ({best.block}) alone serves best: "
             f"{best.pretrained.value:.3f}"
         )
@@ -97,7 +97,7 @@ class LayerProbe(Plain):
             baselines.append(f"{best.random.value:.3f} with random weights")
         if self.raw is not None:
             baselines.append(f"{self.raw.value:.3f} from {self.raw_name}")
-        return said + (f", against {' and '.join(baselines)}." if baselines else ".")
+        return message + (f", against {' and '.join(baselines)}." if baselines else ".")
 
 
 def probe_layers(head_run: HeadRun, *, max_examples: int = MAX_PROBED) -> LayerProbe:

@@ -61,8 +61,10 @@ def raw_similarity(examples: Sequence[Example], modality: Modality) -> Float32[n
 
 
 def _pixels(content: object) -> Floats:
-    spec = ImageInput(size=SIDE, resize="squash", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-    return decode_image(content, spec).astype(np.float32).ravel()
+    preprocessing = ImageInput(
+        size=SIDE, resize="squash", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)
+    )
+    return decode_image(content, preprocessing).astype(np.float32).ravel()
 
 
 def _numbers(content: object) -> Floats:
@@ -90,8 +92,8 @@ def _bags_of_words(texts: Sequence[str]) -> Floats:
 def _log_mels(content: object) -> Floats:
     """Return mean and deviation of each mel band over time, and its mean over each eighth."""
     longest = MAX_SECONDS * RATE_HZ
-    spec = SoundInput(rate_hz=RATE_HZ, min_samples=WINDOW, max_samples=longest)
-    samples = next(islice(iter(sound_windows(content, spec)), 1))
+    preprocessing = SoundInput(rate_hz=RATE_HZ, min_samples=WINDOW, max_samples=longest)
+    samples = next(islice(iter(sound_windows(content, preprocessing)), 1))
     starts = np.arange(0, len(samples) - WINDOW + 1, STEP)
     frames = samples[starts[:, None] + np.arange(WINDOW)] * np.hanning(WINDOW).astype(np.float32)
     power = np.abs(np.fft.rfft(frames, axis=1)) ** 2

@@ -206,26 +206,30 @@ def _affordable(
 
     The largest of which enough epochs fit, by the time of the smallest.
     """
-    spec = backbone.input
-    sides = [side for side in SIDES if isinstance(spec, ImageInput) and side < spec.size]
-    if not isinstance(spec, ImageInput) or not sides:
+    preprocessing = backbone.input
+    sides = [
+        side
+        for side in SIDES
+        if isinstance(preprocessing, ImageInput) and side < preprocessing.size
+    ]
+    if not isinstance(preprocessing, ImageInput) or not sides:
         return *make(backbone), None
     with suppress(BackboneError):  # a network may be of one size alone
         least = sides[-1]
-        job, taken = make(_sized(backbone, spec, least))
-        for side in (spec.size, *sides):
+        job, taken = make(_sized(backbone, preprocessing, least))
+        for side in (preprocessing.size, *sides):
             if GOOD_EPOCHS * taken * (side / least) ** 2 <= seconds:
-                if side == spec.size:
+                if side == preprocessing.size:
                     return *make(backbone), None
-                return *make(_sized(backbone, spec, side)), side
+                return *make(_sized(backbone, preprocessing, side)), side
         return job, taken, least
     return *make(backbone), None
 
 
-def _sized(backbone: Backbone, spec: ImageInput, side: int) -> Backbone:
+def _sized(backbone: Backbone, preprocessing: ImageInput, side: int) -> Backbone:
     return replace(
         backbone,
-        input=replace(spec, size=side),
+        input=replace(preprocessing, size=side),
         digest=digest_settings([backbone.digest, "size", side]),
     )
 

@@ -68,7 +68,7 @@ class Verdict(Plain):
         seconds: that the control took.
         without: all that was tried without transfer.
         expects_gain: whether a gain of a point or more is to be expected.
-        says: all of it in words.
+        message: all of it in words.
         conditions: what makes transfer promising, or not.
         notes: what was not tried, and why.
     """
@@ -83,7 +83,7 @@ class Verdict(Plain):
     seconds: float
     without: tuple[Without, ...]
     expects_gain: bool
-    says: str
+    message: str
     conditions: tuple[Condition, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -155,7 +155,7 @@ def weigh(
         seconds=best.seconds,
         without=tuple(_without(one, comparison) for one in controls),
         expects_gain=worth.low > 0 and worth.value >= LEAST_GAIN,
-        says=" ".join(filter(None, [_say(worth, best, comparison, float(own.mean())), caveat])),
+        message=" ".join(filter(None, [_say(worth, best, comparison, float(own.mean())), caveat])),
         conditions=tuple(conditions),
         notes=tuple(notes),
     )
@@ -190,8 +190,8 @@ def _without(one: ComparedPredictions, comparison: Comparison) -> Without:
 
 def _few(comparison: Comparison, num: int) -> str:
     groups = comparison.groups
-    said = f"{num:,} examples"
-    return said if groups is None else f"{said} in {len(np.unique(groups)):,} groups"
+    message = f"{num:,} examples"
+    return message if groups is None else f"{message} in {len(np.unique(groups)):,} groups"
 
 
 def _say(worth: Estimate, control: ComparedPredictions, comparison: Comparison, own: float) -> str:
@@ -204,11 +204,11 @@ def _say(worth: Estimate, control: ComparedPredictions, comparison: Comparison, 
     figures = points(worth)
     if worth.high < 0:
         figures = points(Estimate(value=-worth.value, low=-worth.high, high=-worth.low))
-        said = f"Transfer costs you {figures.lstrip('+')} against {control.name} {on}."
+        message = f"Transfer costs you {figures.lstrip('+')} against {control.name} {on}."
     elif worth.low > 0 and worth.value >= LEAST_GAIN:
-        said = f"Transfer is worth {figures} over {control.name} {on}."
+        message = f"Transfer is worth {figures} over {control.name} {on}."
     elif worth.low > 0:
-        said = (
+        message = (
             f"Transfer would not hurt, but do not expect a gain: {figures} over {control.name} "
             f"{on}, less than a point."
         )
@@ -219,11 +219,13 @@ def _say(worth: Estimate, control: ComparedPredictions, comparison: Comparison, 
             start = "Transfer may help, but that is not sure"
         elif not rough and worth.value >= -LEAST_GAIN:
             start = "Transfer would not hurt, but do not expect a gain"
-        said = f"{start}: {figures} over {control.name} {on}, which chance alone may give."
+        message = f"{start}: {figures} over {control.name} {on}, which chance alone may give."
         if rough:
-            said += f" {_few(comparison, num)} are too few to tell."
+            message += f" {_few(comparison, num)} are too few to tell."
     if worth.low <= 0 and comparison.transferred.name == HEAD_ALONE:
-        said += " That is of a new head alone; `topwork train` also tries to train blocks below it."
-    return f"{said} Of those left out {own:.1%} were right with transfer, " + (
+        message += (
+            " That is of a new head alone; `topwork train` also tries to train blocks below it."
+        )
+    return f"{message} Of those left out {own:.1%} were right with transfer, " + (
         f"{control.right.mean():.1%} without."
     )

@@ -20,13 +20,13 @@ from topwork.examples.kinds import PREFIX_BYTES, describe
 _MARK = b"\x93NUMPY"
 
 
-def decode_array(content: object, spec: ArrayInput) -> Float32[np.ndarray, "..."]:
+def decode_array(content: object, preprocessing: ArrayInput) -> Float32[np.ndarray, "..."]:
     """Return the array as float32 of the input's shape, contiguous.
 
     Args:
         content: an array of floats, whole numbers or bool; or a `.npy` file's path or bytes. [T] is
             taken where (1, T) or (T, 1) is wanted; otherwise the shape must be the one wanted.
-        spec: the form to bring it into.
+        preprocessing: the form to bring it into.
 
     Raises:
         ExampleError: it is of another shape or type, not finite, or damaged.
@@ -36,7 +36,7 @@ def decode_array(content: object, spec: ArrayInput) -> Float32[np.ndarray, "..."
         raise ExampleError(
             f"its numbers are of type {content.dtype}; accepted: floats, whole numbers, bool"
         )
-    wanted = spec.shape
+    wanted = preprocessing.shape
     line = content.ndim == 1 and wanted in ((1, content.size), (content.size, 1))
     if content.shape != wanted and not line:
         raise ExampleError(

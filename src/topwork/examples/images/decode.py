@@ -69,7 +69,7 @@ def read_file(path: Path) -> bytes:
 
 
 def decode_image(
-    content: object, spec: ImageInput, *, max_pixels: int = MAX_PIXELS
+    content: object, preprocessing: ImageInput, *, max_pixels: int = MAX_PIXELS
 ) -> UInt8[np.ndarray, "size size 3"]:
     """Return pixels [size, size, 3], red, green and blue, 0..255, contiguous.
 
@@ -77,7 +77,7 @@ def decode_image(
         content: encoded bytes; a path; a PIL image; or an array [H, W], [H, W, 1], [H, W, 3] or
             [H, W, 4] (red, green, blue, opacity) of uint8, uint16 (0..65535), bool, or floats
             from 0 to 1. What is transparent is laid on white. Of an animation, the first frame.
-        spec: the form to bring it into.
+        preprocessing: the form to bring it into.
         max_pixels: an image whose header claims more is refused before memory is taken. Beyond
             the default, Pillow's own limit (`PIL.Image.MAX_IMAGE_PIXELS`) must be raised too.
 
@@ -91,13 +91,13 @@ def decode_image(
         content = read_file(Path(content))
     with _decoding_errors(), quiet_pillow():
         if isinstance(content, bytes | bytearray | memoryview):
-            return _decode_bytes(bytes(content), spec, max_pixels)
+            return _decode_bytes(bytes(content), preprocessing, max_pixels)
         if isinstance(content, Image.Image):
-            return _fit_whole(content, spec, max_pixels)
+            return _fit_whole(content, preprocessing, max_pixels)
         if isinstance(content, np.ndarray):
             _check_pixels(content.shape[1::-1], max_pixels)
             image = array_image(content)
-            return _fit(image, image.size, spec, None)
+            return _fit(image, image.size, preprocessing, None)
     raise ExampleError(
         f"it is a {type(content).__name__}; accepted are a path, encoded bytes, a PIL image, or a "
         "NumPy array [height, width, 3]"
@@ -124,7 +124,7 @@ def _decoding_errors() -> Iterator[None]:
         raise ExampleError(f"the image data is damaged or ends early ({error})") from error
 
 
-def _decode_bytes(data: bytes, spec: ImageInput, max_pixels: int) -> npt.NDArray[np.uint8]:
+def _decode_bytes(data: bytes, preprocessing: ImageInput, max_pixels: int) -> npt.NDArray[np.uint8]:
     if not data:
         raise ExampleError("it is empty (0 bytes)")
     known = image_format(data[:PREFIX_BYTES])
@@ -137,11 +137,11 @@ def _decode_bytes(data: bytes, spec: ImageInput, max_pixels: int) -> npt.NDArray
     jpeg = plain_jpeg(data) if known == "JPEG" else None
     if jpeg is not None:
         _check_pixels(jpeg[:2], max_pixels)
-        fast = _decode_jpeg(data, *jpeg, spec)
+        fast = _decode_jpeg(data, *jpeg, preprocessing)
         if fast is not None:
             return fast
     with _open(data, known) as image:
-        return _fit_whole(image, spec, max_pixels)
+        return _fit_whole(image, preprocessing, max_pixels)
 
 
 def _open(data: bytes, known: str) -> Image.Image:
@@ -156,15 +156,15 @@ def _open(data: bytes, known: str) -> Image.Image:
 
 
 def _decode_jpeg(
-    data: bytes, width: int, height: int, colours: str, spec: ImageInput
+    data: bytes, width: int, height: int, colours: str, preprocessing: ImageInput
 ) -> npt.NDArray[np.uint8] | None:
     """Decode at the smallest scale that still has all the pixels needed; None: leave to Pillow."""
     turn = None
     if may_have_exif(data):
         with _open(data, "JPEG") as image:
             turn = turn_upright(image)
-    left, top, right, bottom = spec.source_box(width, height)
-    across, down = spec.target(width, height)
+    left, top, right, bottom = preprocessing.source_box(width, height)
+    across, down = preprocessing.target(width, height)
     need = {
         "min_width": math.ceil(width * across / (right - left)),
         "min_height": math.ceil(height * down / (bottom - top)),
@@ -181,40 +181,45 @@ def _decode_jpeg(
             return None
     if colours == "GRAY":
         pixels = pixels[:, :, 0]
-    return _fit(Image.fromarray(pixels), (width, height), spec, turn)
+    return _fit(Image.fromarray(pixels), (width, height), preprocessing, turn)
 
 
-def _fit_whole(image: Image.Image, spec: ImageInput, max_pixels: int) -> npt.NDArray[np.uint8]:
+def _fit_whole(
+    image: Image.Image, preprocessing: ImageInput, max_pixels: int
+) -> npt.NDArray[np.uint8]:
     _check_pixels(image.size, max_pixels)
     image.load()
     # After load: Pillow turns TIFF images by itself there, and then forgets the orientation.
     turn = turn_upright(image)
-    return _fit(plain_image(image), image.size, spec, turn)
+    return _fit(plain_image(image), image.size, preprocessing, turn)
 
 
 def _fit(
-    image: Image.Image, full_size: tuple[int, int], spec: ImageInput, turn: Image.Transpose | None
+    image: Image.Image,
+    full_size: tuple[int, int],
+    preprocessing: ImageInput,
+    turn: Image.Transpose | None,
 ) -> npt.NDArray[np.uint8]:
     """Resize an L or RGB image, turn it upright, and pad it.
 
     `full_size` (width, height) decides the geometry: the image may be a reduced copy, whose
     rounded size would shift it.
     """
-    left, top, right, bottom = spec.source_box(*full_size)
+    left, top, right, bottom = preprocessing.source_box(*full_size)
     across, down = image.width / full_size[0], image.height / full_size[1]
     box = (left * across, top * down, right * across, bottom * down)
-    target = spec.target(*full_size)
+    target = preprocessing.target(*full_size)
     if target != image.size or box != (0, 0, *image.size):
-        image = image.resize(target, _FILTERS[spec.interpolation], box=box)
+        image = image.resize(target, _FILTERS[preprocessing.interpolation], box=box)
     if turn is not None:
         image = image.transpose(turn)
     pixels = np.asarray(image)
     if pixels.ndim == 2:
         pixels = np.broadcast_to(pixels[:, :, None], (*pixels.shape, 3))
-    if pixels.shape[:2] == (spec.size, spec.size):
+    if pixels.shape[:2] == (preprocessing.size, preprocessing.size):
         return np.ascontiguousarray(pixels)
-    padded = np.full((spec.size, spec.size, 3), _PADDING_GREY, np.uint8)
-    above, before = ((spec.size - side) // 2 for side in pixels.shape[:2])
+    padded = np.full((preprocessing.size, preprocessing.size, 3), _PADDING_GREY, np.uint8)
+    above, before = ((preprocessing.size - side) // 2 for side in pixels.shape[:2])
     padded[above : above + pixels.shape[0], before : before + pixels.shape[1]] = pixels
     return padded
 

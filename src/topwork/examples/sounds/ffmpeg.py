@@ -104,7 +104,7 @@ def _ffmpeg(ffmpeg: str, path: Path, name: str) -> Iterator[tuple[int, int, Bloc
             head = pipe.read(24)
             if len(head) < 24 or head[:4] != b".snd":
                 process.wait()
-                raise ExampleError(_reason(name, _said(log)))
+                raise ExampleError(_reason(name, _tail_of(log)))
             offset, _, _, rate_hz, num_channels = struct.unpack(">5I", head[4:])
             pipe.read(offset - 24)
             blocks = _ffmpeg_blocks(pipe, rate_hz, num_channels)
@@ -128,12 +128,14 @@ def _whole(
     for block in blocks:
         num_frames += len(block)
         yield block
-    status, said = process.wait(), _said(log)
-    lines = [line for line in said.lower().splitlines() if "[error]" in line or "[fatal]" in line]
+    status, log_text = process.wait(), _tail_of(log)
+    lines = [
+        line for line in log_text.lower().splitlines() if "[error]" in line or "[fatal]" in line
+    ]
     if status or any(word in line for line in lines for word in (*_CUT_OFF, *_DAMAGED)):
-        raise ExampleError(_reason(name, said))
-    length = re.search(r"Duration: (\d+):(\d+):([\d.]+)", said)
-    if length is not None and "Estimating duration" not in said:
+        raise ExampleError(_reason(name, log_text))
+    length = re.search(r"Duration: (\d+):(\d+):([\d.]+)", log_text)
+    if length is not None and "Estimating duration" not in log_text:
         hours, minutes, seconds = (float(number) for number in length.groups())
         promised = 3600 * hours + 60 * minutes + seconds
         seconds = num_frames / rate_hz
@@ -144,13 +146,13 @@ def _whole(
             )
 
 
-def _said(log: IO[bytes]) -> str:
+def _tail_of(log: IO[bytes]) -> str:
     log.seek(0)
     return log.read(_LOG_BYTES).decode("utf-8", "replace")
 
 
-def _reason(name: str, said: str) -> str:
-    lines = [line for line in said.splitlines() if "[error]" in line or "[fatal]" in line]
+def _reason(name: str, log_text: str) -> str:
+    lines = [line for line in log_text.splitlines() if "[error]" in line or "[fatal]" in line]
     if any(word in line.lower() for line in lines for word in _CUT_OFF):
         return "it ends early: the file is cut off or was not fully copied"
     if any("matches no streams" in line for line in lines):

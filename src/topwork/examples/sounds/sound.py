@@ -65,7 +65,9 @@ class SoundFile:
     end_seconds: float | None = None
 
 
-def sound_windows(content: object, spec: SoundInput) -> Iterable[Float32[np.ndarray, "t ..."]]:
+def sound_windows(
+    content: object, preprocessing: SoundInput
+) -> Iterable[Float32[np.ndarray, "t ..."]]:
     """Return the windows of a `Sound`, a `SoundFile`, a path or encoded bytes.
 
     Mono, at the input's rate, times its scale, with its margin before and after; float32 [T], or
@@ -77,24 +79,28 @@ def sound_windows(content: object, spec: SoundInput) -> Iterable[Float32[np.ndar
         ExampleError: it is damaged, ends early, is shorter than MIN_SECONDS or not a sound; at
             once, or, of a long sound, when the damaged place is reached.
     """
-    windows = _windows(content, spec)
+    windows = _windows(content, preprocessing)
     first = list(islice(windows, NUM_AT_ONCE))
     return first if len(first) < NUM_AT_ONCE else chain(first, windows)
 
 
-def _windows(content: object, spec: SoundInput) -> Iterator[Floats]:
+def _windows(content: object, preprocessing: SoundInput) -> Iterator[Floats]:
     with _opened(content) as stream:
-        parts = _resampled(_mono(stream), stream.rate_hz, spec.rate_hz)
-        scaled = (part * np.float32(spec.scale) for part in parts) if spec.scale != 1 else parts
-        for window in cut(scaled, spec):
-            if spec.extractor is None:
+        parts = _resampled(_mono(stream), stream.rate_hz, preprocessing.rate_hz)
+        scaled = (
+            (part * np.float32(preprocessing.scale) for part in parts)
+            if preprocessing.scale != 1
+            else parts
+        )
+        for window in cut(scaled, preprocessing):
+            if preprocessing.extractor is None:
                 yield window
             else:
-                yield extract(window, spec.rate_hz, spec.extractor)
+                yield extract(window, preprocessing.rate_hz, preprocessing.extractor)
 
 
 def cut(
-    parts: Iterable[Float32[np.ndarray, " _"]], spec: SoundInput
+    parts: Iterable[Float32[np.ndarray, " _"]], preprocessing: SoundInput
 ) -> Iterator[Float32[np.ndarray, " _"]]:
     """Cut a sound that comes in parts into windows, as the input wants them.
 
@@ -102,38 +108,42 @@ def cut(
     and after it. Of a longer one, the windows without their overlaps are the sound, one after the
     other, and then the silence that brings the last one up.
     """
-    margin = np.zeros(spec.margin_samples, np.float32)
+    margin = np.zeros(preprocessing.margin_samples, np.float32)
     held: list[Floats] = []
     num_held, is_first = 0, True
     for part in chain((margin,), parts, (margin,)):
         held.append(part)
         num_held += len(part)
-        if num_held <= spec.max_samples:
+        if num_held <= preprocessing.max_samples:
             continue
         whole, start = np.concatenate(held), 0
-        while len(whole) - start > spec.max_samples:  # more follows: so this is not the last one
-            yield _finish(whole[start : start + spec.max_samples], 0, spec)
-            start += spec.max_samples - spec.overlap_samples
+        while (
+            len(whole) - start > preprocessing.max_samples
+        ):  # more follows: so this is not the last one
+            yield _finish(whole[start : start + preprocessing.max_samples], 0, preprocessing)
+            start += preprocessing.max_samples - preprocessing.overlap_samples
             is_first = False
         held, num_held = [whole[start:]], len(whole) - start
     last = np.concatenate(held)
-    before = (_brought_up(len(last), spec) - len(last)) // 2 if is_first else 0
-    yield _finish(last, before, spec)
+    before = (_brought_up(len(last), preprocessing) - len(last)) // 2 if is_first else 0
+    yield _finish(last, before, preprocessing)
 
 
-def _brought_up(num_samples: int, spec: SoundInput) -> int:
+def _brought_up(num_samples: int, preprocessing: SoundInput) -> int:
     """The length that a window is given: never beyond `max_samples`, which always fits."""
-    steps = -(-max(num_samples - spec.min_samples, 0) // spec.step_samples)
-    return min(spec.min_samples + steps * spec.step_samples, spec.max_samples)
+    steps = -(-max(num_samples - preprocessing.min_samples, 0) // preprocessing.step_samples)
+    return min(
+        preprocessing.min_samples + steps * preprocessing.step_samples, preprocessing.max_samples
+    )
 
 
-def _finish(samples: Floats, before: int, spec: SoundInput) -> Floats:
+def _finish(samples: Floats, before: int, preprocessing: SoundInput) -> Floats:
     """Normalise what was heard, then add the silence, which is the mean: as transformers does."""
-    if spec.normalise:
+    if preprocessing.normalise:
         mean, variance = samples.mean(dtype=np.float64), samples.var(dtype=np.float64)
         # 1e-7: as in Wav2Vec2FeatureExtractor.zero_mean_unit_var_norm
         samples = ((samples - mean) / np.sqrt(variance + 1e-7)).astype(np.float32)
-    window = np.zeros(_brought_up(len(samples), spec), np.float32)
+    window = np.zeros(_brought_up(len(samples), preprocessing), np.float32)
     window[before : before + len(samples)] = samples
     return window
 

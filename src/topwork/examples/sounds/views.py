@@ -54,26 +54,31 @@ _MIN_SAMPLES = 64  # fewer are shorter than the resampler's filter
 
 
 def sound_view(
-    window: Float32[np.ndarray, "..."], spec: SoundInput, names: tuple[str, ...], draw: Draw
+    window: Float32[np.ndarray, "..."],
+    preprocessing: SoundInput,
+    names: tuple[str, ...],
+    draw: Draw,
 ) -> Float32[np.ndarray, "..."]:
     """Return the window [T], or the spectrogram [..., frames, bands], altered by the names."""
-    if spec.extractor is not None:
-        return _spectrogram_view(window, spec, names, draw)
-    idle = {"mask", "gain"} if spec.normalise else {"mask"}
+    if preprocessing.extractor is not None:
+        return _spectrogram_view(window, preprocessing, names, draw)
+    idle = {"mask", "gain"} if preprocessing.normalise else {"mask"}
     if set(names) <= idle or not window.any():
         return window
-    peak = max(float(np.abs(window).max()), spec.scale)
+    peak = max(float(np.abs(window).max()), preprocessing.scale)
     if "speed" in names:
         window = _sped(window, draw("speed"))
     if "shift" in names:
-        window = _shifted(window, spec, draw("shift"))
+        window = _shifted(window, preprocessing, draw("shift"))
     heard = _heard(window)
     samples = window[heard]
     if "filter" in names:
-        samples = _filtered(samples, spec, draw("filter"))
+        samples = _filtered(samples, preprocessing, draw("filter"))
     if "noise" in names:
         samples = _noisy(samples, draw("noise"))
-    if spec.normalise:  # as the decoder does: what the network takes has mean 0 and variance 1
+    if (
+        preprocessing.normalise
+    ):  # as the decoder does: what the network takes has mean 0 and variance 1
         spread = np.sqrt(samples.var(dtype=np.float64) + 1e-7)
         samples = (samples - samples.mean(dtype=np.float64)) / spread
     elif "gain" in names:
@@ -100,23 +105,23 @@ def _sped(window: Floats, random: np.random.Generator) -> Floats:
     return view
 
 
-def _shifted(window: Floats, spec: SoundInput, random: np.random.Generator) -> Floats:
+def _shifted(window: Floats, preprocessing: SoundInput, random: np.random.Generator) -> Floats:
     heard = _heard(window)
-    most = min(MAX_SHIFT_SECONDS * spec.rate_hz, MAX_SHIFT * (heard.stop - heard.start))
+    most = min(MAX_SHIFT_SECONDS * preprocessing.rate_hz, MAX_SHIFT * (heard.stop - heard.start))
     steps = round(random.uniform(-most, most))
     view = np.zeros_like(window)
     view[max(steps, 0) : len(view) + min(steps, 0)] = window[max(-steps, 0) : len(view) - steps]
     return view if view.any() else window
 
 
-def _filtered(samples: Floats, spec: SoundInput, random: np.random.Generator) -> Floats:
+def _filtered(samples: Floats, preprocessing: SoundInput, random: np.random.Generator) -> Floats:
     """Raise and lower each octave; the level over all is left to `gain`."""
-    octaves = np.arange(math.log2(62.5), math.log2(spec.rate_hz / 2) + 1)
+    octaves = np.arange(math.log2(62.5), math.log2(preprocessing.rate_hz / 2) + 1)
     decibels = random.uniform(-MAX_FILTER_DB, MAX_FILTER_DB, len(octaves))
     decibels -= decibels.mean()
     # room for the filter's tails, so that the end does not come round to the beginning
-    size = scipy.fft.next_fast_len(len(samples) + spec.rate_hz // 20, real=True)
-    frequencies = np.maximum(scipy.fft.rfftfreq(size, 1 / spec.rate_hz), 1.0)
+    size = scipy.fft.next_fast_len(len(samples) + preprocessing.rate_hz // 20, real=True)
+    frequencies = np.maximum(scipy.fft.rfftfreq(size, 1 / preprocessing.rate_hz), 1.0)
     curve = _from_decibels(np.interp(np.log2(frequencies), octaves, decibels))
     spectrum = scipy.fft.rfft(samples, size) * curve.astype(np.float32)
     filtered: Floats = scipy.fft.irfft(spectrum, size)[: len(samples)]
@@ -139,10 +144,10 @@ def _noisy(samples: Floats, random: np.random.Generator) -> Floats:
 
 
 def _spectrogram_view(
-    window: Floats, spec: SoundInput, names: tuple[str, ...], draw: Draw
+    window: Floats, preprocessing: SoundInput, names: tuple[str, ...], draw: Draw
 ) -> Floats:
     shape = window.shape
-    extractor = spec.extractor or {}
+    extractor = preprocessing.extractor or {}
     if extractor.get("feature_extractor_type") == "SeamlessM4TFeatureExtractor":
         stride = int(extractor.get("stride", 2))  # it lays so many frames side by side
         window = window.reshape(-1, shape[-1] // stride)

@@ -27,7 +27,7 @@ class _Loaded:
     after: Indices
 
 
-def text_windows(content: object, spec: TextInput) -> list[Int[np.ndarray, " _"]]:
+def text_windows(content: object, preprocessing: TextInput) -> list[Int[np.ndarray, " _"]]:
     """Return the windows of a text, int64 [L] each, special tokens included.
 
     However long the text is, all of it comes back, in order: windows of `max_tokens`, the last one
@@ -42,15 +42,15 @@ def text_windows(content: object, spec: TextInput) -> list[Int[np.ndarray, " _"]
         raise ExampleError(f"it is a {type(content).__name__}; accepted is a str")
     if not content or content.isspace():
         raise ExampleError("the text is empty")
-    loaded = _load(spec.tokenizer, spec.tokenizer_digest)
-    tokens = _encode(loaded.tokenizer, spec.prompt + content).ids
+    loaded = _load(preprocessing.tokenizer, preprocessing.tokenizer_digest)
+    tokens = _encode(loaded.tokenizer, preprocessing.prompt + content).ids
     num_special = len(loaded.before) + len(loaded.after)
     if not tokens and not num_special:
         raise ExampleError("the tokenizer finds no token in it: are there control characters only?")
-    room = spec.max_tokens - num_special
+    room = preprocessing.max_tokens - num_special
     if room < 1:
         raise SettingError(
-            f"The text input's max_tokens is {spec.max_tokens}, and its tokenizer adds "
+            f"The text input's max_tokens is {preprocessing.max_tokens}, and its tokenizer adds "
             f"{num_special} to each window. Take the value that the backbone was published with."
         )
     starts = range(0, max(len(tokens), 1), room)
@@ -60,11 +60,11 @@ def text_windows(content: object, spec: TextInput) -> list[Int[np.ndarray, " _"]
     return [_window(loaded, whole[i : i + room]) for i in starts]
 
 
-def own_tokens(window: Int[np.ndarray, " length"], spec: TextInput) -> slice:
+def own_tokens(window: Int[np.ndarray, " length"], preprocessing: TextInput) -> slice:
     """Where in a window of `text_windows` the text's own tokens stand: not special, not prompt."""
-    loaded = _load(spec.tokenizer, spec.tokenizer_digest)
+    loaded = _load(preprocessing.tokenizer, preprocessing.tokenizer_digest)
     start, stop = len(loaded.before), len(window) - len(loaded.after)
-    prompt = _encode(loaded.tokenizer, spec.prompt).ids if spec.prompt else []
+    prompt = _encode(loaded.tokenizer, preprocessing.prompt).ids if preprocessing.prompt else []
     # Only the first of several windows has it, and its last token may have grown into the text's.
     for given, found in zip(prompt, window[start:stop].tolist(), strict=False):
         if given != found:
@@ -73,12 +73,12 @@ def own_tokens(window: Int[np.ndarray, " length"], spec: TextInput) -> slice:
     return slice(start, stop)
 
 
-def word_starts(tokens: Int[np.ndarray, " length"], spec: TextInput) -> list[int]:
+def word_starts(tokens: Int[np.ndarray, " length"], preprocessing: TextInput) -> list[int]:
     """Return the places of the tokens with which words begin, as the tokenizer marks them.
 
     The first token is always one. Of a tokenizer without such marks, every token is a word.
     """
-    tokenizer = _load(spec.tokenizer, spec.tokenizer_digest).tokenizer
+    tokenizer = _load(preprocessing.tokenizer, preprocessing.tokenizer_digest).tokenizer
     names = [tokenizer.id_to_token(token) or "" for token in tokens.tolist()]
     if any(name.startswith(_SPACES) for name in names):
         return [i for i, name in enumerate(names) if i == 0 or name.startswith(_SPACES)]

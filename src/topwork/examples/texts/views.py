@@ -24,13 +24,13 @@ needs no dictionary."""
 
 
 def text_view(
-    window: Int[np.ndarray, " length"], spec: TextInput, draw: Draw
+    window: Int[np.ndarray, " length"], preprocessing: TextInput, draw: Draw
 ) -> Int[np.ndarray, " length"]:
     """Return the window [L] with words swapped; `draw` gives the generator."""
     random = draw("swap")
-    own = own_tokens(window, spec)
+    own = own_tokens(window, preprocessing)
     tokens = window[own]
-    words = np.split(tokens, word_starts(tokens, spec)[1:])
+    words = np.split(tokens, word_starts(tokens, preprocessing)[1:])
     if len(words) < 2:
         return window
     for _ in range(max(1, int(SWAP_SHARE * len(words)))):
