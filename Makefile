@@ -21,7 +21,7 @@ types: .venv/installed-dev
 	$(BIN)/mypy
 
 tests: .venv/installed-dev
-	$(BIN)/pytest --durations=10
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal --durations=10
 
 build: .venv/installed-dev
 	$(BIN)/python -m build --outdir build/dist .

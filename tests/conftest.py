@@ -6,15 +6,20 @@ from pathlib import Path
 
 import pytest
 import torch
+from jaxtyping import install_import_hook
 from threadpoolctl import threadpool_limits
 
-from tests import small
-from topwork.backbones.base import Backbone
-from topwork.core.files import CACHE_VARIABLE
-from topwork.model.model import Model
-from topwork.runs.train import train
+from tests.shape_checks import CHECKED
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test may ask the network; it is read once, at import
+os.environ["TOPWORK_CHECK_SHAPES"] = "1"
+
+with install_import_hook(CHECKED, "tests.shape_checks.checked"):
+    from tests import small
+    from topwork.backbones.base import Backbone
+    from topwork.core.files import CACHE_VARIABLE
+    from topwork.model.model import Model
+    from topwork.runs.train import train
 
 
 @pytest.fixture(autouse=True, scope="session")

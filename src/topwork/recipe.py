@@ -124,10 +124,15 @@ class Recipe:
                 if getattr(self, name) is not None:
                     ways = f"{TRAINING_STRATEGIES}" + ("" if by_steps else "; or head = 'mlp:...'")
                     _not_used(name, getattr(self, name), message, ways)
-            for name, value in self.training.to_dict(given_only=True).items():
-                _not_used(name, value, message, TRAINING_STRATEGIES)
+            self._check_given(self.training.to_dict(given_only=True))
         if strategy.kind == "scratch":
             self.training.check_from_scratch()
+
+    def _check_given(self, training: Mapping[str, Any]) -> None:
+        """Refuse a setting of training where the head alone is fitted, even its default."""
+        for name, value in training.items():
+            if value is not None and self.strategy().kind == "head":
+                _not_used(name, value, f"train = '{self.train}'", TRAINING_STRATEGIES)
 
     def head_settings(self) -> HeadSettings:
         """Return what head is wanted."""
@@ -172,7 +177,9 @@ class Recipe:
         training = own.get("training") or self.training
         if given and isinstance(training, Training):
             own["training"] = training.changed(**given)
-        return self.changed(**own)
+        made = self.changed(**own)
+        made._check_given(given)
+        return made
 
     def changed(self, **settings: Any) -> Recipe:
         """Return one with the settings that are given and not None put in place of its own."""
@@ -212,7 +219,9 @@ class Recipe:
             if not isinstance(values["training"], dict):
                 _refuse("training", values["training"], "a [training] table")
             values["training"] = Training.from_dict(values["training"])
-        return Recipe(**values)
+        made = Recipe(**values)
+        made._check_given(data.get("training", {}))
+        return made
 
     @staticmethod
     def read(path: str | Path) -> Recipe:

@@ -50,10 +50,10 @@ def test_predict_rejects_what_belongs_to_no_class(saved: Path, tmp_path: Path) -
     Image.fromarray(noise).save(tmp_path / "noise.png")
     plain = json.loads(predict(saved, tmp_path / "noise.png", "--format", "jsonl"))
     assert plain["label"] in small.NAMES
-    assert plain["foreign"] <= 0.1
+    assert plain["ood"] <= 0.1
     for rate in ("10%", "0.1"):
         text = predict(saved, tmp_path / "noise.png", "--reject", rate)
-        assert text.split("\t")[1:] == ["unknown", f"{1 - plain['foreign']:.4f}\n"]
+        assert text.split("\t")[1:] == ["unknown", f"{1 - plain['ood']:.4f}\n"]
 
 
 def test_predict_as_a_table(saved: Path, digits: Path, broken: Path) -> None:

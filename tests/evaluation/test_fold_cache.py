@@ -74,8 +74,6 @@ def test_another_shape_is_not_taken() -> None:
     folds = FoldCache("features")
     folds.put(0, FOLD, VALUES[:, :1])
     assert get(folds) is None
-    folds.put(0, FOLD, VALUES.astype(np.float32))
-    assert get(folds) is None
 
 
 def test_a_disk_that_refuses_stops_nothing(

@@ -81,7 +81,7 @@ def test_a_rate_that_cannot_be_promised_is_refused() -> None:
         rate_of(one, 0.02)
     for wrong in (0, 1, -0.1, 5, True, "5%"):
         with pytest.raises(SettingError, match=r"accepted: .*between 0 and 1"):
-            rate_of(one, wrong)  # type: ignore[arg-type]
+            rate_of(one, wrong)
     with pytest.raises(SettingError, match=r"reject is 0.05.* Train it again"):
         rate_of(None, 0.05)
 

@@ -78,6 +78,27 @@ def from_module(
     layout = DEFAULT_LAYOUTS[input.modality] if layout is None else layout
     if any_length is None:
         any_length = input.modality in ("sound", "text")
+    _check(module, blocks, layout, num_prefix_tokens)
+    network = Network(
+        module=copy.deepcopy(module).cpu().float().eval(),
+        blocks=tuple(blocks),
+        layout=layout,
+        num_prefix_tokens=num_prefix_tokens,
+        prefix_is_place=input.modality == "text",
+        any_length=any_length,
+    )
+    return Backbone(
+        name=name,
+        digest=_digest(network, name, input),
+        input=input,
+        card=card or OWN_CARD,
+        build=lambda: network,
+    )
+
+
+def _check(
+    module: torch.nn.Module, blocks: Sequence[str], layout: str, num_prefix_tokens: int
+) -> None:
     if layout not in get_args(Layout):
         raise SettingError(
             f"The layout is {layout!r}; accepted: {', '.join(get_args(Layout))}. Name how the "
@@ -97,21 +118,6 @@ def from_module(
             else f"No blocks are named; accepted: one or more of {nearest_names('', known)}, ..."
             " `module.named_modules()` lists them all."
         )
-    network = Network(
-        module=copy.deepcopy(module).cpu().float().eval(),
-        blocks=tuple(blocks),
-        layout=layout,
-        num_prefix_tokens=num_prefix_tokens,
-        prefix_is_place=input.modality == "text",
-        any_length=any_length,
-    )
-    return Backbone(
-        name=name,
-        digest=_digest(network, name, input),
-        input=input,
-        card=card or OWN_CARD,
-        build=lambda: network,
-    )
 
 
 def _digest(network: Network, name: str, input: Input) -> str:

@@ -54,7 +54,7 @@ def _as_jsonl(classes: tuple[str, ...]) -> Write:
                 "label": prediction.label,
                 "probability": prediction.probability,
                 "probabilities": prediction.probabilities,
-                "foreign": prediction.ood,
+                "ood": prediction.ood,
                 "error": prediction.error,
             }
             sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -285,7 +285,7 @@ class _LeftOutClasses:
             probabilities = head.predict(self.table, held.rows[left_out])
             found = terms_of(probabilities, self._distances(rest, left_out))
             self.kept.put(labels.seed, left_out, found)
-        scores = detector.combine(found, np.empty(0))
+        scores = detector.combine(found, np.empty((len(found), 0)))
         return scores[: len(own)], scores[len(own) :], labels.classes[ood]
 
     def _distances(self, rest: Indices, left_out: Indices) -> Doubles:

@@ -27,7 +27,7 @@ class OODScores(Plain):
             of the own ones are rejected.
         rate: of own examples rejected by mistake.
         num_own: own examples that were compared, none seen before.
-        num_foreign: foreign ones.
+        num_ood: foreign ones.
         method: what was foreign, in words.
     """
 

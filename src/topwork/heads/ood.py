@@ -189,7 +189,7 @@ def terms_of(
     return np.concatenate([entropy[:, None], distances], axis=1)
 
 
-def rate_of(detector: Detector | None, reject: float | None) -> float | None:
+def rate_of(detector: Detector | None, reject: object) -> float | None:
     """Return the rate at which a detector is to reject own examples; None: nothing is rejected.
 
     Raises SettingError where it is no share of examples, or cannot be promised.

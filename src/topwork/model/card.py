@@ -205,7 +205,7 @@ def _limits(model: ModelParts) -> str:
     )
     if model.detector is not None:
         sentences.append(
-            "How foreign an input looks stands beside each answer (`foreign`); `topwork predict "
+            "How strange an input looks stands beside each answer (`ood`); `topwork predict "
             "--reject 0.05` then says `unknown` of what is stranger than all but 5% of its own "
             "examples."
         )

@@ -84,7 +84,7 @@ class ModelParts:
         test_predictions: of the source's own test part; None where it has none.
         detector: scores how far out of distribution an input is; None where too few examples
             could be left out.
-        ood: how well that works, measured; None where nothing foreign was at hand.
+        ood: how well that works, measured; None where nothing out of distribution was at hand.
         compiled: folder of the backbone's compiled form; None: it is compiled when it is needed.
     """
 

@@ -31,7 +31,7 @@ class Prediction:
             probability where that is more.
         probabilities: of every class, in the order of the model's `classes`, rejected or not.
         error: why the input cannot be read; None where it can.
-        foreign: the share of the model's own examples, held out, that look at least as strange
+        ood: the share of the model's own examples, held out, that look at least as strange
             (a p-value, 0 to 1): small for what belongs to no class. None without a detector.
 
     >>> import topwork

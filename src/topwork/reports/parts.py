@@ -221,7 +221,7 @@ class Opening:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Scores by method and by class, matrices, how well chances and foreign inputs are told."""
+    """Scores by method and class, matrices, reliability, and inputs of no class."""
 
     methods: Sequence[str] = ()
     rows: Sequence[ScoreRow] = ()

@@ -83,7 +83,7 @@ def test_it_comes_back_from_json(curve: LearningCurve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("chances", "words"), [(0.9, "pays"), (0.1, "brings little"), (0.5, "does not tell")]
+    ("pays_probability", "words"), [(0.9, "pays"), (0.1, "brings little"), (0.5, "does not tell")]
 )
 def test_its_sentence(curve: LearningCurve, pays_probability: float, words: str) -> None:
     sentence = replace(curve, pays_probability=pays_probability).sentence

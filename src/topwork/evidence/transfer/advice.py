@@ -59,8 +59,8 @@ class Advice:
     >>> import topwork
     >>> from sklearn.datasets import load_digits
     >>> digits = load_digits(n_class=3)
-    >>> pictures = [(15 * image).astype("uint8") for image in digits.images[:60]]
-    >>> advice = topwork.advise(pictures, digits.target[:60].tolist(), control=False)
+    >>> pictures = [(15 * image).astype("uint8") for image in digits.images[:30]]
+    >>> advice = topwork.advise(pictures, digits.target[:30].tolist(), control=False)
     >>> [condition.question for condition in advice.verdict.conditions][0]
     'Are both images?'
     """
@@ -138,11 +138,11 @@ def advise(
     >>> import topwork
     >>> from sklearn.datasets import load_digits
     >>> digits = load_digits(n_class=3)
-    >>> pictures = [(15 * image).astype("uint8") for image in digits.images[:60]]
-    >>> labels = digits.target[:60].tolist()
+    >>> pictures = [(15 * image).astype("uint8") for image in digits.images[:30]]
+    >>> labels = digits.target[:30].tolist()
     >>> advice = topwork.advise(pictures, labels, control=False)
     >>> advice.num_examples, advice.num_classes
-    (60, 3)
+    (30, 3)
     >>> print(advice.verdict.message)
     Transfer ...
     """
