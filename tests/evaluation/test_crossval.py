@@ -84,7 +84,7 @@ def test_other_heads_are_fitted_in_every_fold(
 def test_rows_choose_from_the_table() -> None:
     table, classes = make(60, 3)
     rows = np.arange(60)[::2]
-    part = cross_validate(table, labels_of(classes[rows]), NAMES, rows=rows, num_repeats=1)
+    part = cross_validate(table, labels_of(classes[rows]), NAMES, indices=rows, num_repeats=1)
     from topwork.features.table import ArrayTable
 
     alone = ArrayTable(table.matrix[rows], table.segments)

@@ -95,24 +95,24 @@ def test_a_search_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
     classes = np.arange(40) % 2
     matrix = rng.normal(size=(40, 6)).astype(np.float32) + classes[:, None]
     segments = [Segment(block=b, pool="mean", size=3) for b in ("one", "two")]
-    table, rows = ArrayTable(matrix, segments), np.arange(40)
+    table, indices = ArrayTable(matrix, segments), np.arange(40)
     labels = Labels(classes=classes, num_classes=2)
-    searched = fold_cache.choose_space(table, rows, labels, "kernel")
-    found = FoldCache("a table", classes).choose(table, rows, labels)
+    searched = fold_cache.choose_space(table, indices, labels, "kernel")
+    found = FoldCache("a table", classes).choose(table, indices, labels)
     assert found == searched
     (path,) = memo_folder().iterdir()
     with monkeypatch.context() as patch:
         patch.setattr(fold_cache, "choose_space", lambda *_a: pytest.fail("searched again"))
-        again = FoldCache("a table", classes).choose(table, rows, labels)
+        again = FoldCache("a table", classes).choose(table, indices, labels)
         assert (again, again.loss) == (found, found.loss)
     path.write_text("{damaged")
-    assert FoldCache("a table", classes).choose(table, rows, labels) == found
+    assert FoldCache("a table", classes).choose(table, indices, labels) == found
     with monkeypatch.context() as patch:
         calls: list[int] = []
         patch.setattr(fold_cache, "choose_space", lambda *_a: calls.append(1) or found)
-        FoldCache("a table", classes).choose(table, rows, replace(labels, seed=1))
-        FoldCache("another table", classes).choose(table, rows, labels)
-        FoldCache(None, classes).choose(table, rows, labels)
-        FoldCache("a table", classes).choose(table, rows, labels, "linear")
-        FoldCache("a table", classes).choose(table, rows, labels, "linear")
+        FoldCache("a table", classes).choose(table, indices, replace(labels, seed=1))
+        FoldCache("another table", classes).choose(table, indices, labels)
+        FoldCache(None, classes).choose(table, indices, labels)
+        FoldCache("a table", classes).choose(table, indices, labels, "linear")
+        FoldCache("a table", classes).choose(table, indices, labels, "linear")
     assert len(calls) == 4

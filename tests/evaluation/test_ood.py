@@ -27,7 +27,7 @@ def names_of(labels: Labels, *, unknown: bool) -> tuple[str, ...]:
 def cross_val(
     table: ArrayTable, labels: Labels, rows: np.ndarray, *, unknown: bool = False
 ) -> tuple[OODSample, Head]:
-    found = cross_val_predict(table, labels, rows=rows, num_repeats=1)
+    found = cross_val_predict(table, labels, indices=rows, num_repeats=1)
     held = OODSample(
         rows=rows,
         labels=labels,
@@ -188,7 +188,7 @@ def test_too_few_examples_and_classes() -> None:
     assert found.scores is None  # of two classes none can be left out
     few = replace(
         held,
-        rows=held.rows[:8],
+        rows=held.indices[:8],
         labels=held.labels.take(np.arange(8)),
         probabilities=held.probabilities[:8],
         folds=(np.arange(4), np.arange(4, 8)),

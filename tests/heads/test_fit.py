@@ -45,7 +45,7 @@ def test_landmarks_that_are_all_examples_change_nothing(
     rows, labels = np.arange(80), labels_of(classes)
     exact = fit_head(table, rows, labels)
     task = module._FitTask(
-        table=table, rows=rows, labels=labels, choice=module.search(table, rows, labels),
+        table=table, indices=rows, labels=labels, choice=module.search(table, rows, labels),
         transform=exact.transform, units=exact.transform(table, rows),
     )  # fmt: skip
     found, expected = module._fit_landmarks(task), module._fit_exact(task)

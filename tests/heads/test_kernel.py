@@ -14,7 +14,7 @@ from .data import SEGMENTS, make
 def test_transform_is_its_definition() -> None:
     table, _ = make(20, 3)
     kernel = Kernel(blocks=("middle", "late"), pools=("mean", "grid2"))
-    train, rows = np.arange(15), np.arange(12, 20)
+    train, indices = np.arange(15), np.arange(12, 20)
     transform, units = Transform.fit(table, train, kernel)
     parts = []
     for columns in (slice(30, 70), slice(70, 120)):
@@ -23,15 +23,15 @@ def test_transform_is_its_definition() -> None:
         parts.append(values / np.linalg.norm(values, axis=1, keepdims=True) / np.sqrt(2))
     expected = np.concatenate(parts, axis=1)
     np.testing.assert_allclose(units, expected[train], atol=1e-5)
-    np.testing.assert_allclose(transform(table, rows), expected[rows], atol=1e-5)
+    np.testing.assert_allclose(transform(table, indices), expected[indices], atol=1e-5)
     assert transform.widths == (40, 50)
 
 
 def test_fit_returns_what_a_call_returns() -> None:
     table, _ = make(20, 3)
-    rows = np.array([7, 3, 3, 11])
-    transform, units = Transform.fit(table, rows, Kernel(blocks=("late",), pools=("mean",)))
-    np.testing.assert_array_equal(units, transform(table, rows))
+    indices = np.array([7, 3, 3, 11])
+    transform, units = Transform.fit(table, indices, Kernel(blocks=("late",), pools=("mean",)))
+    np.testing.assert_array_equal(units, transform(table, indices))
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, 1000.0])

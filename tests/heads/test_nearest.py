@@ -31,10 +31,10 @@ def directions(vectors: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np
 
 def test_its_labels_are_those_of_the_nearest_centroid() -> None:
     table, classes = make(90, 4, noise=2)
-    rows, new = np.arange(60), np.arange(60, 90)
-    head = fit_head(table, rows, labels_of(classes[:60]), settings=NEAREST)
+    indices, new = np.arange(60), np.arange(60, 90)
+    head = fit_head(table, indices, labels_of(classes[:60]), settings=NEAREST)
     assert isinstance(head, DenseHead)
-    train, test = (head.transform(table, part).astype(np.float64) for part in (rows, new))
+    train, test = (head.transform(table, part).astype(np.float64) for part in (indices, new))
     middle, centroids = directions(train, classes[:60])
     # two of each, a little apart: where there is no spread, scikit-learn warns
     apart = 1e-6 * np.random.default_rng(0).normal(size=centroids.shape)
@@ -47,15 +47,15 @@ def test_its_labels_are_those_of_the_nearest_centroid() -> None:
 
 def test_its_temperature_is_that_of_examples_left_out() -> None:
     table, classes = make(60, 3, noise=3)
-    labels, rows = labels_of(classes), np.arange(60)
-    transform, vectors = Transform.fit(table, rows, KERNEL)
+    labels, indices = labels_of(classes), np.arange(60)
+    transform, vectors = Transform.fit(table, indices, KERNEL)
     scores = np.zeros((60, 3))
     for fold in labels.folds():
-        rest = np.setdiff1d(rows, fold)
+        rest = np.setdiff1d(indices, fold)
         middle, centroids = directions(vectors[rest].astype(np.float64), classes[rest])
         scores[fold] = (vectors[fold] - middle) @ centroids.T
     expected = fit_softmax(scores, labels.targets, ())
-    found = fit_nearest(table, rows, labels, transform).softmax
+    found = fit_nearest(table, indices, labels, transform).softmax
     np.testing.assert_allclose(found.matrix, expected.matrix, rtol=1e-3)
     np.testing.assert_array_equal(found.bias, 0)
 
@@ -63,21 +63,21 @@ def test_its_temperature_is_that_of_examples_left_out() -> None:
 @pytest.mark.parametrize("groups", [False, True])
 def test_the_choice_is_the_best_of_all(groups: bool) -> None:
     table, classes = make(60, 3, noise=3)
-    labels, rows = labels_of(classes), np.arange(60)
+    labels, indices = labels_of(classes), np.arange(60)
     if groups:
         labels = replace(labels, groups=np.array([f"g{i // 3}" for i in range(60)]))
     losses = {}
     for run in windows(table.blocks):
         for pools in pool_sets(table):
             kernel = Kernel(blocks=run, pools=pools)
-            _, vectors = Transform.fit(table, rows, kernel)
+            _, vectors = Transform.fit(table, indices, kernel)
             scores = np.zeros((60, 3))
             for fold in labels.folds():
-                rest = np.setdiff1d(rows, fold)
+                rest = np.setdiff1d(indices, fold)
                 middle, centroids = directions(vectors[rest].astype(np.float64), classes[rest])
                 scores[fold] = (vectors[fold] - middle) @ centroids.T
             losses[kernel] = best_temperature_loss(scores, labels.targets, None)
-    found = choose_space(table, rows, labels, "nearest")
+    found = choose_space(table, indices, labels, "nearest")
     assert found.kernel == min(losses, key=losses.__getitem__)
     assert found.loss == pytest.approx(losses[found.kernel], abs=1e-4)
 
@@ -92,22 +92,22 @@ def test_many_rows_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_class_without_examples_is_never_said() -> None:
     table, classes = make(40, 3)
-    rows = np.flatnonzero(classes != 1)
-    labels = Labels(classes=classes[rows], num_classes=3)
-    found = fit_head(table, rows, labels, settings=NEAREST).predict(table)
+    indices = np.flatnonzero(classes != 1)
+    labels = Labels(classes=classes[indices], num_classes=3)
+    found = fit_head(table, indices, labels, settings=NEAREST).predict(table)
     np.testing.assert_allclose(found.sum(1), 1)
     assert (found.argmax(1) != 1).all()
 
 
 def test_a_class_of_one_example() -> None:
     table, classes = make(40, 3)
-    rows = np.concatenate([np.flatnonzero(classes != 1), np.flatnonzero(classes == 1)[:1]])
-    labels = Labels(classes=classes[rows], num_classes=3)
-    head = fit_head(table, rows, labels, settings=NEAREST)
-    assert head.predict(table, rows).argmax(1)[-1] == 1
+    indices = np.concatenate([np.flatnonzero(classes != 1), np.flatnonzero(classes == 1)[:1]])
+    labels = Labels(classes=classes[indices], num_classes=3)
+    head = fit_head(table, indices, labels, settings=NEAREST)
+    assert head.predict(table, indices).argmax(1)[-1] == 1
     told = labels.classes != 1  # what the rest says of it, it is not asked
     assert head.softmax.matrix[0, 0] > 5
-    assert (head.predict(table, rows[told]).argmax(1) == labels.classes[told]).mean() > 0.9
+    assert (head.predict(table, indices[told]).argmax(1) == labels.classes[told]).mean() > 0.9
 
 
 def test_with_nothing_to_leave_out() -> None:

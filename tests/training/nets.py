@@ -16,19 +16,19 @@ class Rows:
     """A source of rows in memory; the lengths of rows may differ."""
 
     def __init__(self, rows: Sequence[torch.Tensor]) -> None:
-        self.rows = rows
+        self.indices = rows
         self.loaded: list[tuple[int, ...]] = []
 
     @property
     def num_examples(self) -> int:
-        return len(self.rows)
+        return len(self.indices)
 
     def shape(self, example: int) -> tuple[int, ...]:
-        return tuple(self.rows[example].shape)
+        return tuple(self.indices[example].shape)
 
     def load(self, examples: Sequence[int], epoch: int) -> torch.Tensor:
         self.loaded.append(tuple(examples))
-        return torch.stack([self.rows[i] for i in examples])
+        return torch.stack([self.indices[i] for i in examples])
 
 
 class Mean(torch.nn.Module):

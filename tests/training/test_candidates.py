@@ -59,7 +59,7 @@ def cv_result(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[int]]]:
             said = np.where(job.right[rows], classes, 1 - classes)
             logits = np.repeat(5.0 * np.eye(2)[said][None], 4, axis=0)
             done.append((number, rows.tolist()))
-            yield FoldResult(rows=rows, logits=logits, seconds=job.seconds)
+            yield FoldResult(indices=rows, logits=logits, seconds=job.seconds)
 
     monkeypatch.setattr(module, "cross_validate", cross_validate)
     return done
@@ -110,7 +110,7 @@ def test_a_gain_beyond_its_standard_error_is_taken() -> None:
     decision = run([(LAST, job)], head, folds, labels)
     assert decision.job is job
     assert decision.cv_result is not None
-    assert decision.cv_result.rows.tolist() == list(range(100))
+    assert decision.cv_result.indices.tolist() == list(range(100))
     selection = decision.selection
     assert selection.strategy == "last:2"
     # in closed form: 25 times 1, 75 times 0
@@ -226,7 +226,7 @@ def test_the_time_limit_ends_trials_between_folds(cv_result: list[Any]) -> None:
     assert candidates.strategy == "last:2"  # an unfinished trial is the last one
     assert candidates.verdict == f"taken: the time limit after {len(cv_result)} of 10 folds"
     assert decision.cv_result is not None
-    assert len(decision.cv_result.rows) == 10 * len(cv_result)
+    assert len(decision.cv_result.indices) == 10 * len(cv_result)
     assert candidates.seconds >= 0.1 * len(cv_result)
 
 

@@ -57,9 +57,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many examples each training had."""
     seen: list[int] = []
 
-    def counted(job: TrainingJob, rows: np.ndarray, **more: object) -> FineTuned:
-        seen.append(len(rows))
-        return finetune(job, rows, **more)  # type: ignore[arg-type]
+    def counted(job: TrainingJob, indices: np.ndarray, **more: object) -> FineTuned:
+        seen.append(len(indices))
+        return finetune(job, indices, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(cross_validate_module, "finetune", counted)
     return seen
@@ -69,11 +69,11 @@ def test_each_fold_is_told_by_those_that_did_not_see_it(cache: Path) -> None:
     job = make()
     folds = folds_of(job)
     found = list(cross_validate(job, folds))
-    assert [len(fold.rows) for fold in found] == [6, 6, 6]
-    for fold, rows in zip(found, folds, strict=True):
+    assert [len(fold.indices) for fold in found] == [6, 6, 6]
+    for fold, indices in zip(found, folds, strict=True):
         assert fold.logits.shape == (len(ALPHAS), 6, 3)
-        alone = finetune(job, np.setdiff1d(np.arange(18), rows))
-        np.testing.assert_array_equal(fold.logits, np.stack(alone.scores(rows, ALPHAS)))
+        alone = finetune(job, np.setdiff1d(np.arange(18), indices))
+        np.testing.assert_array_equal(fold.logits, np.stack(alone.scores(indices, ALPHAS)))
         assert fold.seconds > 0
 
 
@@ -118,8 +118,8 @@ def test_what_another_job_did_is_not_taken(change, cache: Path, calls: list[int]
 
 
 def test_interrupted_it_goes_on_from_its_last_epoch(cache: Path) -> None:
-    job, rows = make(epochs=5), np.arange(18)
-    undisturbed = finetune(job, rows)
+    job, indices = make(epochs=5), np.arange(18)
+    undisturbed = finetune(job, indices)
     seen: list[int] = []
 
     def interrupt(epoch: Epoch) -> None:
@@ -156,14 +156,14 @@ def test_without_resume_nothing_of_before_is_taken(cache: Path) -> None:
 
 
 def test_other_seeds_and_labels_do_not_share_a_place(cache: Path) -> None:
-    job, rows = make(), np.arange(18)
+    job, indices = make(), np.arange(18)
     places = set()
     for other in (
         job,
         replace(job, labels=replace(job.labels, seed=4)),
         replace(job, labels=replace(job.labels, classes=job.labels.classes[::-1].copy())),
     ):
-        with checkpointed(other, rows) as place:
+        with checkpointed(other, indices) as place:
             places.add(place)
     assert len(places) == 3
 
@@ -221,16 +221,16 @@ def made_up(num: int = 40, seed: int = 0) -> tuple[TrainingJob, np.ndarray]:
 
 
 def fold_of(
-    rows: np.ndarray, classes: np.ndarray, right: dict[int, float], scale: float
+    indices: np.ndarray, classes: np.ndarray, right: dict[int, float], scale: float
 ) -> FoldResult:
     """Say the right class so often with each share, as sure as `scale`."""
-    logits = np.zeros((len(ALPHAS), len(rows), 2))
+    logits = np.zeros((len(ALPHAS), len(indices), 2))
     for alpha in range(len(ALPHAS)):
-        for place, row in enumerate(rows):
-            good = place < right.get(alpha, 0.0) * len(rows)
+        for place, row in enumerate(indices):
+            good = place < right.get(alpha, 0.0) * len(indices)
             said = classes[row] if good else 1 - classes[row]
             logits[alpha, place, said] = scale
-    return FoldResult(rows=rows, logits=logits, seconds=1.5)
+    return FoldResult(indices=indices, logits=logits, seconds=1.5)
 
 
 def test_share_and_sharpness_come_from_the_other_folds(cache: Path) -> None:
@@ -242,7 +242,7 @@ def test_share_and_sharpness_come_from_the_other_folds(cache: Path) -> None:
         fold_of(two, classes, {0: 0.6, 1: 0.3, 2: 0.3, 3: 0.8}, 1.0),
     ]
     cv_result = CVResult.of(job, folds)
-    assert cv_result.rows.tolist() == list(range(40))
+    assert cv_result.indices.tolist() == list(range(40))
     right = cv_result.probabilities.argmax(1) == classes
     assert right[one].mean() == pytest.approx(0.6)  # with the share that the second fold likes
     assert right[two].mean() == pytest.approx(0.6)
@@ -256,30 +256,30 @@ def test_share_and_sharpness_come_from_the_other_folds(cache: Path) -> None:
 
 def test_what_a_fold_says_of_itself_does_not_change_how_it_is_read(cache: Path) -> None:
     job, classes = made_up()
-    rows = np.array_split(np.random.default_rng(1).permutation(40), 4)
+    indices = np.array_split(np.random.default_rng(1).permutation(40), 4)
     rng = np.random.default_rng(2)
     folds = [
-        FoldResult(rows=part, logits=rng.normal(0, 1, (4, len(part), 2)), seconds=0.0)
-        for part in rows
+        FoldResult(indices=part, logits=rng.normal(0, 1, (4, len(part), 2)), seconds=0.0)
+        for part in indices
     ]
     before = CVResult.of(job, folds)
     labels = job.labels
     flipped = classes.copy()
-    flipped[rows[0]] = 1 - flipped[rows[0]]  # were the first fold's classes other ones
+    flipped[indices[0]] = 1 - flipped[indices[0]]  # were the first fold's classes other ones
     after = CVResult.of(replace(job, labels=replace(labels, classes=flipped)), folds)
-    own = np.isin(before.rows, rows[0])
+    own = np.isin(before.indices, indices[0])
     np.testing.assert_array_equal(before.probabilities[own], after.probabilities[own])
     assert not np.array_equal(before.probabilities[~own], after.probabilities[~own])
 
 
 def test_one_fold_alone_is_read_by_halves(cache: Path) -> None:
     job, classes = made_up()
-    rows = np.arange(40)
-    fold = fold_of(rows, classes, {0: 0.9, 1: 0.2, 2: 0.2, 3: 0.5}, 2.0)
+    indices = np.arange(40)
+    fold = fold_of(indices, classes, {0: 0.9, 1: 0.2, 2: 0.2, 3: 0.5}, 2.0)
     cv_result = CVResult.of(job, [fold])
     assert cv_result.alpha == 0.25
     assert (cv_result.probabilities.argmax(1) == classes).mean() == pytest.approx(0.9)
-    few = FoldResult(rows=rows[:3], logits=fold.logits[:, :3], seconds=0.0)
+    few = FoldResult(indices=indices[:3], logits=fold.logits[:, :3], seconds=0.0)
     wanted = softmax(few.logits[-1])  # too few to choose: as trained
     np.testing.assert_allclose(CVResult.of(job, [few]).probabilities, wanted)
 

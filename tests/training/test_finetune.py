@@ -53,28 +53,28 @@ def same(one: Mapping[str, torch.Tensor], other: Mapping[str, torch.Tensor]) -> 
 def test_the_first_head_is_a_logistic_regression(class_weight: str, backbone: Backbone) -> None:
     examples = [*jobs.colour_examples(30, noise=110.0)][: 90 - 17]
     job = jobs.make_job(backbone, examples, "block1", class_weight=class_weight, epochs=1)
-    rows = np.arange(len(examples))
-    fine_tuned = finetune(job, rows)
-    features = features_of(job.cut.body(), job, rows)
+    indices = np.arange(len(examples))
+    fine_tuned = finetune(job, indices)
+    features = features_of(job.cut.body(), job, indices)
     table = ArrayTable(features, job.cut.last)
-    vectors = fine_tuned.head.transform(table, rows)
+    vectors = fine_tuned.head.transform(table, indices)
     labels, weights = job.labels, job.labels.weights
 
-    def reference(rows: np.ndarray, penalty: float) -> LogisticRegression:
-        own = None if weights is None else weights[rows]
+    def reference(indices: np.ndarray, penalty: float) -> LogisticRegression:
+        own = None if weights is None else weights[indices]
         plain = LogisticRegression(C=1 / penalty, tol=1e-8, max_iter=10_000)
-        return plain.fit(vectors[rows], labels.classes[rows], sample_weight=own)
+        return plain.fit(vectors[indices], labels.classes[indices], sample_weight=own)
 
     held = labels.folds()[0]
-    kept = np.setdiff1d(rows, held)
+    kept = np.setdiff1d(indices, held)
     own = np.ones(len(held)) if weights is None else weights[held]
     losses = []
     for penalty in PENALTIES:
         probabilities = reference(kept, penalty).predict_proba(vectors[held])
         losses.append(own @ -np.log(probabilities[np.arange(len(held)), labels.classes[held]]))
-    wanted = reference(rows, PENALTIES[int(np.argmin(losses))])
+    wanted = reference(indices, PENALTIES[int(np.argmin(losses))])
     np.testing.assert_allclose(
-        fine_tuned.head.predict(table, rows), wanted.predict_proba(vectors), atol=1e-3
+        fine_tuned.head.predict(table, indices), wanted.predict_proba(vectors), atol=1e-3
     )
 
 
@@ -87,12 +87,12 @@ def test_with_one_example_of_a_class_there_is_a_first_head_too(backbone: Backbon
 
 
 def test_class_weights_move_the_answers(cut: TrainingJob) -> None:
-    rows = np.concatenate([np.arange(10), np.arange(10, 13), np.arange(20, 23)])
+    indices = np.concatenate([np.arange(10), np.arange(10, 13), np.arange(20, 23)])
     weights = np.ones(30)
-    plain = finetune(cut, rows).scores(np.arange(10, 30), [1.0])[0]
+    plain = finetune(cut, indices).scores(np.arange(10, 30), [1.0])[0]
     weights[10:] = 20.0
     heavy = replace(cut, labels=replace(cut.labels, weights=weights / weights.mean()))
-    heavier = finetune(heavy, rows).scores(np.arange(10, 30), [1.0])[0]
+    heavier = finetune(heavy, indices).scores(np.arange(10, 30), [1.0])[0]
     assert (heavier[:, 0] - plain[:, 0]).mean() < 0
 
 
@@ -120,15 +120,15 @@ def test_what_is_frozen_by_name_stays_to_the_last_bit(cut: TrainingJob) -> None:
 
 
 def test_names_that_are_not_there_and_names_before_the_cut(cut: TrainingJob) -> None:
-    rows = jobs.rows_of(cut)
+    indices = jobs.rows_of(cut)
     with pytest.raises(SettingError, match=r"freeze .*'blok1', .*nearest: 'block1'"):
-        finetune(of(cut, freeze=("blok1",)), rows)
+        finetune(of(cut, freeze=("blok1",)), indices)
     with pytest.raises(SettingError, match=r"learning_rates .*'head\.layer\.0'"):
-        finetune(of(cut, learning_rates={"head.layer.0": 1.0}), rows)
+        finetune(of(cut, learning_rates={"head.layer.0": 1.0}), indices)
     stem = next(name for name, _ in cut.cut.network.module.named_parameters())
     assert stem.startswith("stem.")
-    before = finetune(of(cut, freeze=(stem, "stem"), learning_rates={"block0": 1.0}), rows)
-    assert same(before.after, finetune(cut, rows).after)
+    before = finetune(of(cut, freeze=(stem, "stem"), learning_rates={"block0": 1.0}), indices)
+    assert same(before.after, finetune(cut, indices).after)
 
 
 def test_learning_rates_by_name(cut: TrainingJob) -> None:
@@ -166,12 +166,12 @@ def test_twice_with_one_seed_and_once_with_another(
     units: tuple[int, ...], cut: TrainingJob
 ) -> None:
     job = replace(of(cut, augment=("rotate",)), units=units, dropout=0.3, label_smoothing=0.1)
-    rows = np.arange(0, 30, 2)
-    one, two = finetune(job, rows), finetune(job, rows)
+    indices = np.arange(0, 30, 2)
+    one, two = finetune(job, indices), finetune(job, indices)
     assert same(one.after, two.after)
     assert [e.loss for e in one.history] == [e.loss for e in two.history]
     other = replace(job, labels=replace(job.labels, seed=1))
-    assert not same(one.after, finetune(other, rows).after)
+    assert not same(one.after, finetune(other, indices).after)
 
 
 def test_a_head_of_several_layers(cut: TrainingJob) -> None:
@@ -229,11 +229,11 @@ def test_numbers_that_run_out_later_end_it_with_the_last_good_weights(cut: Train
 
 
 def test_scores_of_untrained_weights_are_the_first_heads(cut: TrainingJob) -> None:
-    rows = jobs.rows_of(cut)
-    fine_tuned = finetune(cut, rows)
-    none, half, whole = fine_tuned.scores(rows, [0.0, 0.5, 1.0])
-    features = features_of(cut.cut.body(), cut, rows)
-    first = np.log(fine_tuned.head.predict(ArrayTable(features, cut.cut.last), rows))
+    indices = jobs.rows_of(cut)
+    fine_tuned = finetune(cut, indices)
+    none, half, whole = fine_tuned.scores(indices, [0.0, 0.5, 1.0])
+    features = features_of(cut.cut.body(), cut, indices)
+    first = np.log(fine_tuned.head.predict(ArrayTable(features, cut.cut.last), indices))
     np.testing.assert_allclose(none, first, atol=1e-4)
     assert not np.allclose(none, whole)
     assert not np.allclose(half, whole)
@@ -249,20 +249,20 @@ def test_examples_of_many_lengths(kind: str, tmp_path: Path) -> None:
         job = jobs.make_job(
             small.tiny_text_backbone(), jobs.text_examples(tmp_path), "0", epochs=5, lr=1e-2
         )
-    rows = jobs.rows_of(job)
-    fine_tuned = finetune(job, rows)
+    indices = jobs.rows_of(job)
+    fine_tuned = finetune(job, indices)
     assert fine_tuned.history[-1].loss < fine_tuned.history[0].loss
-    (logits,) = fine_tuned.scores(rows, [1.0])
-    alone = np.concatenate([fine_tuned.scores(np.array([row]), [1.0])[0] for row in rows])
+    (logits,) = fine_tuned.scores(indices, [1.0])
+    alone = np.concatenate([fine_tuned.scores(np.array([row]), [1.0])[0] for row in indices])
     np.testing.assert_allclose(logits, alone, atol=1e-4)
 
 
 def test_the_learning_rate_is_found_on_the_examples_themselves(backbone: Backbone) -> None:
     job = jobs.make_job(backbone, jobs.colour_examples(10, noise=60.0), "block0")
     fresh = replace(job, head_first=False)
-    rows = np.arange(len(job.saved.examples))
-    found = with_found_lr(fresh, rows).settings.lr
+    indices = np.arange(len(job.saved.examples))
+    found = with_found_lr(fresh, indices).settings.lr
     assert found is not None
     assert 1e-5 < found < 1
     assert found != fresh.settings.lr
-    assert with_found_lr(fresh, rows).settings.lr == found
+    assert with_found_lr(fresh, indices).settings.lr == found

@@ -39,9 +39,9 @@ def test_every_window_of_the_examples_asked_for(long_sounds: Activations) -> Non
     counts = [long_sounds.num_windows(int(i)) for i in examples]
     assert max(counts) > 1
     assert source.num_examples == sum(counts)
-    assert source.rows.tolist() == np.repeat(examples, counts).tolist()
+    assert source.indices.tolist() == np.repeat(examples, counts).tolist()
     for place in range(source.num_examples):
-        row, number = int(source.rows[place]), int(source.numbers[place])
+        row, number = int(source.indices[place]), int(source.numbers[place])
         wanted = long_sounds.read(row, 0, number)
         assert source.shape(place) == wanted.shape
         found = source.load([place], 0)
@@ -78,8 +78,8 @@ def test_windows_have_their_examples_label_and_weigh_as_much_as_it_does(
     assert task.weights is not None
     assert job.labels.weights is not None
     classes = job.labels.classes
-    assert task.targets.tolist() == [classes[row] for row in task.source.rows]
-    sums = {int(row): task.weights[task.source.rows == row].sum() for row in rows}
+    assert task.targets.tolist() == [classes[row] for row in task.source.indices]
+    sums = {int(row): task.weights[task.source.indices == row].sum() for row in rows}
     wanted = job.labels.weights[rows]
     found = np.array([sums[int(row)] for row in rows])
     np.testing.assert_allclose(found / found.sum(), wanted / wanted.sum(), rtol=1e-5)

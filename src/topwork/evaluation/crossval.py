@@ -132,7 +132,7 @@ def cross_val_predict(
     table: FeatureTable,
     labels: Labels,
     *,
-    rows: Int[np.ndarray, " n"] | None = None,
+    indices: Int[np.ndarray, " n"] | None = None,
     features: str | None = None,
     settings: HeadSettings | None = None,
     num_folds: int = NUM_FOLDS,
@@ -141,7 +141,7 @@ def cross_val_predict(
     """Return what heads say that never saw the examples.
 
     Args:
-        table: their features; `rows` says which of its rows the labels belong to, all by default.
+        table: their features; `indices` says which rows the labels belong to; None: all.
         features: digest of these rows' features. Given, each fold's outcome is kept on disk, and
             found again by the next run that does the same.
         settings: which head; None: a kernel.
@@ -152,7 +152,7 @@ def cross_val_predict(
         TooFewError: no fold could teach anything about its test examples.
     """
     num = len(labels.classes)
-    rows = np.arange(num) if rows is None else rows
+    indices = np.arange(num) if indices is None else indices
     drawn, method = draw_folds(labels, num_folds=num_folds, num_repeats=num_repeats)
     parts = [(repeat, fold) for repeat, folds in enumerate(drawn) for fold in folds]
     out = np.empty((len(drawn), num, labels.num_classes))
@@ -165,8 +165,8 @@ def cross_val_predict(
         if found is None:
             kept = np.setdiff1d(np.arange(num), fold)
             own = replace(labels.take(kept), seed=seed)
-            head = fit_head(table, rows[kept], own, settings=settings)
-            found = head.predict(table, rows[fold])
+            head = fit_head(table, indices[kept], own, settings=settings)
+            found = head.predict(table, indices[fold])
             fold_cache.put(seed, fold, found)
         out[repeat, fold] = found
 

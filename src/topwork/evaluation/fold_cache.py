@@ -53,17 +53,17 @@ class FoldCache:
     def choose(
         self,
         table: FeatureTable,
-        rows: Int[np.ndarray, " n"],
+        indices: Int[np.ndarray, " n"],
         labels: Labels,
         kind: HeadKind = "kernel",
     ) -> KernelChoice:
         """Return what `choose_space` does for all the rows, from the disk where it did before."""
-        key = self._key(labels.seed, rows, kind)
+        key = self._key(labels.seed, indices, kind)
         if key is None:
-            return choose_space(table, rows, labels, kind)
+            return choose_space(table, indices, labels, kind)
         choice: KernelChoice = memo(
             key,
-            lambda: choose_space(table, rows, labels, kind),
+            lambda: choose_space(table, indices, labels, kind),
             read=lambda data: from_plain(KernelChoice, data),
             write=to_plain,
         )

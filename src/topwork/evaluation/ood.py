@@ -62,15 +62,15 @@ class OODSample:
     """Own examples, and what models said of them that had not seen them.
 
     Attributes:
-        rows: of the table.
+        indices: of the table.
         labels: theirs.
         classes: names of the classes.
         probabilities: [N, K].
-        folds: positions in `rows` that were left out together.
+        folds: positions in `indices` that were left out together.
         method: how, in words.
     """
 
-    rows: Indices
+    indices: Indices
     labels: Labels
     classes: Sequence[str]
     probabilities: Doubles
@@ -86,7 +86,7 @@ class OODSample:
     @property
     def is_own(self) -> Bool[np.ndarray, " n"]:
         """Which examples are of another class than `unknown`."""
-        is_own: npt.NDArray[np.bool_] = np.ones(len(self.rows), bool)
+        is_own: npt.NDArray[np.bool_] = np.ones(len(self.indices), bool)
         if self.unknown is not None:
             is_own = self.labels.classes != self.unknown
         return is_own
@@ -107,7 +107,7 @@ def detect_by_features(
         settings: which head it is, to fit it anew without some classes.
         features: digest of the rows' features; given, what each fold gave is kept on disk.
     """
-    sample = np.arange(len(held.rows))
+    sample = np.arange(len(held.indices))
     if len(sample) > MAX_EXAMPLES:
         sample = stratified_sample(held.labels.classes, MAX_EXAMPLES, held.labels.seed)
     kernels = kernels_of(table, head.blocks)
@@ -121,7 +121,7 @@ def detect_by_features(
         is_own, labels = held.is_own[sample], held.labels.classes[sample]
         views = tuple(
             ClassView.fit(
-                table, held.rows[sample[is_own]], labels[is_own], kernel, held.labels.seed
+                table, held.indices[sample[is_own]], labels[is_own], kernel, held.labels.seed
             )
             for kernel in kernels
         )
@@ -141,8 +141,8 @@ def detect_by_answers(held: OODSample) -> OODDetection | None:
     training is honest. Without a class `unknown` nothing foreign is at hand to measure with: to
     leave classes out, it would have to be trained again without each.
     """
-    everything = np.arange(len(held.rows))
-    distances = np.empty((len(held.rows), 0))
+    everything = np.arange(len(held.indices))
+    distances = np.empty((len(held.indices), 0))
     detector = _calibrated(held, distances, everything)
     if detector is None:
         return None
@@ -216,7 +216,7 @@ class _LeftOutClasses:
     def cross(self, sample: Indices) -> Doubles:
         """Return log distances [len(sample), V] from views that had not seen the example."""
         held, labels = self.held, self.held.labels
-        out = np.empty((len(held.rows), len(self.kernels)))
+        out = np.empty((len(held.indices), len(self.kernels)))
 
         def run(fold: Indices) -> None:
             mine = np.intersect1d(fold, sample)
@@ -239,7 +239,7 @@ class _LeftOutClasses:
         if len(classes) < 3:
             return None
         parts = np.array_split(rng.permutation(classes), min(len(classes), NUM_PARTS))
-        sample = np.arange(len(held.rows))
+        sample = np.arange(len(held.indices))
         most = int(np.clip((MEASURED_WORK / sum(self.head.transform.widths)) ** 0.5, *MEASURED))
         if len(sample) > most:
             sample = stratified_sample(labels.classes, most, labels.seed)
@@ -260,7 +260,7 @@ class _LeftOutClasses:
         what = f"{len(parts)} groups of the {len(classes)} classes" if many else (
             f"each of the {len(classes)} classes")  # fmt: skip
         method = f"{what} left out in turn"
-        if len(sample) < len(held.rows):
+        if len(sample) < len(held.indices):
             method += f", of {len(sample):,} examples"
         return OODScores.of(own, ood, codes, method)
 
@@ -280,9 +280,9 @@ class _LeftOutClasses:
         found = self.kept.get(labels.seed, left_out, (len(left_out), 1 + len(self.kernels)))
         if found is None:
             known = replace(labels.take(rest), classes=codes, num_classes=len(there))
-            head = fit_head(self.table, held.rows[rest], known, settings=self.settings,
+            head = fit_head(self.table, held.indices[rest], known, settings=self.settings,
                             choice=_choice(self.head))  # fmt: skip
-            probabilities = head.predict(self.table, held.rows[left_out])
+            probabilities = head.predict(self.table, held.indices[left_out])
             found = terms_of(probabilities, self._distances(rest, left_out))
             self.kept.put(labels.seed, left_out, found)
         scores = detector.combine(found, np.empty((len(found), 0)))
@@ -292,8 +292,8 @@ class _LeftOutClasses:
         """Return log distances [len(told), V] from views of the rest."""
         held, labels = self.held, self.held.labels
         columns = [
-            ClassView.fit(self.table, held.rows[rest], labels.classes[rest], kernel, labels.seed)
-            .distances(self.table, held.rows[left_out])
+            ClassView.fit(self.table, held.indices[rest], labels.classes[rest], kernel, labels.seed)
+            .distances(self.table, held.indices[left_out])
             for kernel in self.kernels
         ]  # fmt: skip
         return np.stack(columns, axis=1)

@@ -39,12 +39,12 @@ class MemoryTable(FeatureTable):
         self._matrices = matrices
 
     def read(
-        self, rows: Int[np.ndarray, " n"], segments: Sequence[int]
+        self, indices: Int[np.ndarray, " n"], segments: Sequence[int]
     ) -> Float32[np.ndarray, "n width"]:
-        """Return float32 [len(rows), sum of the sizes of the segments], the caller's own."""
+        """Return float32 [len(indices), sum of the sizes of the segments], the caller's own."""
         pieces, width = _pieces(self.layout, segments)
-        out = np.empty((len(rows), width), np.float32)
-        places = _places(np.asarray(rows))
+        out = np.empty((len(indices), width), np.float32)
+        places = _places(np.asarray(indices))
         for piece in pieces:
             out[:, piece.out] = self._matrices[piece.block][places, piece.columns]
         return out
@@ -75,16 +75,16 @@ class StoredTable(FeatureTable):
         return self.num_rows * (self.layout.row_bytes - DIGEST_BYTES)
 
     def read(
-        self, rows: Int[np.ndarray, " n"], segments: Sequence[int]
+        self, indices: Int[np.ndarray, " n"], segments: Sequence[int]
     ) -> Float32[np.ndarray, "n width"]:
-        """Return float32 [len(rows), sum of the sizes of the segments], the caller's own.
+        """Return float32 [len(indices), sum of the sizes of the segments], the caller's own.
 
         Raises:
             StoreError: a shard was removed meanwhile.
         """
         pieces, width = _pieces(self.layout, segments)
-        out = np.empty((len(rows), width), np.float32)
-        for shard, there, here in self._by_shard(np.asarray(rows)):
+        out = np.empty((len(indices), width), np.float32)
+        for shard, there, here in self._by_shard(np.asarray(indices)):
             blocks = shard.open()
             for piece in pieces:
                 out[here, piece.out] = blocks[piece.block][there, piece.columns]
@@ -113,15 +113,15 @@ class StoredTable(FeatureTable):
                 matrix[here] = block[there]
         return MemoryTable(self.layout, matrices, self.num_rows)
 
-    def _by_shard(self, rows: Indices) -> Iterator[tuple[Shard, _Places, _Places]]:
+    def _by_shard(self, indices: Indices) -> Iterator[tuple[Shard, _Places, _Places]]:
         """Yield each shard that is needed, the rows in it, and their places in what is asked."""
-        shards = self._shard_of[rows]
+        shards = self._shard_of[indices]
         order = np.argsort(shards, kind="stable")
         ends = np.flatnonzero(np.diff(shards[order])) + 1
         for here in np.split(order, ends):
             if len(here):
                 shard = self._shards[int(shards[here[0]])]
-                there = self._row_of[rows[here]].astype(np.intp)
+                there = self._row_of[indices[here]].astype(np.intp)
                 yield shard, _places(there), _places(here)
 
 
@@ -154,8 +154,8 @@ def _starts(sizes: Sequence[int]) -> list[tuple[int, int]]:
     return [(end - size, size) for end, size in zip(ends, sizes, strict=True)]
 
 
-def _places(rows: npt.NDArray[np.intp]) -> _Places:
+def _places(indices: npt.NDArray[np.intp]) -> _Places:
     """Return a slice where the rows follow each other: copying it is several times faster."""
-    if len(rows) and rows[0] >= 0 and bool((np.diff(rows) == 1).all()):
-        return slice(int(rows[0]), int(rows[-1]) + 1)
-    return rows
+    if len(indices) and indices[0] >= 0 and bool((np.diff(indices) == 1).all()):
+        return slice(int(indices[0]), int(indices[-1]) + 1)
+    return indices

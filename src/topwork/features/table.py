@@ -20,9 +20,9 @@ class FeatureTable(ABC):
 
     @abstractmethod
     def read(
-        self, rows: Int[np.ndarray, " n"], segments: Sequence[int]
+        self, indices: Int[np.ndarray, " n"], segments: Sequence[int]
     ) -> Float32[np.ndarray, "n width"]:
-        """Return float32 [len(rows), sum of the sizes of the segments], in the orders asked for.
+        """Return float32 [len(indices), sum of the sizes of the segments], in the orders asked for.
 
         `segments` are positions in `self.segments`. What is returned is the caller's own.
         """
@@ -47,12 +47,12 @@ class ArrayTable(FeatureTable):
         ]
 
     def read(
-        self, rows: Int[np.ndarray, " n"], segments: Sequence[int]
+        self, indices: Int[np.ndarray, " n"], segments: Sequence[int]
     ) -> Float32[np.ndarray, "n width"]:
         widths = [self.segments[i].size for i in segments]
-        out = np.empty((len(rows), sum(widths)), np.float32)
+        out = np.empty((len(indices), sum(widths)), np.float32)
         start = 0
         for i, width in zip(segments, widths, strict=True):
-            out[:, start : start + width] = self.matrix[rows, self._slices[i]]
+            out[:, start : start + width] = self.matrix[indices, self._slices[i]]
             start += width
         return out

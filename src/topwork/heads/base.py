@@ -61,9 +61,9 @@ class Head(ABC):
         return tuple(dict.fromkeys(self.segments[i].pool for i in chosen))
 
     def predict(
-        self, table: FeatureTable, rows: Int[np.ndarray, " n"] | None = None
+        self, table: FeatureTable, indices: Int[np.ndarray, " n"] | None = None
     ) -> Float64[np.ndarray, "n k"]:
-        """Return probabilities [len(rows), K] for rows of a table.
+        """Return probabilities [len(indices), K] for rows of a table.
 
         Raises DataError where its columns are not `segments`.
         """
@@ -73,11 +73,11 @@ class Head(ABC):
                 f"{len(self.segments)} that the head was fitted on. Compute them with the same "
                 "backbone and pools."
             )
-        rows = np.arange(table.num_rows) if rows is None else rows
+        indices = np.arange(table.num_rows) if indices is None else indices
         scores = self.scorer()
-        out = np.empty((len(rows), self.num_classes))
-        for start in range(0, len(rows), CHUNK):
-            features = self.transform(table, rows[start : start + CHUNK])
+        out = np.empty((len(indices), self.num_classes))
+        for start in range(0, len(indices), CHUNK):
+            features = self.transform(table, indices[start : start + CHUNK])
             out[start : start + CHUNK] = self.softmax(scores(features))
         return out
 

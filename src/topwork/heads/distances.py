@@ -61,13 +61,13 @@ class ClassView:
     @staticmethod
     def fit(
         table: FeatureTable,
-        rows: Int[np.ndarray, " n"],
+        indices: Int[np.ndarray, " n"],
         classes: Int[np.ndarray, " n"],
         kernel: Kernel,
         seed: int,
     ) -> ClassView:
         """Fit on some rows, whose classes are given in the same order."""
-        transform, vectors = Transform.fit(table, rows, kernel)
+        transform, vectors = Transform.fit(table, indices, kernel)
         middle = vectors.mean(0, dtype=np.float64).astype(np.float32)
         vectors -= middle
         axes = _main_axes(vectors, seed)
@@ -99,17 +99,17 @@ class ClassView:
         )
 
     def distances(
-        self, table: FeatureTable, rows: Int[np.ndarray, " n"]
+        self, table: FeatureTable, indices: Int[np.ndarray, " n"]
     ) -> Float64[np.ndarray, " n"]:
-        """Return the logarithm of the squared distance to the nearest class, float64 [len(rows)].
+        """Return the logarithm of the squared distance to the nearest class, float64 [N].
 
         Logarithms, since the distances of what is far off are many times those of what is near.
         """
         axes, weights = self.axes.astype(np.float32), np.sqrt(self.precisions)
         means = (self.means * weights).astype(np.float64)
-        out = np.empty(len(rows))
-        for start in range(0, len(rows), CHUNK):
-            vectors = self.transform(table, rows[start : start + CHUNK]) - self.middle
+        out = np.empty(len(indices))
+        for start in range(0, len(indices), CHUNK):
+            vectors = self.transform(table, indices[start : start + CHUNK]) - self.middle
             along = vectors @ axes
             lengths = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
             across = np.maximum(lengths - np.einsum("nc,nc->n", along, along), 0)

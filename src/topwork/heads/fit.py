@@ -45,7 +45,7 @@ Choose = Callable[[FeatureTable, Indices, Labels, HeadKind], KernelChoice]
 
 def fit_head(
     table: FeatureTable,
-    rows: Int[np.ndarray, " n"],
+    indices: Int[np.ndarray, " n"],
     labels: Labels,
     *,
     settings: HeadSettings | None = None,
@@ -64,35 +64,35 @@ def fit_head(
     settings = HeadSettings() if settings is None else settings
     given = choice is not None
     if choice is None:
-        choice = (choose or choose_space)(table, rows, labels, settings.kind)
+        choice = (choose or choose_space)(table, indices, labels, settings.kind)
     if max_landmarks is None:
         max_landmarks = choose_max_landmarks(width_of(table, choice.kernel))
-    marks = rows
-    if len(rows) > max_landmarks:
-        marks = rows[stratified_sample(labels.classes, size=max_landmarks, seed=labels.seed)]
+    marks = indices
+    if len(indices) > max_landmarks:
+        marks = indices[stratified_sample(labels.classes, size=max_landmarks, seed=labels.seed)]
     transform, units = Transform.fit(table, marks, choice.kernel)
     if settings.kind == "nearest":
-        return fit_nearest(table, rows, labels, transform)
+        return fit_nearest(table, indices, labels, transform)
     if settings.kind == "mlp":
-        return fit_mlp(table, rows, labels, transform, units, settings)
-    task = _FitTask(table=table, rows=rows, labels=labels, transform=transform, units=units,
+        return fit_mlp(table, indices, labels, transform, units, settings)
+    task = _FitTask(table=table, indices=indices, labels=labels, transform=transform, units=units,
                  choice=choice)  # fmt: skip
     return _fit_kernel(task, given=given)
 
 
 def choose_space(
-    table: FeatureTable, rows: Int[np.ndarray, " n"], labels: Labels, kind: HeadKind
+    table: FeatureTable, indices: Int[np.ndarray, " n"], labels: Labels, kind: HeadKind
 ) -> KernelChoice:
     """Return the kernel and penalty that a kind of head takes; others than ridges, its vectors."""
     if kind == "nearest":
-        return choose_nearest(table, rows, labels)
-    return search(table, rows, labels, () if kind == "linear" else GAMMAS)
+        return choose_nearest(table, indices, labels)
+    return search(table, indices, labels, () if kind == "linear" else GAMMAS)
 
 
 def _fit_kernel(task: _FitTask, *, given: bool) -> KernelHead:
     choice = task.choice
     landmarks = None if choice.kernel.gamma is None else _round(task.units)
-    fit = _fit_exact if len(task.units) == len(task.rows) else _fit_landmarks
+    fit = _fit_exact if len(task.units) == len(task.indices) else _fit_landmarks
     candidates = [fit(task)]
     if fit is _fit_landmarks and landmarks is not None and not given:
         candidates.append(fit(replace(task, choice=_smoother(choice))))
@@ -130,7 +130,7 @@ class _FitTask:
     """What is to be fitted: `units` [M, D] are the landmarks as prediction will see them."""
 
     table: FeatureTable
-    rows: Indices
+    indices: Indices
     labels: Labels
     transform: Transform
     units: Floats
@@ -184,8 +184,8 @@ def _fit_exact(task: _FitTask) -> _Ridge:
 
 def _fit_landmarks(task: _FitTask) -> _Ridge:
     labels, kernel, folds = task.labels, task.choice.kernel, task.labels.folds()
-    coordinates = Coordinates(task.table, task.rows, task.transform, kernel, task.units)
-    fold_of = np.zeros(len(task.rows), np.intp)
+    coordinates = Coordinates(task.table, task.indices, task.transform, kernel, task.units)
+    fold_of = np.zeros(len(task.indices), np.intp)
     for number, fold in enumerate(folds):
         fold_of[fold] = number
     parts = _moments(coordinates, labels, fold_of, max(len(folds), 1))
@@ -194,7 +194,7 @@ def _fit_landmarks(task: _FitTask) -> _Ridge:
     if folds:
         penalties = around(task.choice.penalty, MIN_PENALTY_SINGLE)
     solved = [[(total - part).solve(p) for p in penalties] for part in parts] if folds else []
-    scores = np.zeros((len(penalties), len(task.rows), labels.num_classes))
+    scores = np.zeros((len(penalties), len(task.indices), labels.num_classes))
     for positions, z in coordinates.chunks() if folds else ():
         for number in np.unique(fold_of[positions]):
             own = fold_of[positions] == number

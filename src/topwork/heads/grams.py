@@ -19,13 +19,13 @@ class Grams:
     """The Gram matrices of a set of rows; `similarity` joins some of them."""
 
     def __init__(
-        self, table: FeatureTable, rows: Indices, kernels: Sequence[Kernel] | None = None
+        self, table: FeatureTable, indices: Indices, kernels: Sequence[Kernel] | None = None
     ) -> None:
         """Compute the matrices that some kernels need, or all of them."""
-        self.num_rows = len(rows)
+        self.num_rows = len(indices)
         self._of_block: dict[str, dict[str, Floats]] = {}
         for i in _needed(table, kernels):
-            features = table.read(rows, [i])
+            features = table.read(indices, [i])
             Standardiser.fit(features, (i,))
             segment = table.segments[i]
             self._of_block.setdefault(segment.block, {})[segment.pool] = features @ features.T

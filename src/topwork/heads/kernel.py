@@ -112,15 +112,15 @@ class Transform:
 
     @staticmethod
     def fit(
-        table: FeatureTable, rows: Int[np.ndarray, " n"], kernel: Kernel, *, unit: bool = True
+        table: FeatureTable, indices: Int[np.ndarray, " n"], kernel: Kernel, *, unit: bool = True
     ) -> tuple[Transform, Float32[np.ndarray, "n width"]]:
         """Fit every block's standardiser on the rows; also return the rows' vectors."""
         segments = [segments_of(table, block, kernel.pools) for block in kernel.blocks]
         widths = [sum(table.segments[i].size for i in chosen) for chosen in segments]
-        out = np.empty((len(rows), sum(widths)), np.float32)
+        out = np.empty((len(indices), sum(widths)), np.float32)
         fitted, start = [], 0
         for chosen, width in zip(segments, widths, strict=True):
-            features = table.read(rows, chosen)
+            features = table.read(indices, chosen)
             fitted.append(Standardiser.fit(features, chosen))
             part = out[:, start : start + width]
             if unit:
@@ -153,13 +153,13 @@ class Transform:
         return tuple(len(standardiser.mean) for standardiser in self.standardisers)
 
     def __call__(
-        self, table: FeatureTable, rows: Int[np.ndarray, " n"]
+        self, table: FeatureTable, indices: Int[np.ndarray, " n"]
     ) -> Float32[np.ndarray, "n width"]:
-        """Return float32 [len(rows), sum of widths]; of unit vectors, no row is longer than 1."""
-        out = np.empty((len(rows), sum(self.widths)), np.float32)
+        """Return [N, sum of widths]; of unit vectors, no row is longer than 1."""
+        out = np.empty((len(indices), sum(self.widths)), np.float32)
         start = 0
         for standardiser, width in zip(self.standardisers, self.widths, strict=True):
-            features = table.read(rows, standardiser.segments)
+            features = table.read(indices, standardiser.segments)
             standardiser.apply(features)
             part = out[:, start : start + width]
             if self.unit:

@@ -75,13 +75,13 @@ class Labels:
         numbers: Indices = np.unique(self.groups, return_inverse=True)[1].astype(np.intp)
         return numbers
 
-    def take(self, rows: Int[np.ndarray, " n"]) -> Labels:
+    def take(self, indices: Int[np.ndarray, " n"]) -> Labels:
         """Return those of some rows; classes keep their numbers."""
         return Labels(
-            classes=self.classes[rows],
+            classes=self.classes[indices],
             num_classes=self.num_classes,
-            groups=None if self.groups is None else self.groups[rows],
-            weights=None if self.weights is None else self.weights[rows],
+            groups=None if self.groups is None else self.groups[indices],
+            weights=None if self.weights is None else self.weights[indices],
             seed=self.seed,
         )
 
@@ -101,7 +101,7 @@ class Labels:
         return len(pairs) > len(set(self.classes.tolist()))
 
 
-def sample_rows(labels: Labels, size: int) -> Int[np.ndarray, " m"]:
+def sample_indices(labels: Labels, size: int) -> Int[np.ndarray, " m"]:
     """Return a stratified sample of indices; all of them where a sample could not be tested.
 
     It has some of every group: of whole groups, few would be left to compare.

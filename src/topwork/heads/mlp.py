@@ -55,7 +55,7 @@ _before: list[int] = []
 
 def fit_mlp(
     table: FeatureTable,
-    rows: Int[np.ndarray, " n"],
+    indices: Int[np.ndarray, " n"],
     labels: Labels,
     transform: Transform,
     units: Float32[np.ndarray, "n width"],
@@ -67,12 +67,12 @@ def fit_mlp(
     of their own.
     """
     axes = _Axes.fit(units, labels.seed)
-    parts = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
+    parts = (indices[start : start + CHUNK] for start in range(0, len(indices), CHUNK))
     coordinates = np.concatenate([axes(transform(table, part)) for part in parts])
     with _one_thread():
-        scores, scored = np.zeros((len(rows), labels.num_classes)), np.zeros(len(rows), bool)
+        scores, scored = np.zeros((len(indices), labels.num_classes)), np.zeros(len(indices), bool)
         for fold in labels.folds():
-            rest = np.setdiff1d(np.arange(len(rows)), fold)
+            rest = np.setdiff1d(np.arange(len(indices)), fold)
             trained = _train(coordinates[rest], labels.take(rest), settings)
             scores[fold] = trained.scorer()(coordinates[fold])
             scored[fold] = True

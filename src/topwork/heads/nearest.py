@@ -17,7 +17,7 @@ from topwork.heads.calibrate import fit_softmax
 from topwork.heads.dense import DenseHead, Layer
 from topwork.heads.grams import Grams
 from topwork.heads.kernel import Kernel, Transform
-from topwork.heads.labels import Labels, sample_rows
+from topwork.heads.labels import Labels, sample_indices
 from topwork.heads.search import (
     SAMPLE,
     KernelChoice,
@@ -38,7 +38,7 @@ UNTESTED_TEMPERATURE = 10.0
 
 
 def choose_nearest(
-    table: FeatureTable, rows: Int[np.ndarray, " n"], labels: Labels
+    table: FeatureTable, indices: Int[np.ndarray, " n"], labels: Labels
 ) -> KernelChoice:
     """Return the blocks and pools in which the nearest means say most of examples left out.
 
@@ -47,9 +47,9 @@ def choose_nearest(
     """
     if not labels.folds():
         return default_choice(table)
-    sample = sample_rows(labels, SAMPLE)
+    sample = sample_indices(labels, SAMPLE)
     own = labels.take(sample)
-    grams = Grams(table, rows[sample])
+    grams = Grams(table, indices[sample])
     kernels = [
         Kernel(blocks=run, pools=pools)
         for run in windows(table.blocks)
@@ -80,20 +80,20 @@ def _loss(similarity: Floats, labels: Labels) -> float:
 
 
 def fit_nearest(
-    table: FeatureTable, rows: Int[np.ndarray, " n"], labels: Labels, transform: Transform
+    table: FeatureTable, indices: Int[np.ndarray, " n"], labels: Labels, transform: Transform
 ) -> DenseHead:
     """Fit a head of one layer, the means' directions; every example counts the same.
 
     Its temperature is the best for examples left out, whose means are those without them.
     """
     folds = labels.folds()
-    sums, counts = _sums(table, rows, labels, transform)
-    scores, scored = np.zeros((len(rows), labels.num_classes)), np.zeros(len(rows), bool)
+    sums, counts = _sums(table, indices, labels, transform)
+    scores, scored = np.zeros((len(indices), labels.num_classes)), np.zeros(len(indices), bool)
     for fold in folds:
-        own, own_counts = _sums(table, rows[fold], labels.take(fold), transform)
+        own, own_counts = _sums(table, indices[fold], labels.take(fold), transform)
         rest = counts - own_counts
         layer = _layer(sums - own, rest)
-        for part, vectors in _chunks(table, rows[fold], transform):
+        for part, vectors in _chunks(table, indices[fold], transform):
             scores[fold[part]] = vectors @ layer.weight + layer.bias
         scored[fold] = rest[labels.classes[fold]] > 0  # of a class left out whole, no mean tells
     temperature = UNTESTED_TEMPERATURE * np.eye(labels.num_classes)
@@ -121,19 +121,19 @@ def _layer(sums: Doubles, counts: Doubles) -> Layer:
 
 
 def _sums(
-    table: FeatureTable, rows: Indices, labels: Labels, transform: Transform
+    table: FeatureTable, indices: Indices, labels: Labels, transform: Transform
 ) -> tuple[Doubles, Doubles]:
     """Return the sum of each class's vectors, [K, D], and their number, [K]."""
     sums = np.zeros((labels.num_classes, sum(transform.widths)))
-    for part, vectors in _chunks(table, rows, transform):
+    for part, vectors in _chunks(table, indices, transform):
         here, codes = np.unique(labels.classes[part], return_inverse=True)
         sums[here] += np.eye(len(here), dtype=np.float32)[codes].T @ vectors
     return sums, np.bincount(labels.classes, minlength=labels.num_classes).astype(np.float64)
 
 
 def _chunks(
-    table: FeatureTable, rows: Indices, transform: Transform
+    table: FeatureTable, indices: Indices, transform: Transform
 ) -> Iterator[tuple[slice, Floats]]:
-    for start in range(0, len(rows), CHUNK):
+    for start in range(0, len(indices), CHUNK):
         part = slice(start, start + CHUNK)
-        yield part, transform(table, rows[part])
+        yield part, transform(table, indices[part])

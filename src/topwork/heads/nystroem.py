@@ -29,12 +29,12 @@ class Coordinates:
     def __init__(
         self,
         table: FeatureTable,
-        rows: Indices,
+        indices: Indices,
         transform: Transform,
         kernel: Kernel,
         marks: Floats,
     ) -> None:
-        self._table, self._rows, self._kernel = table, rows, kernel
+        self._table, self._indices, self._kernel = table, indices, kernel
         self._transform, self._marks = transform, marks
         values = kernel.apply(marks @ marks.T).astype(np.float64)
         values.flat[:: len(values) + 1] += JITTER * max(np.trace(values) / len(values), 1e-6)
@@ -47,10 +47,10 @@ class Coordinates:
         self, order: Int[np.ndarray, " n"] | None = None
     ) -> Iterator[tuple[Int[np.ndarray, " _"], Float32[np.ndarray, "_ m"]]]:
         """Yield positions among the rows, all or in this order, and their coordinates [n, M]."""
-        order = np.arange(len(self._rows)) if order is None else order
+        order = np.arange(len(self._indices)) if order is None else order
         for start in range(0, len(order), CHUNK):
             positions = order[start : start + CHUNK]
-            units = self._transform(self._table, self._rows[positions])
+            units = self._transform(self._table, self._indices[positions])
             yield positions, self._kernel.apply(units @ self._marks.T) @ self._back_single
 
 

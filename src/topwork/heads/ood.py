@@ -93,12 +93,12 @@ class Detector:
         self,
         probabilities: Float64[np.ndarray, "n k"],
         table: FeatureTable,
-        rows: Int[np.ndarray, " n"],
+        indices: Int[np.ndarray, " n"],
     ) -> Float64[np.ndarray, " n"]:
         """Return scores [N] for rows of a table and the head's probabilities of them, [N, K]."""
-        distances = np.empty((len(rows), len(self.views)))
+        distances = np.empty((len(indices), len(self.views)))
         for number, view in enumerate(self.views):
-            distances[:, number] = view.distances(table, rows)
+            distances[:, number] = view.distances(table, indices)
         return self.combine(terms_of(probabilities, distances, self.unknown), probabilities)
 
     def shares(self, scores: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:

@@ -123,10 +123,10 @@ def solve(
         return duals, intercepts, kernel @ duals + intercepts
     predictions = right.copy()
     for fold in folds:
-        rows = np.sort(fold)  # so that the lower triangle of the part lies in that of the whole
-        part = inverse[np.ix_(rows, rows)] - np.outer(g[rows], g[rows] / g.sum())
-        _, residuals, failed = posv(part, duals[rows], lower=1)
+        indices = np.sort(fold)  # so that the lower triangle of the part lies in that of the whole
+        part = inverse[np.ix_(indices, indices)] - np.outer(g[indices], g[indices] / g.sum())
+        _, residuals, failed = posv(part, duals[indices], lower=1)
         if failed:
             return solve(kernel, targets, 10 * penalty, folds=folds, weights=weights)
-        predictions[rows] -= residuals
+        predictions[indices] -= residuals
     return duals, intercepts, predictions

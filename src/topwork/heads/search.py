@@ -18,7 +18,7 @@ from topwork.core.shapes import Floats, Int
 from topwork.features.table import FeatureTable
 from topwork.heads.grams import Grams
 from topwork.heads.kernel import Kernel
-from topwork.heads.labels import Labels, sample_rows
+from topwork.heads.labels import Labels, sample_indices
 from topwork.heads.ridge import Centring, smallest_penalty, solve
 from topwork.heads.softmax import best_temperature_loss, link
 
@@ -91,20 +91,20 @@ def default_choice(table: FeatureTable) -> KernelChoice:
 
 def search(
     table: FeatureTable,
-    rows: Int[np.ndarray, " n"],
+    indices: Int[np.ndarray, " n"],
     labels: Labels,
     gammas: Sequence[float] = GAMMAS,
 ) -> KernelChoice:
     """Return the best choice for the labelled rows of a table; without gammas, a linear one."""
     if not labels.folds():
         return default_choice(table)
-    sample = sample_rows(labels, SAMPLE)
-    trial = KernelTrial(Grams(table, rows[sample]), labels.take(sample))
+    sample = sample_indices(labels, SAMPLE)
+    trial = KernelTrial(Grams(table, indices[sample]), labels.take(sample))
     ranked = _by_coordinates(trial, table, gammas)
     finalists = ranked[:FINALISTS]
-    full = sample_rows(labels, FULL)
+    full = sample_indices(labels, FULL)
     if len(full) > len(sample):
-        grams = Grams(table, rows[full], [choice.kernel for choice in finalists])
+        grams = Grams(table, indices[full], [choice.kernel for choice in finalists])
         trial = KernelTrial(grams, labels.take(full))
     floor = smallest_penalty(len(full))
     finals = [trial.best(choice.kernel, around(choice.penalty, floor)) for choice in finalists]

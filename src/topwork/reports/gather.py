@@ -263,9 +263,9 @@ def _problems(model: Model, head_run: HeadRun) -> Problems | Missing:
         classes=head_run.classes,
         oof_predictions=own,
         table=head_run.table,
-        rows=head_run.train,
+        indices=head_run.train,
         test_examples=head_run.test_examples if test_predictions is not None else (),
-        test_rows=head_run.test if test_predictions is not None else None,
+        test_indices=head_run.test if test_predictions is not None else None,
         test_probabilities=test_predictions,
     )
 

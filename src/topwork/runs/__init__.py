@@ -1,5 +1,4 @@
 """Whole runs, from data to a model.
 
-Read train.py first.
-It does not know who asked, nor how results are shown.
+Read train.py first. It does not know who asked, nor how results are shown.
 """

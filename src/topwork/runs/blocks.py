@@ -115,13 +115,13 @@ class BlocksRun:
         if cv_result is not None:
             evaluation = self._evaluate(job, cv_result)
             oof_predictions = Predictions.of(
-                [job.saved.examples[row] for row in cv_result.rows],
-                job.labels.classes[cv_result.rows],
+                [job.saved.examples[row] for row in cv_result.indices],
+                job.labels.classes[cv_result.indices],
                 cv_result.probabilities,
             )
             sample = OODSample(
-                rows=cv_result.rows,
-                labels=job.labels.take(cv_result.rows),
+                indices=cv_result.indices,
+                labels=job.labels.take(cv_result.indices),
                 classes=self.classes,
                 probabilities=cv_result.probabilities,
                 method=evaluation.method,
@@ -158,10 +158,12 @@ class BlocksRun:
         )
 
     def _evaluate(self, job: TrainingJob, cv_result: CVResult) -> Evaluation:
-        labels = job.labels.take(cv_result.rows)
+        labels = job.labels.take(cv_result.indices)
         method = f"{self.num_folds}-fold cross-validation"
-        if len(cv_result.rows) < len(job.labels.classes):
-            method = f"{len(cv_result.rows):,} examples left out in some folds of {self.num_folds}"
+        if len(cv_result.indices) < len(job.labels.classes):
+            method = (
+                f"{len(cv_result.indices):,} examples left out in some folds of {self.num_folds}"
+            )
         return evaluate(
             cv_result.probabilities,
             labels.classes,

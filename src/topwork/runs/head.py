@@ -102,7 +102,7 @@ class HeadRun:
 
     def _ood_sample(self, cross_val: CrossValPredictions) -> OODSample:
         return OODSample(
-            rows=self.train,
+            indices=self.train,
             labels=self.labels,
             classes=self.classes,
             probabilities=cross_val.probabilities[0],
@@ -156,7 +156,7 @@ def run_head(
                 cross_val = cross_val_predict(
                     table,
                     labels,
-                    rows=train,
+                    indices=train,
                     features=features,
                     settings=settings,
                     num_folds=recipe.num_folds,

@@ -45,15 +45,15 @@ class JobMaker:
         return self.settle(job, strategy, np.arange(len(job.saved.examples)))
 
     def settle(
-        self, job: TrainingJob, strategy: Strategy, rows: Int[np.ndarray, " n"]
+        self, job: TrainingJob, strategy: Strategy, indices: Int[np.ndarray, " n"]
     ) -> TrainingJob:
         """Return the job with the hyperparameters for so many of its examples."""
         settings = hyperparameters(
-            self._given, strategy, len(rows), job.cut.backbone.modality, job.cut.network,
+            self._given, strategy, len(indices), job.cut.backbone.modality, job.cut.network,
             device=job.device,
         )  # fmt: skip
         job = replace(job, settings=settings)
-        return with_found_lr(job, rows) if settings.find_lr else job
+        return with_found_lr(job, indices) if settings.find_lr else job
 
     @property
     def _given(self) -> Training:

@@ -31,7 +31,7 @@ MAX_EPOCHS = 300
 
 
 def agree_epochs(
-    job: TrainingJob, rows: Int[np.ndarray, " n"], *, stop_at: float, folder: Path
+    job: TrainingJob, indices: Int[np.ndarray, " n"], *, stop_at: float, folder: Path
 ) -> TrainingJob:
     """Return the job with as many epochs as go into the time until `stop_at`, at least one.
 
@@ -44,11 +44,11 @@ def agree_epochs(
     """
     path = folder / AGREED
     request = digest_settings(
-        [job.identity, rows.tolist(), job.settings.to_dict(), job.labels.seed]
+        [job.identity, indices.tolist(), job.settings.to_dict(), job.labels.seed]
     )
     epochs = _read(path, request)
     if epochs is None:
-        needed = seconds_of_epoch(job, rows)
+        needed = seconds_of_epoch(job, indices)
         left = SPARE * (stop_at - time.monotonic())
         epochs = int(np.clip(left / needed, 1, MAX_EPOCHS))
         with disk_errors(f"Writing {str(path)!r}"):
@@ -65,27 +65,27 @@ def within(
     The number is kept, so that the same run with the same limit has the same epochs, and goes on
     where it was stopped; without `resume` it is measured anew.
     """
-    rows = np.arange(len(job.labels.classes))
+    indices = np.arange(len(job.labels.classes))
     asked = [job.identity, job.settings.to_dict(), job.labels.seed, limit_seconds, num_trainings]
     folder = cache_folder() / "training" / f"limit-{digest_settings(asked)}"
     if not resume:
         (folder / AGREED).unlink(missing_ok=True)
     stop_at = time.monotonic() + limit_seconds / num_trainings
-    agreed = agree_epochs(job, rows, stop_at=stop_at, folder=folder).settings.epochs or 1
+    agreed = agree_epochs(job, indices, stop_at=stop_at, folder=folder).settings.epochs or 1
     epochs = min(agreed, job.settings.epochs or agreed)
     return replace(job, settings=job.settings.changed(epochs=epochs))
 
 
-def seconds_of_epoch(job: TrainingJob, rows: Int[np.ndarray, " n"]) -> float:
+def seconds_of_epoch(job: TrainingJob, indices: Int[np.ndarray, " n"]) -> float:
     """Return how long a pass over these examples takes, measured on a few batches of them."""
     count = TRIAL_STEPS * (job.settings.batch_size or 1)
-    if count >= len(rows):
-        some = rows
+    if count >= len(indices):
+        some = indices
     else:
-        some = np.random.default_rng(0).choice(rows, count, replace=False)
+        some = np.random.default_rng(0).choice(indices, count, replace=False)
     short = replace(job, settings=job.settings.changed(epochs=2))
     timed = finetune(short, some).history[-1]
-    return max(timed.seconds, 1e-3) * len(rows) / len(some)
+    return max(timed.seconds, 1e-3) * len(indices) / len(some)
 
 
 def _read(path: Path, request: str) -> int | None:

@@ -143,7 +143,7 @@ class _CandidateTrial:
         self, strategy: Strategy, job: TrainingJob, incumbent: Incumbent, labels: Labels
     ) -> None:
         self.strategy, self.job, self._incumbent, self._labels = strategy, job, incumbent, labels
-        self._places = job.saved.indices  # of the job's rows among the incumbent's
+        self._indices = job.saved.indices  # of the job's rows among the incumbent's
         self.cv_result: CVResult | None = None
         self.stopped = ""
         self.num_done = self.num_folds = 0
@@ -152,8 +152,8 @@ class _CandidateTrial:
     def run(self, folds: Sequence[Indices], deadline: float, options: RunOptions) -> None:
         """Go fold by fold."""
         started = time.monotonic()
-        own = [np.flatnonzero(np.isin(self._places, fold)) for fold in folds]
-        folds = [rows for rows in own if len(rows)]
+        own = [np.flatnonzero(np.isin(self._indices, fold)) for fold in folds]
+        folds = [indices for indices in own if len(indices)]
         self.num_folds = len(folds)
         if len(self._incumbent.right) >= LARGE and not self._fits(deadline):
             self.seconds = time.monotonic() - started
@@ -181,9 +181,9 @@ class _CandidateTrial:
                 return
 
     def _fits(self, deadline: float) -> bool:
-        rows = np.arange(len(self._places))
+        indices = np.arange(len(self._indices))
         epochs = self.job.settings.epochs or 1
-        needed = 2 * epochs * seconds_of_epoch(self.job, rows)
+        needed = 2 * epochs * seconds_of_epoch(self.job, indices)
         if time.monotonic() + needed <= deadline:
             return True
         self.stopped = f"it would take {needed / 60:.0f} minutes or more; see --time-limit"
@@ -194,7 +194,7 @@ class _CandidateTrial:
         """Whether it was right, where it was tried; the rival's elsewhere."""
         right = self._incumbent.right.copy()
         if self.cv_result is not None:
-            right[self._rows(self.cv_result)] = self._own_right(self.cv_result)
+            right[self._judged(self.cv_result)] = self._own_right(self.cv_result)
         return right
 
     @property
@@ -202,9 +202,9 @@ class _CandidateTrial:
         """How much more often it is right than the rival, and the standard error of that."""
         if self.cv_result is None:
             return 0.0, 0.0
-        rows = self._rows(self.cv_result)
-        more = self._own_right(self.cv_result) - self._incumbent.right[rows]
-        return float(more.mean()), _standard_error(more, self._labels.take(rows).group_numbers)
+        indices = self._judged(self.cv_result)
+        more = self._own_right(self.cv_result) - self._incumbent.right[indices]
+        return float(more.mean()), _standard_error(more, self._labels.take(indices).group_numbers)
 
     @property
     def pays(self) -> bool:
@@ -217,20 +217,20 @@ class _CandidateTrial:
         """Whether all folds were done."""
         return self.num_done == self.num_folds
 
-    def _rows(self, cv_result: CVResult) -> Indices:
+    def _judged(self, cv_result: CVResult) -> Indices:
         """Return the rows that were judged, as the rival counts them."""
-        return self._places[cv_result.rows]
+        return self._indices[cv_result.indices]
 
     def _own_right(self, cv_result: CVResult) -> Doubles:
-        truth = self._labels.classes[self._rows(cv_result)]
+        truth = self._labels.classes[self._judged(cv_result)]
         right: Doubles = (cv_result.probabilities.argmax(1) == truth).astype(np.float64)
         return right
 
     def outcome(self) -> Candidate:
         """Return what it came to."""
         gain, error = self.gain
-        rows = np.empty(0, np.intp) if self.cv_result is None else self._rows(self.cv_result)
-        right = self.right[rows]
+        indices = np.empty(0, np.intp) if self.cv_result is None else self._judged(self.cv_result)
+        right = self.right[indices]
         verdict = "taken" if self.cv_result is not None and self.pays else "not taken"
         if self.stopped:
             verdict += f": {self.stopped}"
@@ -238,8 +238,8 @@ class _CandidateTrial:
                 verdict += f" after {self.num_done} of {self.num_folds} folds"
         return Candidate(
             strategy=str(self.strategy),
-            accuracy=accuracy(right, self._labels.take(rows).group_numbers),
-            num_examples=len(rows),
+            accuracy=accuracy(right, self._labels.take(indices).group_numbers),
+            num_examples=len(indices),
             gain=gain if self.num_done else None,
             gain_error=error if self.num_done else None,
             seconds=self.seconds,
@@ -251,11 +251,11 @@ class _CandidateTrial:
         if self.cv_result is None:
             return f"{self.strategy} was not tried, since {self.stopped}."
         gain, error = self.gain
-        rows = self._rows(self.cv_result)
-        own, other = self.right[rows].mean(), self._incumbent.right[rows].mean()
+        indices = self._judged(self.cv_result)
+        own, other = self.right[indices].mean(), self._incumbent.right[indices].mean()
         message = (
             f"{own:.3f} against {other:.3f} for {self._incumbent.strategy} on the same "
-            f"{len(rows):,} examples left out, {100 * gain:+.1f} points (standard error "
+            f"{len(indices):,} examples left out, {100 * gain:+.1f} points (standard error "
             f"{100 * error:.1f})"
         )
         if self.pays:

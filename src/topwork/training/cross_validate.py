@@ -40,12 +40,12 @@ class FoldResult:
     """What training without some examples said of them.
 
     Attributes:
-        rows: the examples left out.
-        logits: [shares, len(rows), K].
+        indices: the examples left out.
+        logits: [shares, len(indices), K].
         seconds: it took now; 0 where it was kept from before.
     """
 
-    rows: Indices
+    indices: Indices
     logits: Doubles
     seconds: float
 
@@ -56,15 +56,15 @@ class CVResult:
     """What the folds that are done say together.
 
     Attributes:
-        rows: the examples that were left out so far, sorted.
-        probabilities: of them, [len(rows), K]; share and sharpness from the other folds (of one
+        indices: the examples that were left out so far, sorted.
+        probabilities: of them, [len(indices), K]; share and sharpness from the other folds (of one
             fold, from its other half).
         share: of the trained weights, the best over all folds.
         sharpness: what the logits are multiplied by, the same way.
         seconds: of all folds.
     """
 
-    rows: Indices
+    indices: Indices
     probabilities: Doubles
     alpha: float
     inverse_temperature: float
@@ -73,10 +73,10 @@ class CVResult:
     @staticmethod
     def of(job: TrainingJob, folds: Sequence[FoldResult]) -> CVResult:
         """Put folds together; of one alone, with too little to halve it, all is as trained."""
-        rows = np.concatenate([fold.rows for fold in folds])
+        indices = np.concatenate([fold.indices for fold in folds])
         logits = np.concatenate([fold.logits for fold in folds], axis=1)
-        labels = job.labels.take(rows)
-        number = np.repeat(np.arange(len(folds)), [len(fold.rows) for fold in folds])
+        labels = job.labels.take(indices)
+        number = np.repeat(np.arange(len(folds)), [len(fold.indices) for fold in folds])
         if len(folds) == 1:  # what is chosen on one half of it is tried on the other
             for half in labels.folds(2)[1:]:
                 number[half] = 1
@@ -90,9 +90,9 @@ class CVResult:
                 alpha, inverse_temperature = _choose(logits[:, others], labels.take(others))
             probabilities[own] = softmax(inverse_temperature * logits[alpha][own])
         alpha, inverse_temperature = _choose(logits, labels)
-        order = np.argsort(rows)
+        order = np.argsort(indices)
         return CVResult(
-            rows=rows[order],
+            indices=indices[order],
             probabilities=probabilities[order],
             alpha=alphas[alpha],
             inverse_temperature=inverse_temperature,
@@ -136,18 +136,18 @@ def cross_validate(
         found = kept.get(labels.seed, fold, shape) if options.resume else None
         seconds = 0.0
         if found is None:
-            rows = np.setdiff1d(everything, fold)
+            indices = np.setdiff1d(everything, fold)
             log = options.logged_in(f"fold {number + 1}").log
-            with checkpointed(job, rows, resume=options.resume) as place:
+            with checkpointed(job, indices, resume=options.resume) as place:
                 fine_tuned = finetune(
-                    job, rows, checkpoint=place, on_epoch=on_epoch, stop_at=stop_at, log=log
+                    job, indices, checkpoint=place, on_epoch=on_epoch, stop_at=stop_at, log=log
                 )
                 found = np.concatenate(fine_tuned.scores(fold, alphas))
             if stop_at is None or fine_tuned.stopped is None:
                 kept.put(labels.seed, fold, found)
             seconds = time.monotonic() - started
         logits = found.reshape(len(alphas), len(fold), labels.num_classes)
-        yield FoldResult(rows=fold, logits=logits, seconds=seconds)
+        yield FoldResult(indices=fold, logits=logits, seconds=seconds)
 
 
 @final
@@ -177,11 +177,11 @@ def refit(
 
     Where nothing was cross-validated, all of the trained weights are taken, as sure as they are.
     """
-    rows = np.arange(len(job.labels.classes))
-    with checkpointed(job, rows, resume=options.resume) as place:
+    indices = np.arange(len(job.labels.classes))
+    with checkpointed(job, indices, resume=options.resume) as place:
         log = options.logged_in("all").log
         fine_tuned = finetune(
-            job, rows, checkpoint=place, on_epoch=on_epoch, stop_at=stop_at, log=log
+            job, indices, checkpoint=place, on_epoch=on_epoch, stop_at=stop_at, log=log
         )
     alpha = alphas_of(job)[-1] if cv_result is None else cv_result.alpha
     _, head = fine_tuned.network(alpha)
@@ -193,13 +193,15 @@ def refit(
 
 @contextmanager
 def checkpointed(
-    job: TrainingJob, rows: Int[np.ndarray, " n"], *, resume: bool = True
+    job: TrainingJob, indices: Int[np.ndarray, " n"], *, resume: bool = True
 ) -> Iterator[Path]:
     """Yield a folder for a training's checkpoints; it is removed where the training ends well.
 
     Without `resume` it is empty, whatever an earlier run left there.
     """
-    labels = digest_bytes(rows.astype("<i8").tobytes(), job.labels.classes.astype("<i8").tobytes())
+    labels = digest_bytes(
+        indices.astype("<i8").tobytes(), job.labels.classes.astype("<i8").tobytes()
+    )
     key = digest_settings([job.identity, job.settings.to_dict(), job.labels.seed, labels])
     place = files.cache_folder() / "training" / key
     if not resume:

@@ -128,13 +128,13 @@ class FineTuned:
         return module.eval(), head_of(module, self.head)
 
     def scores(
-        self, rows: Int[np.ndarray, " n"], alphas: Sequence[float]
+        self, indices: Int[np.ndarray, " n"], alphas: Sequence[float]
     ) -> list[Float64[np.ndarray, "n k"]]:
-        """Return the logits [len(rows), K] of some examples, for each share of trained weights."""
+        """Return the logits [N, K] of some examples, for each share of trained weights."""
         found = []
         for alpha in alphas:
             module, head = self.network(alpha)
-            features = features_of(module.get_submodule("body"), self.job, rows)
+            features = features_of(module.get_submodule("body"), self.job, indices)
             probabilities = head.predict(ArrayTable(features, head.segments))
             found.append(np.log(np.maximum(probabilities, 1e-30)))
         return found
@@ -142,7 +142,7 @@ class FineTuned:
 
 def finetune(
     job: TrainingJob,
-    rows: Int[np.ndarray, " n"],
+    indices: Int[np.ndarray, " n"],
     *,
     checkpoint: Path | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -155,7 +155,7 @@ def finetune(
         SettingError: a name or number of the settings does not fit the network.
         TrainingError: not even the first epoch went well.
     """
-    begun = _begin(job, rows)
+    begun = _begin(job, indices)
     fitted = fit(
         begun.task, begun.plan, checkpoint=checkpoint, on_epoch=on_epoch, stop_at=stop_at, log=log
     )
@@ -171,12 +171,12 @@ def finetune(
     )
 
 
-def with_found_lr(job: TrainingJob, rows: Int[np.ndarray, " n"]) -> TrainingJob:
+def with_found_lr(job: TrainingJob, indices: Int[np.ndarray, " n"]) -> TrainingJob:
     """Return the job with the learning rate that a range test on these examples suggests.
 
     Where the loss falls at no rate (the first head may be as good as can be), the job's own stays.
     """
-    begun = _begin(job, rows)
+    begun = _begin(job, indices)
     try:
         rate = find_lr(begun.task, begun.plan).lr
     except TrainingError as error:
@@ -195,11 +195,11 @@ class _Begun:
     before: dict[str, torch.Tensor]
 
 
-def _begin(job: TrainingJob, rows: Indices) -> _Begun:
-    settings, labels = job.settings, job.labels.take(rows)
+def _begin(job: TrainingJob, indices: Indices) -> _Begun:
+    settings, labels = job.settings, job.labels.take(indices)
     body = job.cut.body()
     keeps = settings.batch_norm != "train" or settings.lora is not None
-    head = _first_head(job, body, rows, labels)
+    head = _first_head(job, body, indices, labels)
     module = with_head(body, head, dropout=job.dropout)
     if keeps:
         freeze_batch_norm(module)
@@ -208,13 +208,13 @@ def _begin(job: TrainingJob, rows: Indices) -> _Begun:
         add_lora(module, settings.lora, seed=labels.seed)
     source = Windows.of(
         job.saved,
-        rows,
+        indices,
         preprocessing=job.cut.backbone.input if job.cut.block is None else None,
         augment=settings.augment or (),
     )
-    order = {int(row): place for place, row in enumerate(rows)}
-    places = np.array([order[int(row)] for row in source.rows], np.intp)
-    weights = np.ones(len(rows)) if labels.weights is None else labels.weights
+    order = {int(row): place for place, row in enumerate(indices)}
+    places = np.array([order[int(row)] for row in source.indices], np.intp)
+    weights = np.ones(len(indices)) if labels.weights is None else labels.weights
     alpha = weights[places] / np.bincount(places)[places]  # a long example counts like a short one
     task = Task(
         module=module,
@@ -224,7 +224,7 @@ def _begin(job: TrainingJob, rows: Indices) -> _Begun:
         weights=(alpha / alpha.mean()).astype(np.float32),
         label_smoothing=job.label_smoothing,
         blocks=job.cut.blocks,
-        identity=digest_settings([job.identity, rows.tolist()]),
+        identity=digest_settings([job.identity, indices.tolist()]),
     )
     own = _with_own_names(job.cut, module, settings)
     plan = Plan(settings=own, device=job.device, seed=labels.seed)
@@ -265,14 +265,14 @@ def _names(module: torch.nn.Module) -> list[str]:
 
 
 def features_of(
-    body: torch.nn.Module, job: TrainingJob, rows: Int[np.ndarray, " n"]
+    body: torch.nn.Module, job: TrainingJob, indices: Int[np.ndarray, " n"]
 ) -> Float32[np.ndarray, "n width"]:
-    """Return what the last block's pools give for the examples, [len(rows), width], unaltered."""
-    source = Windows.of(job.saved, rows)
+    """Return what the last block's pools give for the examples, unaltered."""
+    source = Windows.of(job.saved, indices)
     vectors = _run(body, source, job.device)
     segments = job.cut.last
     out, start = [], 0
-    for row in rows.tolist():
+    for row in indices.tolist():
         count = job.saved.num_windows(row)
         weights = [job.saved.weight(row, window) for window in range(count)]
         out.append(join(vectors[start : start + count], weights, segments))
@@ -303,7 +303,7 @@ def _run(body: torch.nn.Module, source: Windows, device: str) -> list[npt.NDArra
 
 
 def _first_head(
-    job: TrainingJob, body: torch.nn.Module, rows: Indices, labels: Labels
+    job: TrainingJob, body: torch.nn.Module, indices: Indices, labels: Labels
 ) -> DenseHead:
     """Return the head that training begins with, fitted where it has one layer."""
     segments, num_classes = job.cut.last, labels.num_classes
@@ -312,14 +312,14 @@ def _first_head(
         return fresh_head(
             segments, transform, units=job.units, num_classes=num_classes, seed=labels.seed
         )
-    features = features_of(body, job, rows)
+    features = features_of(body, job, indices)
     transform = first_transform(features, segments)
     head = fresh_head(
         segments, transform, units=job.units, num_classes=num_classes, seed=labels.seed
     )
     if job.units:
         return head
-    vectors = transform(ArrayTable(features, segments), np.arange(len(rows)))
+    vectors = transform(ArrayTable(features, segments), np.arange(len(indices)))
     return replace(head, layers=(logistic_layer(vectors, labels),))
 
 

@@ -36,11 +36,11 @@ def logistic_layer(vectors: Float32[np.ndarray, "n width"], labels: Labels) -> L
     return _fitted(vectors, labels, np.arange(len(vectors)), penalty)
 
 
-def _fitted(vectors: Floats, labels: Labels, rows: Indices, penalty: float) -> Layer:
+def _fitted(vectors: Floats, labels: Labels, indices: Indices, penalty: float) -> Layer:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    present = np.unique(labels.classes[rows])
+    present = np.unique(labels.classes[indices])
     weight = np.zeros((vectors.shape[1], labels.num_classes), np.float32)
     bias = np.full(labels.num_classes, ABSENT, np.float32)
     if len(present) == 1:
@@ -48,11 +48,11 @@ def _fitted(vectors: Floats, labels: Labels, rows: Indices, penalty: float) -> L
         return Layer(weight=weight, bias=bias)
     binary = len(present) == 2  # of two classes one vector is fitted: half of it for, half against
     model = LogisticRegression(C=(2 if binary else 1) / penalty, max_iter=100)
-    weights = None if labels.weights is None else labels.weights[rows]
+    weights = None if labels.weights is None else labels.weights[indices]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # training goes on from here
         warnings.filterwarnings("ignore", message="The number of unique classes")  # of few each
-        model.fit(vectors[rows], labels.classes[rows], sample_weight=weights)
+        model.fit(vectors[indices], labels.classes[indices], sample_weight=weights)
     coefficients, constants = model.coef_.T, model.intercept_
     if binary:
         coefficients = np.concatenate([-coefficients, coefficients], axis=1) / 2

@@ -27,14 +27,14 @@ class Windows:
 
     Attributes:
         saved: what lies on disk.
-        rows: positions in `saved.examples`, window by window.
+        indices: positions in `saved.examples`, window by window.
         numbers: of the windows within their examples.
         preprocessing: of the input, where what was saved are inputs and views are made on the way.
         augment: names of the alterations of these views.
     """
 
     saved: Activations
-    rows: Indices
+    indices: Indices
     numbers: Indices
     preprocessing: Input | None = None
     augment: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class Windows:
         counts = [saved.num_windows(int(i)) for i in examples]
         return Windows(
             saved=saved,
-            rows=np.repeat(examples, counts),
+            indices=np.repeat(examples, counts),
             numbers=np.concatenate([np.arange(n) for n in counts] or [np.empty(0, np.intp)]),
             preprocessing=preprocessing,
             augment=augment,
@@ -60,11 +60,11 @@ class Windows:
     @property
     def num_examples(self) -> int:
         """How many windows there are."""
-        return len(self.rows)
+        return len(self.indices)
 
     def shape(self, example: int) -> tuple[int, ...]:
         """The shape of a window."""
-        return self.saved.shape(int(self.rows[example]), int(self.numbers[example]))
+        return self.saved.shape(int(self.indices[example]), int(self.numbers[example]))
 
     def load(self, examples: Sequence[int], epoch: int) -> torch.Tensor:
         """Return windows of one shape; epoch 0 gives them as they are.
@@ -75,7 +75,7 @@ class Windows:
 
         found = []
         for i in examples:
-            row, number = int(self.rows[i]), int(self.numbers[i])
+            row, number = int(self.indices[i]), int(self.numbers[i])
             window = self.saved.read(row, epoch % self.saved.num_views, number)
             if epoch and self.preprocessing is not None and self.augment:
                 digest = self.saved.examples[row].digest

@@ -72,7 +72,7 @@ def test_every_kind_is_found() -> None:
 
 
 def test_without_a_test_part_copies_are_told_of_cross_validation() -> None:
-    problems = found(test_examples=(), test_rows=None, test_probabilities=None)
+    problems = found(test_examples=(), test_indices=None, test_probabilities=None)
     assert problems.score_without_leaks is not None
     assert problems.score_without_leaks.part == "cross-validation"
     assert problems.score_without_leaks.num_leaked == 2
@@ -97,7 +97,7 @@ def test_the_list_is_written_and_comes_back(tmp_path: Path) -> None:
 
 def test_lengths_that_do_not_fit_are_an_error() -> None:
     with pytest.raises(DataError, match=r"80 examples, and 79 rows"):
-        found(rows=np.arange(NUM - 1))
+        found(indices=np.arange(NUM - 1))
     with pytest.raises(DataError, match=r"3 test_examples, and 2 probabilities"):
         found(test_probabilities=np.ones((2, 2)))
 

@@ -31,7 +31,7 @@ def test_all_examples_are_compared_by_what_the_head_said(head_run: HeadRun) -> N
 def test_of_many_a_sample_is_compared_and_learned_from(head_run: HeadRun) -> None:
     comparison = Comparison.of(head_run, max_examples=18)
     assert not comparison.is_whole
-    assert len(comparison.places) == len(comparison.transferred.right) == 18
+    assert len(comparison.indices) == len(comparison.transferred.right) == 18
     assert np.array_equal(np.bincount(comparison.labels.classes), [6, 6, 6])
     assert sorted(np.concatenate(comparison.drawn[0])) == list(range(18))
 

@@ -36,7 +36,7 @@ def test_a_short_limit_is_spent_on_one_fold_and_kept(comparison: Comparison, qui
     with listening(lambda *told: steps.append(told)):
         made = run_scratch_baseline(comparison, limit_seconds=4.0)
     assert (made.num_folds, made.of_folds, made.epochs) == (1, 5, 3)  # 0.9 of 4 seconds
-    assert np.array_equal(made.rows, np.sort(comparison.drawn[0][0]))
+    assert np.array_equal(made.indices, np.sort(comparison.drawn[0][0]))
     assert made.probabilities.sum(1) == pytest.approx(1.0)
     assert ("train scratch", 3, 3) in steps
     assert made.caveat == (
@@ -54,7 +54,7 @@ def test_a_short_limit_is_spent_on_one_fold_and_kept(comparison: Comparison, qui
     )  # not trained again
     assert find_scratch_baseline(comparison, limit_seconds=5.0) is None
     answered = made.answered(comparison)
-    wanted = made.probabilities.argmax(1) == comparison.labels.classes[made.rows]
+    wanted = made.probabilities.argmax(1) == comparison.labels.classes[made.indices]
     assert np.array_equal(answered.right, wanted)
 
 

@@ -21,7 +21,7 @@ def comparison(digits: Path) -> Comparison:
 
 def one(name: str, right: Places, rows: Places | None = None) -> ComparedPredictions:
     own = np.arange(len(right)) if rows is None else rows
-    return ComparedPredictions(name=name, rows=own, right=right.astype(float), seconds=3.0)
+    return ComparedPredictions(name=name, indices=own, right=right.astype(float), seconds=3.0)
 
 
 class Made:
@@ -132,7 +132,7 @@ def test_random_weights_and_raw_inputs_learn_from_the_same_folds(comparison: Com
     random, raw = cheap_controls(comparison)
     assert random.name == "a new head on random weights"
     assert raw.name == "a head on raw pixels"
-    assert np.array_equal(random.rows, np.arange(30))
+    assert np.array_equal(random.indices, np.arange(30))
     assert abs(random.right.mean() - comparison.transferred.right.mean()) <= 0.1
     assert raw.right.mean() > 0.8
 

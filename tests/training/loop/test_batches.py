@@ -52,12 +52,12 @@ def test_parts_are_of_one_shape_and_hold_the_right_rows() -> None:
     source = rows([1, 3, 1, 2, 3, 3])
     steps = [np.array([0, 1, 2, 4]), np.array([3, 5])]
     loaded = list(load_ahead(source, steps, epoch=1, num_threads=2))
-    assert [sorted(row for part in parts for row in part.rows) for parts in loaded] == [
+    assert [sorted(row for part in parts for row in part.indices) for parts in loaded] == [
         [0, 1, 2, 4], [3, 5],
     ]  # fmt: skip
     for parts in loaded:
         for part in parts:
-            np.testing.assert_array_equal(part.inputs[:, 0, 0].numpy(), part.rows)
+            np.testing.assert_array_equal(part.inputs[:, 0, 0].numpy(), part.indices)
 
 
 def test_an_empty_share_has_no_parts() -> None:

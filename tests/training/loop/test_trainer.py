@@ -168,7 +168,7 @@ def test_a_run_that_was_interrupted_goes_on(net: str, optimiser: str, tmp_path: 
     def task(at: int | None) -> Task:
         module = nets.dense(dropout=0.3) if net == "dense" else nets.convolved()
         made = nets.task(module, shape=(4,) if net == "dense" else (3, 8, 8))
-        source = Interrupted(made.source.rows)  # type: ignore[attr-defined]
+        source = Interrupted(made.source.indices)  # type: ignore[attr-defined]
         source.at = at
         return nets.task(module, source=source)
 
@@ -213,7 +213,7 @@ def test_the_deadline_ends_it_after_a_whole_epoch() -> None:
             return super().load(examples, epoch)
 
     task = nets.task()
-    task = nets.task(source=Slow(task.source.rows))  # type: ignore[attr-defined]
+    task = nets.task(source=Slow(task.source.indices))  # type: ignore[attr-defined]
     one = fit(nets.task(), nets.plan(epochs=3), stop_at=time.monotonic() + 60)
     assert one.stopped is None
     stop_at = time.monotonic() + 0.6

@@ -73,11 +73,13 @@ class Leaks(Plain):
         )
 
 
-def find_candidates(table: FeatureTable, rows: Int[np.ndarray, " n"]) -> tuple[DuplicatePair, ...]:
-    """Return pairs of positions in `rows` that may be copies, the most alike first."""
-    if len(rows) < 2:
+def find_candidates(
+    table: FeatureTable, indices: Int[np.ndarray, " n"]
+) -> tuple[DuplicatePair, ...]:
+    """Return pairs of positions in `indices` that may be copies, the most alike first."""
+    if len(indices) < 2:
         return ()
-    vectors = directions(table, rows, start=STRETCH[0], end=STRETCH[1], pools=POOLS)
+    vectors = directions(table, indices, start=STRETCH[0], end=STRETCH[1], pools=POOLS)
     others, values = most_alike(vectors, NUM_NEIGHBOURS)
     here, place = np.nonzero(values >= MIN_ALIKE)
     there, alike = others[here, place], values[here, place]
@@ -135,9 +137,11 @@ def score_leaks(
         names = [f"own {i}" if g is None else f"group {g}" for i, g in enumerate(groups)]
         codes = np.unique(names, return_inverse=True)[1].astype(np.intp)
 
-    def score(rows: npt.NDArray[np.bool_]) -> Estimate:
-        own = None if codes is None else np.unique(codes[rows], return_inverse=True)[1]
-        return wilson(float(right[rows].mean()), rows.sum() * effective_share(right[rows], own))
+    def score(indices: npt.NDArray[np.bool_]) -> Estimate:
+        own = None if codes is None else np.unique(codes[indices], return_inverse=True)[1]
+        return wilson(
+            float(right[indices].mean()), indices.sum() * effective_share(right[indices], own)
+        )
 
     return Leaks(
         part=part,

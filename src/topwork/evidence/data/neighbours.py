@@ -29,7 +29,7 @@ def blocks_between(table: FeatureTable, start: float, end: float) -> tuple[str, 
 
 def directions(
     table: FeatureTable,
-    rows: Int[np.ndarray, " n"],
+    indices: Int[np.ndarray, " n"],
     *,
     start: float,
     end: float,
@@ -37,12 +37,12 @@ def directions(
 ) -> Float32[np.ndarray, "n d"]:
     """Return unit vectors [N, D]; their inner products say how alike two examples are, -1 to 1."""
     kernel = Kernel(blocks=blocks_between(table, start, end), pools=pools)
-    return Transform.fit(table, rows, kernel)[1]
+    return Transform.fit(table, indices, kernel)[1]
 
 
 def positions(
     table: FeatureTable,
-    rows: Int[np.ndarray, " n"],
+    indices: Int[np.ndarray, " n"],
     *,
     start: float,
     end: float,
@@ -53,7 +53,7 @@ def positions(
     Unlike `directions` they keep how far an example is from the middle of all.
     """
     kernel = Kernel(blocks=blocks_between(table, start, end), pools=pools)
-    transform, out = Transform.fit(table, rows, kernel, unit=False)
+    transform, out = Transform.fit(table, indices, kernel, unit=False)
     at = 0
     for width in transform.widths:
         out[:, at : at + width] /= np.sqrt(np.float32(max(width, 1) * len(transform.widths)))

@@ -40,26 +40,26 @@ class Outliers:
     Attributes:
         scores: robust standard deviations beyond the usual distance, [N]: the smaller one of that
             to all examples and that to the own class.
-        rows: positions of those beyond `THRESHOLD`, farthest first.
+        indices: positions of those beyond `THRESHOLD`, farthest first.
     """
 
     scores: Doubles
-    rows: Indices
+    indices: Indices
 
 
 def find_outliers(
-    table: FeatureTable, rows: Int[np.ndarray, " n"], truth: Int[np.ndarray, " n"]
+    table: FeatureTable, indices: Int[np.ndarray, " n"], truth: Int[np.ndarray, " n"]
 ) -> Outliers:
     """Return how far each row of the table is from the others.
 
     Args:
-        rows: of the table, [N].
+        indices: of the table, [N].
         truth: their classes, [N].
     """
-    num = len(rows)
+    num = len(indices)
     if num < MIN_EXAMPLES:
-        return Outliers(scores=np.zeros(num), rows=np.zeros(0, np.intp))
-    vectors = positions(table, rows, start=STRETCH[0], end=STRETCH[1], pools=("mean",))
+        return Outliers(scores=np.zeros(num), indices=np.zeros(0, np.intp))
+    vectors = positions(table, indices, start=STRETCH[0], end=STRETCH[1], pools=("mean",))
     of_all, of_class = np.zeros(num), np.zeros(num)
     for start, part in distances(vectors):
         own = slice(start, start + len(part))
@@ -73,7 +73,7 @@ def find_outliers(
             scores[members] = np.minimum(scores[members], _robust(of_class[members]))
     order = np.argsort(-scores, kind="stable")
     most = max(1, int(num * MAX_SHARE))
-    return Outliers(scores=scores, rows=order[scores[order] > THRESHOLD][:most])
+    return Outliers(scores=scores, indices=order[scores[order] > THRESHOLD][:most])
 
 
 def _mean_of_nearest(part: npt.NDArray[np.float32], count: int) -> Doubles:

@@ -153,7 +153,7 @@ def of_odd(looks: Mapping[int, Look], everything: Sequence[Example]) -> list[Pro
 def of_outliers(outliers: Outliers, examples: Sequence[Example]) -> list[Problem]:
     """Return the examples that are far out."""
     problems = []
-    for i in outliers.rows.tolist():
+    for i in outliers.indices.tolist():
         score = float(outliers.scores[i])
         problems.append(
             _problem(

@@ -102,11 +102,11 @@ class Problems(Plain):
     def to_csv(self, path: str | Path) -> None:
         """Write the list as a table with the columns of `Problem`, whole or not at all."""
         text = io.StringIO()
-        rows = csv.DictWriter(text, [field.name for field in fields(Problem)])
-        rows.writeheader()
+        indices = csv.DictWriter(text, [field.name for field in fields(Problem)])
+        indices.writeheader()
         for item in self.items:
             own = asdict(item)
-            rows.writerow({**own, "severity": f"{item.severity:.4f}", "other": item.other or ""})
+            indices.writerow({**own, "severity": f"{item.severity:.4f}", "other": item.other or ""})
         write_bytes(Path(path), text.getvalue().encode("utf-8"))
 
 
@@ -117,9 +117,9 @@ def find_problems(
     classes: Sequence[str],
     oof_predictions: Float64[np.ndarray, "n k"] | None,
     table: FeatureTable,
-    rows: Int[np.ndarray, " n"],
+    indices: Int[np.ndarray, " n"],
     test_examples: Sequence[Example] = (),
-    test_rows: Int[np.ndarray, " m"] | None = None,
+    test_indices: Int[np.ndarray, " m"] | None = None,
     test_probabilities: Float64[np.ndarray, "m k"] | None = None,
     modality: Modality | None = None,
 ) -> Problems:
@@ -129,8 +129,8 @@ def find_problems(
         examples: that were learned from, [N], with their `labels` as positions in `classes`.
         left_out: what models said that had not seen the example, [N, K]; None where none could be
             asked: labels and confusions are then not judged.
-        table: features; `rows` are those of the examples, [N].
-        test_examples: of the test part, [M], with `test_rows`, and what the model said of them,
+        table: features; `indices` are those of the examples, [N].
+        test_examples: of the test part, [M], with `test_indices`, and what the model said of them,
             `test_probabilities` [M, K], where it was asked.
         modality: None: seen from the first example.
 
@@ -138,12 +138,18 @@ def find_problems(
         DataError: the lengths do not fit together.
     """
     truth = np.asarray(labels.classes if isinstance(labels, Labels) else labels, np.intp)
-    test_rows = np.zeros(0, np.intp) if test_rows is None else np.asarray(test_rows, np.intp)
-    _check("examples", len(examples), labels=truth, oof_predictions=oof_predictions, rows=rows)
-    _check("test_examples", len(test_examples), rows=test_rows, probabilities=test_probabilities)
+    test_indices = (
+        np.zeros(0, np.intp) if test_indices is None else np.asarray(test_indices, np.intp)
+    )
+    _check(
+        "examples", len(examples), labels=truth, oof_predictions=oof_predictions, indices=indices
+    )
+    _check(
+        "test_examples", len(test_examples), indices=test_indices, probabilities=test_probabilities
+    )
     everything = (*examples, *test_examples)
-    outliers = find_outliers(table, rows, truth)
-    candidates = find_candidates(table, np.concatenate([rows, test_rows]))[:MAX_PAIRS]
+    outliers = find_outliers(table, indices, truth)
+    candidates = find_candidates(table, np.concatenate([indices, test_indices]))[:MAX_PAIRS]
     modality = modality or modality_of(everything)
     wanted = _to_look_at(candidates, np.argsort(-outliers.scores), len(everything), modality)
     looks = dict(zip(wanted, look_at([everything[i] for i in wanted], modality), strict=True))

@@ -150,7 +150,7 @@ class LearningCurve(Plain):
 
 def learning_curve(
     table: FeatureTable,
-    rows: Int[np.ndarray, " n"],
+    indices: Int[np.ndarray, " n"],
     labels: Labels,
     *,
     settings: HeadSettings | None = None,
@@ -160,7 +160,7 @@ def learning_curve(
     """Measure the curve of a head on frozen features, and predict how it goes on.
 
     Args:
-        rows: of the table, [N]; `labels` holds theirs, in the same order. Groups are never split.
+        indices: of the table, [N]; `labels` holds theirs. Groups are never split.
         settings: which head; None: a kernel.
         seconds: how long to go on fitting. Each size is fitted once, however long that takes.
         features: digest of the rows' features, as given to `cross_predict`: what that has kept on
@@ -175,7 +175,7 @@ def learning_curve(
         raise SettingError(f"seconds is {seconds!r}; accepted: a number above 0, like {SECONDS}.")
     points = measure(
         table,
-        rows,
+        indices,
         labels,
         settings=settings,
         seconds=seconds,

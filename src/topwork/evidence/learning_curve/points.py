@@ -94,7 +94,7 @@ class Points:
 
 def measure(
     table: FeatureTable,
-    rows: Int[np.ndarray, " n"],
+    indices: Int[np.ndarray, " n"],
     labels: Labels,
     *,
     settings: HeadSettings | None = None,
@@ -104,20 +104,20 @@ def measure(
     """Fit heads on samples of the rows, for about so many seconds.
 
     Args:
-        rows: of the table, [N]; `labels` holds theirs, in the same order.
+        indices: of the table, [N]; `labels` holds theirs, in the same order.
         features: digest of their features; given, folds that cross-validation has kept on disk are
             the largest size, at no cost.
 
     Raises:
         TooFewError: no fold could teach anything about its test examples, or too few examples.
     """
-    num = len(rows)
+    num = len(indices)
     if num < MIN_EXAMPLES:
         raise TooFewError(
             f"{num} examples are too few for a learning curve; accepted: {MIN_EXAMPLES} or more. "
             "Label more examples."
         )
-    run = _CurveRun(table, rows, labels, settings, features)
+    run = _CurveRun(table, indices, labels, settings, features)
     started = time.monotonic()
     report = staged("learning curve")
     fits: list[Fit] = []
@@ -165,17 +165,17 @@ class _CurveRun:
     def __init__(
         self,
         table: FeatureTable,
-        rows: Indices,
+        indices: Indices,
         labels: Labels,
         settings: HeadSettings | None,
         features: str | None,
     ) -> None:
-        self._table, self._rows, self._labels = table, rows, labels
+        self._table, self._indices, self._labels = table, indices, labels
         self._settings = settings
         self._kept = FoldCache(
             features, labels.classes, labels.groups, labels.weights, settings=settings
         )
-        num = len(rows)
+        num = len(indices)
         repeats = max(choose_num_repeats(num), MIN_REPEATS)
         drawn, _ = draw_folds(labels, num_repeats=repeats)
         self.units = [(repeat, fold) for repeat, folds in enumerate(drawn) for fold in folds]
@@ -203,7 +203,7 @@ class _CurveRun:
             return Fit(size=size, unit=unit, test=fold, right=right)
         labels = self._labels
         seed = labels.seed + repeat
-        rest = np.setdiff1d(np.arange(len(self._rows)), fold)
+        rest = np.setdiff1d(np.arange(len(self._indices)), fold)
         if not self._is_whole(size):
             own = labels.take(rest)
             rest = rest[
@@ -217,17 +217,17 @@ class _CurveRun:
         taken = replace(labels.take(rest), seed=seed)
 
         def choose(
-            table: FeatureTable, rows: Indices, labels: Labels, kind: HeadKind
+            table: FeatureTable, indices: Indices, labels: Labels, kind: HeadKind
         ) -> KernelChoice:
-            return self._choose(size, rows, labels, kind)
+            return self._choose(size, indices, labels, kind)
 
         head = fit_head(
-            self._table, self._rows[rest], taken, settings=self._settings, choose=choose
+            self._table, self._indices[rest], taken, settings=self._settings, choose=choose
         )
-        found = head.predict(self._table, self._rows[fold])
+        found = head.predict(self._table, self._indices[fold])
         return Fit(size=size, unit=unit, test=fold, right=self._is_right(found, fold))
 
-    def _choose(self, size: int, rows: Indices, labels: Labels, kind: HeadKind) -> KernelChoice:
+    def _choose(self, size: int, indices: Indices, labels: Labels, kind: HeadKind) -> KernelChoice:
         """Search once for each size; above `SAMPLE`, what the size below chose is taken.
 
         The fit still tries the neighbouring penalties on all that it learns from. Searching anew in
@@ -235,13 +235,13 @@ class _CurveRun:
         on hand signs, with 412 and 825, none and -0.2 (+-0.2).
         """
         if self.sizes[size] <= FRESH_UP_TO:
-            return choose_space(self._table, rows, labels, kind)
+            return choose_space(self._table, indices, labels, kind)
         if size not in self._choices:
             below = self._choices.get(size - 1)
             if below is not None and self.sizes[size] > SAMPLE * 1.2:
                 self._choices[size] = below
             else:
-                self._choices[size] = choose_space(self._table, rows, labels, kind)
+                self._choices[size] = choose_space(self._table, indices, labels, kind)
         return self._choices[size]
 
     def _is_whole(self, size: int) -> bool:

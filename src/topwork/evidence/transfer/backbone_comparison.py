@@ -130,9 +130,9 @@ def _ranked(
             for k, example in enumerate(head_run.examples)
             if example.digest in common
         )
-        rows = np.array([k for _, k in order], np.intp)
+        indices = np.array([k for _, k in order], np.intp)
         right = (cross_val.probabilities.argmax(2) == head_run.labels.classes).mean(0)
-        rights[name], groups = right[rows], head_run.labels.take(rows).group_numbers
+        rights[name], groups = right[indices], head_run.labels.take(indices).group_numbers
     names = sorted(rights, key=lambda name: -float(rights[name].mean()))
     best = names[0]
     compared = []

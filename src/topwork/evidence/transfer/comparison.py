@@ -19,7 +19,7 @@ from topwork.core.shapes import Doubles, Indices, Int
 from topwork.errors import TooFewError
 from topwork.evaluation.crossval import cross_val_predict, draw_folds
 from topwork.examples.example import Example
-from topwork.heads.labels import Labels, sample_rows
+from topwork.heads.labels import Labels, sample_indices
 from topwork.model.predictions import Predictions
 from topwork.runs.head import HeadRun
 
@@ -37,13 +37,13 @@ class ComparedPredictions:
 
     Attributes:
         name: of the way, in words.
-        rows: the examples, positions in `Compared.labels`.
-        right: how often each was answered rightly, 0 to 1, parallel to `rows`.
+        indices: the examples, positions in `Compared.labels`.
+        right: how often each was answered rightly, 0 to 1, parallel to `indices`.
         seconds: it took; 0 where it was kept from before.
     """
 
     name: str
-    rows: Indices
+    indices: Indices
     right: Doubles
     seconds: float
 
@@ -63,7 +63,7 @@ class Comparison:
     """
 
     head_run: HeadRun
-    places: Indices
+    indices: Indices
     labels: Labels
     drawn: tuple[tuple[Indices, ...], ...]
     transferred: ComparedPredictions
@@ -71,7 +71,7 @@ class Comparison:
     @property
     def examples(self) -> tuple[Example, ...]:
         """Those that are compared on."""
-        return tuple(self.head_run.examples[i] for i in self.places)
+        return tuple(self.head_run.examples[i] for i in self.indices)
 
     @property
     def groups(self) -> Int[np.ndarray, " n"] | None:
@@ -81,7 +81,7 @@ class Comparison:
     @property
     def is_whole(self) -> bool:
         """Whether all examples are compared on."""
-        return len(self.places) == len(self.head_run.examples)
+        return len(self.indices) == len(self.head_run.examples)
 
     @staticmethod
     def of(
@@ -103,11 +103,11 @@ class Comparison:
             raise TooFewError(
                 head_run.notes[-1] if head_run.notes else "There is no score to compare."
             )
-        places = sample_rows(head_run.labels, max_examples)
-        labels = head_run.labels.take(places)
+        indices = sample_indices(head_run.labels, max_examples)
+        labels = head_run.labels.take(indices)
         recipe = head_run.recipe
         drawn, _ = draw_folds(labels, num_folds=recipe.num_folds, num_repeats=recipe.num_repeats)
-        whole = len(places) == len(head_run.examples)
+        whole = len(indices) == len(head_run.examples)
         right = None
         if whole:
             right = (head_run.cross_val.probabilities.argmax(2) == labels.classes).mean(0)
@@ -117,8 +117,8 @@ class Comparison:
                 cross_val = cross_val_predict(
                     head_run.table,
                     labels,
-                    rows=head_run.train[places],
-                    features=features_key(head_run.backbone.digest, head_run, places),
+                    indices=head_run.train[indices],
+                    features=features_key(head_run.backbone.digest, head_run, indices),
                     settings=recipe.head_settings(),
                     num_folds=recipe.num_folds,
                     num_repeats=recipe.num_repeats,
@@ -126,21 +126,21 @@ class Comparison:
             right = (cross_val.probabilities.argmax(2) == labels.classes).mean(0)
         return Comparison(
             head_run=head_run,
-            places=places,
+            indices=indices,
             labels=labels,
             drawn=tuple(tuple(folds) for folds in drawn),
             transferred=ComparedPredictions(
                 name=HEAD_ALONE if predictions is None else "the model",
-                rows=np.arange(len(places)),
+                indices=np.arange(len(indices)),
                 right=right,
                 seconds=head_run.seconds,
             ),
         )
 
 
-def features_key(space: str, head_run: HeadRun, places: Int[np.ndarray, " n"]) -> str:
+def features_key(space: str, head_run: HeadRun, indices: Int[np.ndarray, " n"]) -> str:
     """Return the digest under which folds on some examples' features are kept."""
-    digests = [head_run.examples[i].digest for i in places]
+    digests = [head_run.examples[i].digest for i in indices]
     return digest_settings([space, list(head_run.pools), *digests])
 
 
@@ -153,14 +153,14 @@ def _right(predictions: Predictions, examples: Sequence[Example]) -> Doubles:
             f"The answers lack {len(missing)} of {len(examples)} examples, such as {missing[0]}. "
             "Give the answers to all examples that were learned from."
         )
-    rows = np.array([place[example.digest] for example in examples], np.intp)
-    right: Doubles = predictions.probabilities[rows].argmax(1) == predictions.truth[rows]
+    indices = np.array([place[example.digest] for example in examples], np.intp)
+    right: Doubles = predictions.probabilities[indices].argmax(1) == predictions.truth[indices]
     return right.astype(np.float64)
 
 
 def measurement_key(
     head_run: HeadRun,
-    places: Int[np.ndarray, " n"],
+    indices: Int[np.ndarray, " n"],
     labels: Labels,
     drawn: Sequence[Sequence[Int[np.ndarray, " _"]]],
     *more: object,
@@ -171,7 +171,7 @@ def measurement_key(
         list(more),
         head_run.backbone.digest,
         head_run.backbone.input.settings(),
-        [head_run.examples[i].digest for i in places],
+        [head_run.examples[i].digest for i in indices],
         digest_bytes(labels.classes.astype("<i8").tobytes(), groups),
         [labels.seed, head_run.recipe.class_weight],
         [digest_bytes(fold.astype("<i8").tobytes()) for folds in drawn for fold in folds],

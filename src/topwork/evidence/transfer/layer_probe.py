@@ -31,7 +31,7 @@ from topwork.features.extract import extract
 from topwork.features.table import FeatureTable
 from topwork.heads.grams import Grams
 from topwork.heads.kernel import Kernel
-from topwork.heads.labels import Labels, sample_rows
+from topwork.heads.labels import Labels, sample_indices
 from topwork.runs.head import HeadRun
 
 MAX_PROBED = 500
@@ -109,15 +109,15 @@ def probe_layers(head_run: HeadRun, *, max_examples: int = MAX_PROBED) -> LayerP
     Raises:
         TooFewError: no fold could teach anything about its test examples.
     """
-    places = sample_rows(head_run.labels, max_examples)
-    labels = head_run.labels.take(places)
+    indices = sample_indices(head_run.labels, max_examples)
+    labels = head_run.labels.take(indices)
     recipe = head_run.recipe
     drawn, _ = draw_folds(labels, num_folds=recipe.num_folds, num_repeats=recipe.num_repeats)
     return memo(
         measurement_key(
-            head_run, places, labels, drawn, "layers", list(head_run.pools), len(head_run.examples)
+            head_run, indices, labels, drawn, "layers", list(head_run.pools), len(head_run.examples)
         ),
-        lambda: _score(head_run, places, labels, drawn),
+        lambda: _score(head_run, indices, labels, drawn),
         read=LayerProbe.from_dict,
         write=LayerProbe.to_dict,
     )
@@ -125,19 +125,19 @@ def probe_layers(head_run: HeadRun, *, max_examples: int = MAX_PROBED) -> LayerP
 
 def _score(
     head_run: HeadRun,
-    places: Indices,
+    indices: Indices,
     labels: Labels,
     drawn: Sequence[Sequence[Indices]],
 ) -> LayerProbe:
     report = staged("depth")
-    examples = [head_run.examples[i] for i in places]
+    examples = [head_run.examples[i] for i in indices]
     names = head_run.table.blocks
     early = names[: max(1, round(EARLY * len(names)))]
     random, raw = random_network(head_run), None
     total = (len(names) + 1) * (1 if random is None else 2) + 1
     bench = _Bench(labels=labels, drawn=drawn, early=early, report=report, total=total)
     report(0, total)
-    own = bench.probe_blocks(head_run.table, head_run.train[places], head_run.pools)
+    own = bench.probe_blocks(head_run.table, head_run.train[indices], head_run.pools)
     other: dict[str, Doubles] = {}
     if random is not None:
         with renamed("{} of random weights"):
@@ -145,7 +145,7 @@ def _score(
                 examples, random, pools=head_run.pools, device=head_run.options.device
             )
         if not extraction.skipped:
-            other = bench.probe_blocks(extraction.table, np.arange(len(places)), head_run.pools)
+            other = bench.probe_blocks(extraction.table, np.arange(len(indices)), head_run.pools)
     with suppress(ExampleError):  # arrays of several shapes cannot be set side by side
         raw = bench.probe_one(raw_similarity(examples, head_run.found.modality))
     groups = labels.group_numbers
@@ -160,7 +160,7 @@ def _score(
         ),
         raw=None if raw is None else accuracy(raw, groups),
         raw_name=NAMES[head_run.found.modality],
-        num_examples=len(places),
+        num_examples=len(indices),
         num_all=len(head_run.examples),
         early=early,
         over_random=gain(own[""] - other[""], groups) if other else None,
@@ -187,12 +187,12 @@ class _Bench:
     total: int
 
     def probe_blocks(
-        self, table: FeatureTable, rows: Indices, pools: tuple[str, ...]
+        self, table: FeatureTable, indices: Indices, pools: tuple[str, ...]
     ) -> dict[str, Doubles]:
         """Return how often each example was answered rightly, by block; "" is the early ones."""
         found = {}
         with one_thread():
-            grams = Grams(table, rows)
+            grams = Grams(table, indices)
         for name in table.blocks:
             found[name] = self.probe_one(grams.similarity(Kernel(blocks=(name,), pools=pools)))
             self.report(len(found), self.total)

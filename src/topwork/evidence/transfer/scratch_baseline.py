@@ -68,8 +68,8 @@ class ScratchBaseline:
     """What the network that was trained from random weights said of examples left out.
 
     Attributes:
-        rows: these examples, positions in `Compared.labels`, sorted.
-        probabilities: [len(rows), K].
+        indices: these examples, positions in `Compared.labels`, sorted.
+        probabilities: [len(indices), K].
         num_folds: how many folds were trained, of `of_folds`.
         epochs: of each training; `usual_epochs` are those that it would have without a limit.
         side: pixels of its pictures, where they were made smaller.
@@ -77,7 +77,7 @@ class ScratchBaseline:
         seconds: that it took.
     """
 
-    rows: Indices
+    indices: Indices
     probabilities: Doubles
     num_folds: int
     of_folds: int
@@ -89,10 +89,10 @@ class ScratchBaseline:
 
     def answered(self, comparison: Comparison) -> ComparedPredictions:
         """Return which examples it answered rightly."""
-        right = self.probabilities.argmax(1) == comparison.labels.classes[self.rows]
+        right = self.probabilities.argmax(1) == comparison.labels.classes[self.indices]
         return ComparedPredictions(
             name="training from scratch",
-            rows=self.rows,
+            indices=self.indices,
             right=right.astype(np.float64),
             seconds=self.seconds,
         )
@@ -125,7 +125,7 @@ class ScratchBaseline:
         return (
             f"The same network was trained from random weights for {self.seconds:,.0f} s of the "
             f"{self.limit_seconds:,.0f} s allowed: {times}{at} {folds}; it was asked about "
-            f"{len(self.rows):,} examples left out."
+            f"{len(self.indices):,} examples left out."
         )
 
 
@@ -158,8 +158,8 @@ def run_scratch_baseline(
         return job, _epoch_seconds(job)
 
     job, epoch_seconds, side = _affordable(head_run.backbone, make, SPARE * limit_seconds)
-    places = job.saved.indices
-    all_folds = [np.flatnonzero(np.isin(places, fold)) for fold in comparison.drawn[0]]
+    indices = job.saved.indices
+    all_folds = [np.flatnonzero(np.isin(indices, fold)) for fold in comparison.drawn[0]]
     usual = job.settings.epochs or 1
     num_folds, epochs = _plan(job, epoch_seconds, limit_seconds, len(all_folds))
     job = replace(job, settings=job.settings.changed(epochs=epochs))
@@ -173,7 +173,7 @@ def run_scratch_baseline(
             break
     cv_result = CVResult.of(job, done)
     control = ScratchBaseline(
-        rows=places[cv_result.rows],
+        indices=indices[cv_result.indices],
         probabilities=cv_result.probabilities,
         num_folds=len(done),
         of_folds=len(all_folds),
@@ -255,10 +255,10 @@ def _plan(
 
 def _epoch_seconds(job: TrainingJob) -> float:
     """Return how long a pass takes; it is kept, so that a run that goes on has the same epochs."""
-    rows = np.arange(len(job.labels.classes))
+    indices = np.arange(len(job.labels.classes))
     return memo(
         key_of("seconds of an epoch", job.identity, job.settings.to_dict(), job.labels.seed),
-        lambda: seconds_of_epoch(job, rows),
+        lambda: seconds_of_epoch(job, indices),
         read=lambda data: max(float(data), 1e-3),
         write=float,
     )
@@ -266,7 +266,7 @@ def _epoch_seconds(job: TrainingJob) -> float:
 
 def _key(comparison: Comparison) -> str:
     return measurement_key(
-        comparison.head_run, comparison.places, comparison.labels, comparison.drawn[:1], "scratch"
+        comparison.head_run, comparison.indices, comparison.labels, comparison.drawn[:1], "scratch"
     )
 
 
@@ -274,7 +274,7 @@ def _write(key: str, baseline: ScratchBaseline) -> None:
     facts = {name: getattr(baseline, name) for name in FACTS}
     text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     arrays: dict[str, npt.NDArray[Any]] = {
-        "rows": baseline.rows,
+        "rows": baseline.indices,
         "probabilities": baseline.probabilities,
         "facts": text,
     }
@@ -286,11 +286,11 @@ def _read(key: str, comparison: Comparison) -> ScratchBaseline | None:
     if kept is None:
         return None
     with suppress(ValueError, KeyError, TypeError):  # of no use: it is trained anew
-        rows, probabilities = kept["rows"].astype(np.intp), kept["probabilities"]
-        good = probabilities.shape == (len(rows), comparison.labels.num_classes) and len(rows)
-        if good and rows.min() >= 0 and rows.max() < len(comparison.places):
+        indices, probabilities = kept["rows"].astype(np.intp), kept["probabilities"]
+        good = probabilities.shape == (len(indices), comparison.labels.num_classes) and len(indices)
+        if good and indices.min() >= 0 and indices.max() < len(comparison.indices):
             facts = json.loads(kept["facts"].tobytes())
             return ScratchBaseline(
-                rows=rows, probabilities=probabilities.astype(np.float64), **facts
+                indices=indices, probabilities=probabilities.astype(np.float64), **facts
             )
     return None

@@ -104,7 +104,7 @@ def cheap_controls(comparison: Comparison) -> list[ComparedPredictions]:
                 cross_val = cross_val_predict(
                     extraction.table.in_memory(),
                     labels,
-                    features=features_key(extraction.space, head_run, comparison.places),
+                    features=features_key(extraction.space, head_run, comparison.indices),
                     settings=recipe.head_settings(),
                     num_folds=recipe.num_folds,
                     num_repeats=recipe.num_repeats,
@@ -140,10 +140,10 @@ def weigh(
         caveat: that goes with the verdict wherever it is read.
     """
     best = _best(controls)
-    own = comparison.transferred.right[best.rows]
-    groups = None if comparison.groups is None else comparison.groups[best.rows]
+    own = comparison.transferred.right[best.indices]
+    groups = None if comparison.groups is None else comparison.groups[best.indices]
     worth = gain(own - best.right, groups)
-    num_all, num = len(comparison.head_run.examples), len(best.rows)
+    num_all, num = len(comparison.head_run.examples), len(best.indices)
     return Verdict(
         worth=worth,
         transferred=accuracy(own, groups),
@@ -162,28 +162,28 @@ def weigh(
 
 
 def _answered(name: str, right: Any, started: float) -> ComparedPredictions:
-    rows = np.arange(len(right))
+    indices = np.arange(len(right))
     return ComparedPredictions(
-        name=name, rows=rows, right=right, seconds=time.monotonic() - started
+        name=name, indices=indices, right=right, seconds=time.monotonic() - started
     )
 
 
 def _best(controls: Sequence[ComparedPredictions]) -> ComparedPredictions:
     """Return the most accurate on the examples that all answered; of equals, the first."""
-    common = reduce(np.intersect1d, [one.rows for one in controls])
+    common = reduce(np.intersect1d, [one.indices for one in controls])
 
     def share(one: ComparedPredictions) -> float:
-        return float(one.right[np.isin(one.rows, common)].mean())
+        return float(one.right[np.isin(one.indices, common)].mean())
 
     return max(controls, key=share)
 
 
 def _without(one: ComparedPredictions, comparison: Comparison) -> Without:
-    groups = None if comparison.groups is None else comparison.groups[one.rows]
+    groups = None if comparison.groups is None else comparison.groups[one.indices]
     return Without(
         name=one.name,
         accuracy=accuracy(one.right, groups),
-        num_examples=len(one.rows),
+        num_examples=len(one.indices),
         seconds=one.seconds,
     )
 
@@ -196,7 +196,7 @@ def _few(comparison: Comparison, num: int) -> str:
 
 def _say(worth: Estimate, control: ComparedPredictions, comparison: Comparison, own: float) -> str:
     head_run = comparison.head_run
-    num_all, num = len(head_run.examples), len(control.rows)
+    num_all, num = len(head_run.examples), len(control.indices)
     what = f"{head_run.found.modality}s"
     on = f"on your {num_all:,} {what}"
     if num < num_all:

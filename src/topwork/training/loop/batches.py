@@ -30,7 +30,7 @@ more of a step's examples are of one shape and run at once. Of few examples, all
 class BatchPart:
     """Examples of one shape, loaded: all that a step has of it."""
 
-    rows: Indices
+    indices: Indices
     inputs: torch.Tensor
 
 
@@ -53,7 +53,7 @@ def steps_of_epoch(
     shapes = [source.shape(int(row)) for row in order]
     if len(set(shapes)) == 1:
         return list(np.array_split(order, steps))
-    sizes = [len(rows) for rows in np.array_split(order, steps)]
+    sizes = [len(indices) for indices in np.array_split(order, steps)]
     sorted_steps: list[Indices] = []
     start = 0
     for first in range(0, steps, POOLED_STEPS):
@@ -84,8 +84,8 @@ def load_ahead(
     ahead = 2
     try:
         while True:
-            while len(waiting) < ahead and (rows := next(coming, None)) is not None:
-                waiting.append(pool.submit(_load, source, rows, epoch, pin))
+            while len(waiting) < ahead and (indices := next(coming, None)) is not None:
+                waiting.append(pool.submit(_load, source, indices, epoch, pin))
             if not waiting:
                 return
             parts = waiting.popleft().result()
@@ -96,9 +96,9 @@ def load_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def _load(source: Source, rows: Indices, epoch: int, pin: bool) -> list[BatchPart]:
+def _load(source: Source, indices: Indices, epoch: int, pin: bool) -> list[BatchPart]:
     by_shape: dict[tuple[int, ...], list[int]] = {}
-    for row in rows.tolist():
+    for row in indices.tolist():
         by_shape.setdefault(tuple(source.shape(row)), []).append(row)
     parts = []
     for shape, members in by_shape.items():
@@ -110,7 +110,7 @@ def _load(source: Source, rows: Indices, epoch: int, pin: bool) -> list[BatchPar
             )
         parts.append(
             BatchPart(
-                rows=np.array(members, np.int64),
+                indices=np.array(members, np.int64),
                 inputs=inputs.pin_memory() if pin else inputs,
             )
         )

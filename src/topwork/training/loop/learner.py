@@ -77,7 +77,7 @@ class Learner:
         """
         weights = self._task.weights
         total = float(len(batch) if weights is None else weights[batch].sum(dtype=np.float64))
-        largest = max((len(part.rows) for part in parts), default=1)
+        largest = max((len(part.indices) for part in parts), default=1)
         self._optimiser.zero_grad()
         sums = self._accumulate(parts, total)
         while sums is None:
@@ -114,16 +114,16 @@ class Learner:
         sums = sums.to(device)
         try:
             for part in parts:
-                for start in range(0, len(part.rows), self.micro_batch):
+                for start in range(0, len(part.indices), self.micro_batch):
                     cut = slice(start, start + self.micro_batch)
-                    sums += self._run(part.inputs[cut], part.rows[cut], total)
+                    sums += self._run(part.inputs[cut], part.indices[cut], total)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             return None
         return sums
 
-    def _run(self, inputs: torch.Tensor, rows: Indices, total: float) -> torch.Tensor:
+    def _run(self, inputs: torch.Tensor, indices: Indices, total: float) -> torch.Tensor:
         import torch
 
         task, device = self._task, self._fabric.device
@@ -131,18 +131,18 @@ class Learner:
         # (pictures, as bytes, have them so already: they lie [N, H, W, C])
         if self._channels_last and inputs.ndim == 4 and inputs.is_floating_point():
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        targets = torch.from_numpy(task.targets[rows]).to(device, non_blocking=True)
+        targets = torch.from_numpy(task.targets[indices]).to(device, non_blocking=True)
         logits = self._module(inputs)
-        if logits.shape != (len(rows), task.num_classes):
+        if logits.shape != (len(indices), task.num_classes):
             raise TrainingError(
-                f"The network gives {tuple(logits.shape)} for {len(rows)} examples; accepted: "
-                f"{(len(rows), task.num_classes)}, a number for each class. Correct its head."
+                f"The network gives {tuple(logits.shape)} for {len(indices)} examples; accepted: "
+                f"{(len(indices), task.num_classes)}, a number for each class. Correct its head."
             )
         losses = torch.nn.functional.cross_entropy(
             logits.float(), targets, reduction="none", label_smoothing=task.label_smoothing
         )
         if task.weights is not None:
-            losses = losses * torch.from_numpy(task.weights[rows]).to(device)
+            losses = losses * torch.from_numpy(task.weights[indices]).to(device)
         loss = losses.sum() / total
         self._fabric.backward(loss)
         return torch.stack([loss.detach(), (logits.detach().argmax(1) == targets).sum()])
