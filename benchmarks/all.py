@@ -1,7 +1,7 @@
 """Runs every benchmark, one after the other on an otherwise idle machine, and prints all tables.
 
-Many hours on two cores, most of them of `ways` and `transfer`, whose `--lines` files lie in `--out`
-too: started again, these two go on where they were. `--out` keeps each script's JSON.
+Many hours on two cores, most of them of `strategies` and `transfer`, whose `--lines` files lie in
+`--out` too: started again, these two go on where they were. `--out` keeps each script's JSON.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ SCRIPTS = (
         "accuracy",
         "modalities",
     ),
-    *("gpu", "fastai_beside", "cut", "ways", "transfer"),
-    *("verdict", "curves", "neither", "problems", "seen"),
+    *("gpu", "fastai_beside", "cut", "strategies", "transfer"),
+    *("verdict", "curves", "unknown", "problems", "attribution"),
 )
-LINES = ("ways", "transfer")
+LINES = ("strategies", "transfer")
 HEAD = ("--train", "1000", "2000", "--seeds", "3")
 
 
@@ -56,7 +56,7 @@ def run(name: str, arguments: argparse.Namespace) -> bool:
         if name in LINES and arguments.out is not None:
             arguments.out.mkdir(parents=True, exist_ok=True)
             options += ["--lines", str(arguments.out / f"{name}.jsonl")]
-        if name == "seen":
+        if name == "attribution":
             options += ["--out", str(Path(folder) if arguments.out is None else arguments.out)]
         if name == "head":  # reads features, and prints its own table
             features = Path(folder) / "features.npz"

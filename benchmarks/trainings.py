@@ -179,7 +179,7 @@ def seconds(lines: Sequence[Line]) -> float:
     return statistics.median(line["seconds"] for line in lines)
 
 
-def ways_said(lines: Sequence[Line]) -> str:
+def strategies_said(lines: Sequence[Line]) -> str:
     """Return what they settled on, with how often where it was not always the same."""
     names = [name for line in lines for name in line["settled"]]
     counted = {name: names.count(name) for name in dict.fromkeys(names)}

@@ -24,7 +24,7 @@ from trainings import (
     run_all,
     seconds,
     share,
-    ways_said,
+    strategies_said,
 )
 
 SIZES, OWN_SIZE = (50, 200, 1000), 500
@@ -82,7 +82,9 @@ def figures_of(title: str, lines: Sequence[Line], *, bound: float | None) -> lis
         }
         for strategy, own in strategies.items():
             score = share(own)
-            note = f"{score.low:.3f} to {score.high:.3f}; {seconds(own):.0f} s; {ways_said(own)}"
+            note = (
+                f"{score.low:.3f} to {score.high:.3f}; {seconds(own):.0f} s; {strategies_said(own)}"
+            )
             figures.append(
                 Figure(name=f"{title}, {name}: {strategy}", measured=score.value, note=note)
             )
@@ -109,7 +111,7 @@ def markdown(title: str, lines: Sequence[Line]) -> str:
         cells = [f"{here[0]['num_train']:,}"]
         for strategy in strategies:
             own = chosen(here, train=strategy)
-            said = f" ({ways_said(own)})" if strategy in ("auto", "last") else ""
+            said = f" ({strategies_said(own)})" if strategy in ("auto", "last") else ""
             cells.append(f"{share(own)}, {seconds(own):.0f} s{said}")
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows)

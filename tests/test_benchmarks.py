@@ -212,7 +212,7 @@ def test_what_lines_say_together(scripts: None) -> None:
 
 
 def test_auto_is_compared_with_the_best_single_way(scripts: None) -> None:
-    from ways import of_set
+    from strategies import of_set
 
     lines = [
         line("1" * 80 + "0" * 20),

@@ -195,7 +195,7 @@ def test_readme_names_every_room() -> None:
         if room in ("__init__.py", "__pycache__", "py.typed"):
             continue
         assert room in rooms, f"README has no line for {room}"
-        assert len(rooms[room].split()) <= MAX_WORDS + 2, rooms[room]
+        assert len(rooms[room].split()) <= MAX_WORDS, rooms[room]
 
 
 def test_errors_are_a_tree_as_drawn() -> None:

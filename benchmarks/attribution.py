@@ -1,6 +1,6 @@
 """Writes what a network sees to a folder, for looking at, and tests whether the regions are true.
 
-    python benchmarks/seen.py [DATA] --out seen/ [--photos 48]
+    python benchmarks/attribution.py [DATA] --out seen/ [--photos 48]
 
 For clothes and hand signs: the first filters, the patches that excite units most, and regions of
 the least certain test photos; for spoken digits: moments; for customers' questions: words. What

@@ -1,4 +1,4 @@
-"""`auto` beside the single ways of training: head, last:K (the depth that auto tries), and all.
+"""`auto` beside the single strategies: head, last:K (the depth that auto tries), and all.
 
 Each training runs in a process of its own with an empty cache. What is drawn, and what it is tested
 on, is in draws.py; what is timed, in one_training.py. Of every set the table has
@@ -25,7 +25,7 @@ from trainings import (
     run_all,
     seconds,
     share,
-    ways_said,
+    strategies_said,
 )
 
 SETS = ("sign-digits-100", "sign-digits-1000", "clothing-200", "clothing", "chest-xray",
@@ -53,7 +53,7 @@ def main() -> None:
     figures = [
         figure for name in arguments.sets for figure in of_set(chosen(lines, set=name), single)
     ]
-    report("auto beside the single ways", figures, as_json=arguments.json)
+    report("auto beside the single strategies", figures, as_json=arguments.json)
 
 
 def of_set(lines: Sequence[Line], single: Sequence[str]) -> list[Figure]:
@@ -65,7 +65,7 @@ def of_set(lines: Sequence[Line], single: Sequence[str]) -> list[Figure]:
     figures = []
     for strategy, own in by_way.items():
         score, taken = share(own), f"{seconds(own):.0f} s"
-        known = f"settled on {ways_said(own)}" if strategy == "auto" else own[0]["way"]
+        known = f"settled on {strategies_said(own)}" if strategy == "auto" else own[0]["way"]
         figures.append(
             Figure(
                 name=f"{name}: {strategy}",
