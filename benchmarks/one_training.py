@@ -2,10 +2,9 @@
 
 `strategies.py` and `transfer.py` start it; by hand it repeats one cell of their tables.
 `--train last` is the depth that `auto` tries. The time is that of one training from examples that
-were read already
-(they are hashed while they are read), with torch imported; testing is not in it. Training from
-random weights is not cross-validated here: its whole time limit goes into the one network that is
-tested, which is to its advantage.
+were read already (they are hashed while they are read), with torch imported; testing is not in it.
+Training from random weights is not cross-validated here: its whole time limit goes into the one
+network that is tested, which is to its advantage.
 """
 
 from __future__ import annotations

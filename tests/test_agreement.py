@@ -16,6 +16,7 @@ from tests.reports.test_page import Checked
 from topwork.backbones.base import Backbone
 from topwork.backbones.random import with_random_weights
 from topwork.backbones.registry import get_backbone
+from topwork.core.files import CACHE_VARIABLE
 from topwork.errors import SettingError
 from topwork.evaluation.metrics import Evaluation
 from topwork.evidence.transfer.advice import NOT_TRAINED
@@ -47,7 +48,10 @@ def few(digits: Path) -> dict[str, Any]:
     return {"inputs": [str(path) for path in paths], "labels": [p.parent.name for p in paths]}
 
 
-def test_advice_report_and_card_give_one_verdict(copy: Path, digits: Path) -> None:
+def test_advice_report_and_card_give_one_verdict(
+    copy: Path, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))  # no baseline of another test
     advice = topwork.advise(digits, backbone=small.SMALL, control=False)
     assert advice.verdict.message.endswith(NOT_TRAINED)
     written = topwork.report(copy, copy / REPORT)
@@ -161,7 +165,7 @@ def test_estimator_and_train_give_one_model(few: dict[str, Any], tiny_backbone: 
 def test_features_of_embed_are_found_by_train(
     digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TOPWORK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     good("embed", digits, "--out", tmp_path / "features", "--backbone", small.SMALL)
     stages: list[str] = []
     topwork.train(

@@ -376,7 +376,7 @@ def test_a_description_that_was_forged(
     change: Callable[[dict[str, Any]], object], copy: Path
 ) -> None:
     edit(copy, change, sign=True)
-    with pytest.raises(ModelError, match=r"cannot be read.*train .* again"):
+    with pytest.raises(ModelError, match=r"(?s)cannot be read.*train .* again"):
         load(copy)
 
 

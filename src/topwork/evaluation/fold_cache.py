@@ -70,7 +70,7 @@ class FoldCache:
         return choice
 
     def get(
-        self, seed: int, fold: Int[np.ndarray, " n"], shape: tuple[int, int]
+        self, seed: int, fold: Int[np.ndarray, " _"], shape: tuple[int, int]
     ) -> Float64[np.ndarray, "n k"] | None:
         """Return the probabilities of the examples left out, if they are kept."""
         key = self._key(seed, fold, self._head)
