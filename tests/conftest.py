@@ -39,6 +39,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(autouse=True, scope="session")
+def short_curves() -> Iterator[None]:
+    """A learning curve is repeated as often as its time allows; once is enough here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("topwork.evidence.transfer.advice.CURVE_SECONDS", 1.0)
+        patch.setattr("topwork.reports.gather.CURVE_SECONDS", 1.0)
+        yield
+
+
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Handwritten digits in a folder per class: `one`, `two`, `zero`, ten of each."""

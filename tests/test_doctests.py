@@ -10,9 +10,6 @@ import pytest
 import topwork
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-CURVE_SECONDS = 1.0
-"""For the learning curve of an advice, which takes all the time that it may have."""
-
 INNER = ("core.plain", "core.progress")
 """Modules with examples of names that are not public."""
 
@@ -30,7 +27,6 @@ def test_a_public_name_has_an_example_that_runs(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("topwork.evidence.transfer.advice.CURVE_SECONDS", CURVE_SECONDS)
     value = getattr(topwork, name)
     home = inspect.getmodule(value)
     found = doctest.DocTestFinder(recurse=False).find(value, name, module=home, globs={})

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from topwork.core.memo import memo_folder
 from topwork.core.progress import listening
 from topwork.errors import TooFewError
 from topwork.evaluation import crossval
-from topwork.evaluation.crossval import choose_num_repeats, cross_validate, num_workers
+from topwork.evaluation.crossval import choose_num_repeats, cross_val_predict, num_workers
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.folds import kfold
 from topwork.heads.fit import fit_head
@@ -20,6 +21,10 @@ from topwork.heads.labels import Labels
 from topwork.heads.settings import HeadKind, HeadSettings
 
 NAMES = ("a", "b", "c")
+
+
+def cross_validate(table: Any, labels: Labels, classes: Any, **settings: Any) -> Evaluation:
+    return cross_val_predict(table, labels, **settings).evaluate(labels, classes)
 
 
 def by_hand(table: object, labels: Labels, *, num_folds: int, num_repeats: int) -> Evaluation:

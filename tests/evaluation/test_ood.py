@@ -29,7 +29,7 @@ def cross_val(
 ) -> tuple[OODSample, Head]:
     found = cross_val_predict(table, labels, indices=rows, num_repeats=1)
     held = OODSample(
-        rows=rows,
+        indices=rows,
         labels=labels,
         classes=names_of(labels, unknown=unknown),
         probabilities=found.probabilities[0],
@@ -188,7 +188,7 @@ def test_too_few_examples_and_classes() -> None:
     assert found.scores is None  # of two classes none can be left out
     few = replace(
         held,
-        rows=held.indices[:8],
+        indices=held.indices[:8],
         labels=held.labels.take(np.arange(8)),
         probabilities=held.probabilities[:8],
         folds=(np.arange(4), np.arange(4, 8)),

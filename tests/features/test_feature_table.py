@@ -54,12 +54,6 @@ def test_any_rows_and_segments_in_any_order(
         np.testing.assert_array_equal(read, expected)
 
 
-def test_chunks_hold_every_row_once(table: StoredTable) -> None:
-    chunks = list(table.iter_chunks(4))
-    assert [len(chunk) for chunk in chunks] == [4, 4, 3]
-    np.testing.assert_array_equal(np.vstack(chunks), MATRIX)
-
-
 def test_memory_holds_the_types_of_the_disk_up_to_a_bound(table: StoredTable) -> None:
     assert table.size_bytes == NUM_ROWS * (5 * 2 + 4 * 4 + 6 * 2)
     memory = table.in_memory(table.size_bytes)
@@ -81,4 +75,3 @@ def test_a_table_without_rows() -> None:
     nothing = np.zeros(0, np.int32)
     table = StoredTable(ShardLayout(blocks=()), (), nothing, nothing)
     assert table.in_memory().read(np.arange(0), []).shape == (0, 0)
-    assert list(table.iter_chunks(5)) == []

@@ -55,7 +55,7 @@ def test_a_run_keeps_the_number_it_began_with(
 
     first = agreed(1.0)
     assert agreed(2.0) == first
-    assert agreed(2.0, indices=1) != first  # another run
+    assert agreed(2.0, rows=1) != first  # another run
     (tmp_path / AGREED).write_text(json.dumps({"request": 3}))
     assert agreed(4.0) == 4
     (tmp_path / AGREED).write_text("damaged")

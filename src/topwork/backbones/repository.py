@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 from topwork.errors import WeightsError
 
@@ -49,43 +49,30 @@ class Repository:
 
     def find(self, file: str) -> Path | None:
         """Return a file, or None where there is none (or it cannot be asked for)."""
-        whole = self._whole(file)
-        if self.folder is not None:
-            path = self.folder / whole
-            return path if path.is_file() else None
-        found = _cached(self.name, whole)
+        found = self._here(file)
         if found is not None or self.name in _unreachable:
-            return found if isinstance(found, Path) else None
+            return found or None
         try:
-            return _download(self.name, whole)
+            return _download(self.name, self._whole(file))
         except WeightsError:
             _unreachable.add(self.name)
             return None
 
-    def need(self, *files: str, why: str = "") -> Path:
+    def need(self, *files: str) -> Path:
         """Return the first of these files that is there.
 
         Raises:
             WeightsError: none is, or the hub cannot be reached.
         """
         for file in files:
-            whole = self._whole(file)
-            path: Path | bool | None
-            if self.folder is not None:
-                path = self.folder / whole
-                path = path if path.is_file() else None
-            else:
-                path = _cached(self.name, whole)
-            if isinstance(path, Path):
-                return path
-        if self.folder is None:
-            for file in files:
-                found = _download(self.name, self._whole(file))
-                if found is not None:
-                    return found
+            if here := self._here(file):
+                return here
+        for file in files if self.folder is None else ():
+            if found := _download(self.name, self._whole(file)):
+                return found
         raise WeightsError(
             f"{self.folder or self.name} is not a backbone's folder: it needs {CONFIG} and the "
-            f"weights, as the Hugging Face hub has them, and has no {' or '.join(files)}{why}. Run "
+            f"weights, as the Hugging Face hub has them, and has no {' or '.join(files)}. Run "
             "`hf download <organisation>/<model> --local-dir <folder>` to get one."
         )
 
@@ -109,6 +96,13 @@ class Repository:
             )
         return config
 
+    def _here(self, file: str) -> Path | Literal[False] | None:
+        """Return a file on this disk; False where there is none anywhere, None where unknown."""
+        if self.folder is None:
+            return _cached(self.name, self._whole(file))
+        path = self.folder / self._whole(file)
+        return path if path.is_file() else False
+
     def _whole(self, file: str) -> str:
         parent = str(PurePosixPath(file).parent)
         return str(PurePosixPath(self.under("" if parent == "." else parent).inside,
@@ -124,7 +118,7 @@ def _read_json(path: Path) -> Any:
         ) from error
 
 
-def _cached(repository: str, file: str) -> Path | bool | None:
+def _cached(repository: str, file: str) -> Path | Literal[False] | None:
     """Return the file in the hub's cache; False where the hub has none; None where unknown."""
     import huggingface_hub
     from huggingface_hub.errors import LocalEntryNotFoundError

@@ -7,6 +7,7 @@ They have no published weights: they are named to be trained from nothing.
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +93,7 @@ def build_small(
             parts = _mlp(math.prod(input.shape) if isinstance(input, ArrayInput) else 0, units)
         else:
             parts = _convolutions(model, units, input)
-        module = _row(parts)
+        module = torch.nn.Sequential(OrderedDict(parts))
         for part in module.modules():  # He et al. 2015, as timm's ResNets begin
             if isinstance(part, torch.nn.Linear | torch.nn.Conv1d | torch.nn.Conv2d):
                 torch.nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
@@ -173,11 +174,3 @@ def _convolutions(
         parts[f"block{number}"] = Residual(last, width, 1 if width == last else 2)
         last = width
     return parts
-
-
-def _row(parts: Mapping[str, torch.nn.Module]) -> torch.nn.Module:
-    from collections import OrderedDict
-
-    import torch
-
-    return torch.nn.Sequential(OrderedDict(parts))

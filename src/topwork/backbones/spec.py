@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any
 
 from topwork.backbones.base import Precision
 from topwork.errors import SettingError
@@ -23,6 +23,17 @@ OPTIONS = {
     "stem": "small (for pictures of up to 64 px) or full, with pretrained=false",
     "shape": "of an array, such as 3x128",
 }
+
+FORMS = {
+    "pretrained": "(?i:true|false)",
+    "seed": "[0-9]+",
+    "size": "[0-9]+",
+    "max_tokens": "[0-9]+",
+    "precision": "f32|bf16",
+    "stem": "small|full",
+    "shape": "[0-9]+(x[0-9]+)*",
+}
+"""How the values are written, where not any text will do."""
 
 OPTION_OF = {
     "size": "image",
@@ -100,34 +111,26 @@ def parse_spec(text: str) -> Spec:
                 f"The backbone {text!r} has an option {key!r}; accepted: {accepted}. Remove it."
             )
         given[key] = value
-    pretrained = given.get("pretrained", "true").lower()
-    if pretrained not in ("true", "false"):
-        raise _bad_value(text, "pretrained", given["pretrained"])
+    for key, form in FORMS.items():
+        if key in given and not re.fullmatch(form, given[key]):
+            raise SettingError(
+                f"The backbone {text!r} has {key}={given[key]!r}; accepted: {OPTIONS[key]}. "
+                "Correct it."
+            )
+    pretrained = given.get("pretrained", "true").lower() == "true"
     for key in ("seed", "stem"):
-        if key in given and pretrained == "true":
+        if key in given and pretrained:
             raise SettingError(
                 f"The backbone {text!r} has a {key}, but its weights are not random. Add "
                 f"pretrained=false, or remove the {key}."
             )
-    precision, stem = given.get("precision"), given.get("stem")
-    if precision not in (None, "f32", "bf16"):
-        raise _bad_value(text, "precision", given["precision"])
-    if stem not in (None, "small", "full"):
-        raise _bad_value(text, "stem", given["stem"])
-    return Spec(
-        base=base,
-        pretrained=pretrained == "true",
-        seed=_whole(text, "seed", given["seed"]) if "seed" in given else 0,
-        size=_whole(text, "size", given["size"]) if "size" in given else None,
-        resize=given.get("resize"),
-        max_tokens=_whole(text, "max_tokens", given["max_tokens"])
-        if "max_tokens" in given
-        else None,
-        prompt=given.get("prompt"),
-        precision=cast("Precision | None", precision),
-        stem=stem,
-        shape=_shape(text, given["shape"]) if "shape" in given else None,
-    )
+    values: dict[str, Any] = {**given, "pretrained": pretrained}
+    for key in ("seed", "size", "max_tokens"):
+        if key in given:
+            values[key] = int(given[key])
+    if "shape" in given:
+        values["shape"] = tuple(int(part) for part in given["shape"].split("x"))
+    return Spec(base=base, **values)
 
 
 def nearest_names(name: str, known: Iterable[str], count: int = 5) -> str:
@@ -135,21 +138,3 @@ def nearest_names(name: str, known: Iterable[str], count: int = 5) -> str:
     names = [k for k in known if k]
     close = difflib.get_close_matches(name, names, n=count, cutoff=0.3)
     return ", ".join(repr(k) for k in close or names[:count]) or "none"
-
-
-def _whole(text: str, key: str, value: str) -> int:
-    if not (value.isascii() and value.isdecimal()):
-        raise _bad_value(text, key, value)
-    return int(value)
-
-
-def _shape(text: str, value: str) -> tuple[int, ...]:
-    if not re.fullmatch(r"[0-9]+(x[0-9]+)*", value):
-        raise _bad_value(text, "shape", value)
-    return tuple(int(part) for part in value.split("x"))
-
-
-def _bad_value(text: str, key: str, value: str) -> SettingError:
-    return SettingError(
-        f"The backbone {text!r} has {key}={value!r}; accepted: {OPTIONS[key]}. Correct it."
-    )

@@ -8,6 +8,7 @@ embedding, each 1,280 more (8 spectra, 80 ms) another.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +66,7 @@ def load_speech(spectrogram: Path, embedding: Path) -> Network:
     except (KeyError, RuntimeError, ValueError) as error:
         raise WeightsError(
             f"The weights in {spectrogram} and {embedding} are not those of the speech embedding: "
-            f"{_short(error)}. Run: pip install --force-reinstall --no-deps "
+            f"{' '.join(str(error).split())[:300]}. Run: pip install --force-reinstall --no-deps "
             "openwakeword==0.4.0"
         ) from error
     return network
@@ -159,19 +160,12 @@ def _make_module() -> torch.nn.Module:
         parts["frequency_act"] = Act()
         parts["time"] = nn.Conv2d(channels, channels, (3, 1))
         parts["time_act"] = Act()
-        row[f"pair{pair}"] = _row(parts)
+        row[f"pair{pair}"] = nn.Sequential(OrderedDict(parts))
         last = channels
     pool = nn.MaxPool2d(POOLED_BEFORE[len(CHANNELS)])
-    row["embedding"] = _row({"pool": pool, "time": nn.Conv2d(last, last, (3, 1), bias=False)})
-    return _row(row)
-
-
-def _row(parts: Mapping[str, torch.nn.Module]) -> torch.nn.Module:
-    from collections import OrderedDict
-
-    import torch
-
-    return torch.nn.Sequential(OrderedDict(parts))
+    time = nn.Conv2d(last, last, (3, 1), bias=False)
+    row["embedding"] = nn.Sequential(OrderedDict(pool=pool, time=time))
+    return nn.Sequential(OrderedDict(row))
 
 
 def fourier_kernels() -> Float32[np.ndarray, "514 1 512"]:
@@ -201,7 +195,3 @@ def mel_bands() -> Float32[np.ndarray, "257 32"]:
     )
     triangles: np.ndarray = (bands * 2 / widths_hz).astype(np.float32)
     return triangles
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

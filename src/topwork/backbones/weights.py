@@ -109,8 +109,9 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
             return dict(load_file(path))
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, OSError, EOFError) as error:
+        reason = str(error).strip().split("\n", 1)[0] or type(error).__name__
         raise WeightsError(
-            f"The weights in {path} cannot be read: {_first_line(error)}. Accepted: safetensors, "
+            f"The weights in {path} cannot be read: {reason}. Accepted: safetensors, "
             "or a PyTorch file of tensors and nothing else. Fetch the file again."
         ) from error
     tensors = tensors.get("state_dict", tensors) if isinstance(tensors, dict) else None
@@ -122,7 +123,3 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
             "`module.state_dict()` with safetensors.torch.save_file."
         )
     return dict(tensors)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__

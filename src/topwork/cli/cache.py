@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -44,13 +45,7 @@ def summarise() -> dict[str, Any]:
     from topwork.features.store import FeatureStore
 
     spaces = [
-        {
-            "backbone": space.backbone,
-            "key": space.key,
-            "num_examples": space.num_examples,
-            "size_bytes": space.size_bytes,
-            "last_used": space.last_used.isoformat(timespec="seconds"),
-        }
+        asdict(space) | {"last_used": space.last_used.isoformat(timespec="seconds")}
         for space in FeatureStore().spaces()
     ]
     root = files.cache_folder()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, final
+from typing import TYPE_CHECKING, Annotated, Any, final, get_type_hints
 
 import typer
 
@@ -22,61 +22,31 @@ Backbone = Annotated[
     str | None, typer.Option(help="What to transfer from; see `topwork backbones`.")
 ]
 
-_SHARED: dict[str, tuple[Any, Any]] = {
-    "input_column": (
-        Annotated[str | None, typer.Option(help="A table's column of files or texts.")],
-        None,
-    ),
-    "label_column": (Annotated[str | None, typer.Option(help="A table's column of labels.")], None),
-    "group_column": (
-        Annotated[
-            str | None, typer.Option(help="A table's column of groups that are never split.")
-        ],
-        None,
-    ),
-    "device": (
-        Annotated[str, typer.Option(help="auto, cpu, cuda, mps, openvino or torch.")],
-        "auto",
-    ),
-    "resume": (
-        Annotated[bool, typer.Option(help="Go on where the training of blocks was stopped.")],
-        True,
-    ),
-    "log": (
-        Annotated[
-            Path | None, typer.Option(help="A folder for TensorBoard, where blocks are trained.")
-        ],
-        None,
-    ),
-    "strict": (
-        Annotated[bool, typer.Option("--strict", help="Stop at the first unreadable input.")],
-        False,
-    ),
-    "as_json": (
-        Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")],
-        False,
-    ),
-    "quiet": (
-        Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")],
-        False,
-    ),
-}
-
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Shared:
-    """What the shared options of a command say."""
+    """The shared options, of which each command takes some, and what they say."""
 
-    input_column: str | None = None
-    label_column: str | None = None
-    group_column: str | None = None
-    device: str = "auto"
-    resume: bool = True
-    log: Path | None = None
-    strict: bool = False
-    as_json: bool = False
-    quiet: bool = False
+    input_column: Annotated[
+        str | None, typer.Option(help="A table's column of files or texts.")
+    ] = None
+    label_column: Annotated[str | None, typer.Option(help="A table's column of labels.")] = None
+    group_column: Annotated[
+        str | None, typer.Option(help="A table's column of groups that are never split.")
+    ] = None
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, openvino or torch.")] = "auto"
+    resume: Annotated[
+        bool, typer.Option(help="Go on where the training of blocks was stopped.")
+    ] = True
+    log: Annotated[
+        Path | None, typer.Option(help="A folder for TensorBoard, where blocks are trained.")
+    ] = None
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first unreadable input.")
+    ] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")] = False
 
     @property
     def silent(self) -> bool:
@@ -113,13 +83,16 @@ def shares(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
         signature = inspect.signature(command, eval_str=True)
         parameters = [one for one in signature.parameters.values() if one.name != "shared"]
-        for name in names:
-            kind, default = _SHARED[name]
-            parameters.append(
-                inspect.Parameter(
-                    name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind
-                )
+        kinds = get_type_hints(Shared, include_extras=True)
+        parameters += [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=getattr(Shared, name),
+                annotation=kinds[name],
             )
+            for name in names
+        ]
         # Typer reads both
         vars(run)["__signature__"] = signature.replace(parameters=parameters)
         run.__annotations__ = {one.name: one.annotation for one in parameters}

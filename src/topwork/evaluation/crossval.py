@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -88,13 +87,12 @@ class CrossValPredictions:
 
     def evaluate(self, labels: Labels, classes: Sequence[str]) -> Evaluation:
         """Return the scores."""
-        groups = None if labels.groups is None else labels.groups.tolist()
         return evaluate(
             self.probabilities,
             labels.classes,
             classes,
             method=self.method,
-            groups=groups,
+            groups=None if labels.groups is None else labels.groups.tolist(),
             seed=labels.seed,
         )
 
@@ -156,8 +154,9 @@ def cross_val_predict(
     drawn, method = draw_folds(labels, num_folds=num_folds, num_repeats=num_repeats)
     parts = [(repeat, fold) for repeat, folds in enumerate(drawn) for fold in folds]
     out = np.empty((len(drawn), num, labels.num_classes))
-    arrays = labels.classes, labels.groups, labels.weights
-    fold_cache = FoldCache(features, *arrays, settings=settings)
+    fold_cache = FoldCache(
+        features, labels.classes, labels.groups, labels.weights, settings=settings
+    )
 
     def run(repeat: int, fold: npt.NDArray[np.intp]) -> None:
         seed = labels.seed + repeat
@@ -182,13 +181,6 @@ def cross_val_predict(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return CrossValPredictions(probabilities=out, folds=tuple(drawn[0]), method=method)
-
-
-def cross_validate(
-    table: FeatureTable, labels: Labels, classes: Sequence[str], **settings: Any
-) -> Evaluation:
-    """Return the scores of heads that never saw the examples; see `cross_predict`."""
-    return cross_val_predict(table, labels, **settings).evaluate(labels, classes)
 
 
 def _describe(folds: int, repeats: int, *, alone: bool, grouped: bool) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from topwork.core.shapes import Float64, Int
+from topwork.core.shapes import Float64, Indices, Int
 
 Z = 1.959963984540054
 """The normal distribution's 97.5% point."""
@@ -73,8 +74,23 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
     return Estimate(value=value, low=value - down, high=value + up)
 
 
+def group_numbers(groups: Sequence[str | None] | None) -> Int[np.ndarray, " n"] | None:
+    """Return the number of each example's group, [N]: one that has none is a group of its own.
+
+    None where no example has a group.
+    """
+    if groups is None or all(group is None for group in groups):
+        return None
+    names = [f"own {i}" if group is None else f"group {group}" for i, group in enumerate(groups)]
+    numbers: Indices = np.unique(names, return_inverse=True)[1].astype(np.intp)
+    return numbers
+
+
 def effective_share(
-    right: Float64[np.ndarray, " n"], groups: Int[np.ndarray, " n"] | None
+    right: Float64[np.ndarray, " n"],
+    groups: Int[np.ndarray, " n"] | None,
+    *,
+    variance: float | None = None,
 ) -> float:
     """Return how many independent examples each example is worth, in (0, 1].
 
@@ -85,6 +101,7 @@ def effective_share(
     Args:
         right: share of right answers of each example, [N].
         groups: number of each example's group, [N]; None where all are independent.
+        variance: of an example; None: that of a share.
     """
     if groups is None:
         return 1.0
@@ -92,7 +109,7 @@ def effective_share(
     share = float(right.mean())
     sums = np.bincount(groups, right - share, minlength=num_groups)
     between = float(sums @ sums) / num**2 * num_groups / max(num_groups - 1, 1)
-    independent = share * (1 - share) / num
+    independent = (share * (1 - share) if variance is None else variance) / num
     if independent <= 0 or between <= 0:
         return num_groups / num
     return float(np.clip(independent / between, 1 / num, 1.0))

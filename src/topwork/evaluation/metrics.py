@@ -7,14 +7,14 @@ off because these examples and no others were drawn to test on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from topwork.core.plain import Plain
 from topwork.core.shapes import Doubles, Float64, Indices, Int
-from topwork.evaluation.intervals import Estimate, effective_share, mean_of, wilson
+from topwork.evaluation.intervals import Estimate, effective_share, group_numbers, mean_of, wilson
 from topwork.examples.example import Skipped
 
 NUM_RESAMPLES = 1000
@@ -97,7 +97,7 @@ def evaluate(
     num, num_classes = len(truth), len(classes)
     answers = runs.argmax(2)
     right = (answers == truth).mean(0)
-    codes = _group_codes(groups)
+    codes = group_numbers(groups)
     share = effective_share(right, codes)
     there = np.bincount(truth, minlength=num_classes)
     present = np.flatnonzero(there)
@@ -171,13 +171,6 @@ def _score_classes(
     )
 
 
-def _group_codes(groups: Sequence[str | None] | None) -> Indices | None:
-    if groups is None or all(group is None for group in groups):
-        return None
-    names = [f"own {i}" if group is None else f"group {group}" for i, group in enumerate(groups)]
-    return np.unique(names, return_inverse=True)[1].astype(np.intp)
-
-
 class _Resampled:
     """Scores that are sums over examples, under many draws of the examples (or groups) anew."""
 
@@ -190,28 +183,27 @@ class _Resampled:
         seed: int,
     ) -> None:
         num = len(truth)
-        self._num_runs = len(runs)
-        self._codes = np.arange(num) if codes is None else codes
+        codes = np.arange(num) if codes is None else codes
         answers = runs.argmax(2)
         confidence = np.take_along_axis(runs, answers[..., None], axis=2)[..., 0]
-        self._losses = -np.log(np.maximum(runs[:, np.arange(num), truth], 1e-15)).mean(0)
+        losses = -np.log(np.maximum(runs[:, np.arange(num), truth], 1e-15)).mean(0)
         is_true = truth[:, None] == present
         is_named = (answers[..., None] == present).mean(0)
         is_hit = ((answers == truth)[..., None] & is_true).mean(0)
-        self._present = len(present)
-        self._gaps = self._binned(confidence, (answers == truth) - confidence)
-        columns = [np.ones((num, 1)), self._losses[:, None], is_true, is_named, is_hit, self._gaps]
-        contributions = np.concatenate(columns, axis=1)
-        units = int(self._codes.max()) + 1
-        sums = np.zeros((units, contributions.shape[1]))
-        np.add.at(sums, self._codes, contributions)
-        self._whole = sums.sum(0, keepdims=True)
+        gaps = self._binned(confidence, (answers == truth) - confidence)
+        columns = [np.ones((num, 1)), losses[:, None], is_true, is_named, is_hit, gaps]
+        ends = np.cumsum([column.shape[1] for column in columns])
+        units = int(codes.max()) + 1
+        sums = np.zeros((units, ends[-1]))
+        np.add.at(sums, codes, np.concatenate(columns, axis=1))
         rng = np.random.default_rng(seed)
         draws = max(1, min(NUM_RESAMPLES, 2 * 10**8 // max(units, 1)))
-        self._draws = np.concatenate(
+        drawn = np.concatenate(
             [rng.multinomial(units, np.full(units, 1 / units), size=10) @ sums
              for _ in range(-(-draws // 10))]
         )  # fmt: skip
+        self._whole = np.split(sums.sum(0, keepdims=True), ends[:-1], axis=1)
+        self._draws = np.split(drawn, ends[:-1], axis=1)
 
     def _binned(self, confidence: Doubles, gaps: Doubles) -> Doubles:
         """Each example's gap in the column of its bin of confidence, mean over the runs."""
@@ -226,41 +218,32 @@ class _Resampled:
 
     def lowest_accuracy(self) -> float:
         """The lower bound that resampling gives, which is too high where errors are few."""
-        start = 2 + 2 * self._present
-        hits = self._draws[:, start : start + self._present].sum(1)
-        return float(np.quantile(hits / self._draws[:, 0], 0.025))
+        count, *_, hit, _ = self._draws
+        return float(np.quantile(hit.sum(1) / count[:, 0], 0.025))
 
     def log_loss(self) -> Estimate:
-        def score(sums: Doubles) -> Doubles:
-            return sums[:, 1] / sums[:, 0]
-
-        return self._percentiles(score(self._whole), score(self._draws))
+        return self._percentiles(lambda count, loss, *_: loss[:, 0] / count[:, 0])
 
     def macro_f1(self) -> Estimate:
-        k = self._present
-
-        def score(sums: Doubles) -> Doubles:
-            true, named, hit = (sums[:, 2 + i * k : 2 + (i + 1) * k] for i in range(3))
+        def score(
+            _count: Doubles, _loss: Doubles, true: Doubles, named: Doubles, hit: Doubles, _: Doubles
+        ) -> Doubles:
             f1 = 2 * hit / np.maximum(true + named, 1e-9)
             occurs = true > 0
             mean: Doubles = (f1 * occurs).sum(1) / np.maximum(occurs.sum(1), 1)
             return mean
 
-        return self._percentiles(score(self._whole), score(self._draws))
+        return self._percentiles(score)
 
     def calibration_error(self) -> Estimate:
         """The basic bootstrap: resampling adds noise, which always raises this score."""
-        start = 2 + 3 * self._present
-
-        def score(sums: Doubles) -> Doubles:
-            total: Doubles = np.abs(sums[:, start:]).sum(1) / sums[:, 0]
-            return total
-
-        value, draws = float(score(self._whole)[0]), score(self._draws)
+        whole, draws = (
+            np.abs(gaps).sum(1) / count[:, 0] for count, *_, gaps in (self._whole, self._draws)
+        )
+        value = float(whole[0])
         low, high = 2 * value - np.quantile(draws, [0.975, 0.025])
         return Estimate.around(value, max(float(low), 0.0), min(float(high), 1.0))
 
-    @staticmethod
-    def _percentiles(whole: Doubles, draws: Doubles) -> Estimate:
-        low, high = np.quantile(draws, [0.025, 0.975])
-        return Estimate.around(float(whole[0]), float(low), float(high))
+    def _percentiles(self, score: Callable[..., Doubles]) -> Estimate:
+        low, high = np.quantile(score(*self._draws), [0.025, 0.975])
+        return Estimate.around(float(score(*self._whole)[0]), float(low), float(high))

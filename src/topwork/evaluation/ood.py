@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.digests import digest_bytes, digest_settings
 from topwork.core.shapes import Bool, Doubles, Indices
@@ -86,10 +85,9 @@ class OODSample:
     @property
     def is_own(self) -> Bool[np.ndarray, " n"]:
         """Which examples are of another class than `unknown`."""
-        is_own: npt.NDArray[np.bool_] = np.ones(len(self.indices), bool)
-        if self.unknown is not None:
-            is_own = self.labels.classes != self.unknown
-        return is_own
+        if self.unknown is None:
+            return np.ones(len(self.indices), bool)
+        return np.asarray(self.labels.classes != self.unknown)
 
 
 def detect_by_features(
@@ -111,8 +109,13 @@ def detect_by_features(
     if len(sample) > MAX_EXAMPLES:
         sample = stratified_sample(held.labels.classes, MAX_EXAMPLES, held.labels.seed)
     kernels = kernels_of(table, head.blocks)
-    work = _LeftOutClasses(table=table, held=held, head=head, settings=settings, kernels=kernels,
-                 kept=_kept(features, held, head, settings, kernels))  # fmt: skip
+    code = digest_bytes(Path(__file__).read_bytes())
+    own = [code, [asdict(kernel) for kernel in kernels], list(head.blocks), list(head.pools)]
+    arrays = held.labels.classes, held.labels.groups, held.labels.weights
+    kept = FoldCache(features, *arrays, np.array([digest_settings(own)]), settings=settings)
+    work = _LeftOutClasses(
+        table=table, held=held, head=head, settings=settings, kernels=kernels, kept=kept
+    )
     with one_thread():
         distances = work.cross(sample)
         detector = _calibrated(held, distances, sample)
@@ -146,9 +149,7 @@ def detect_by_answers(held: OODSample) -> OODDetection | None:
     detector = _calibrated(held, distances, everything)
     if detector is None:
         return None
-    scores = None
-    if held.unknown is not None:
-        scores = _of_own_class(held, detector, distances, everything)
+    scores = _of_own_class(held, detector, distances, everything)
     return OODDetection(detector=detector, scores=scores)
 
 
@@ -186,19 +187,6 @@ def _of_own_class(
         None if groups is None else groups[sample][others],
         f"{int(others.sum()):,} examples of {name!r}, by {held.method}",
     )
-
-
-def _kept(
-    features: str | None,
-    held: OODSample,
-    head: Head,
-    settings: HeadSettings | None,
-    kernels: Sequence[Kernel],
-) -> FoldCache:
-    code = digest_bytes(Path(__file__).read_bytes())
-    own = [code, [asdict(kernel) for kernel in kernels], list(head.blocks), list(head.pools)]
-    arrays = held.labels.classes, held.labels.groups, held.labels.weights
-    return FoldCache(features, *arrays, np.array([digest_settings(own)]), settings=settings)
 
 
 @final

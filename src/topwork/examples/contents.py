@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from topwork.core.digests import digest_bytes, digest_file
 from topwork.core.shapes import Shaped
-from topwork.errors import ExampleError, TooLargeError
+from topwork.errors import ExampleError
 from topwork.examples.deduplicate import RawExample
 from topwork.examples.example import Modality
-from topwork.examples.images.decode import read_file
+from topwork.examples.images.decode import read_at_most, read_file
 from topwork.examples.kinds import PREFIX_BYTES, describe
 from topwork.examples.sounds.sound import SoundFile
 
@@ -70,19 +70,8 @@ def read_text(path: Path) -> str:
 
     Raises ExampleError where it cannot be read, is no text, or holds nothing but blanks.
     """
-    try:
-        size_bytes = path.stat().st_size
-        if size_bytes > MAX_TEXT_BYTES:
-            raise TooLargeError(
-                f"the file has {size_bytes:,} bytes; of a text at most {MAX_TEXT_BYTES:,} are "
-                "read. Cut it into the texts that it is made of"
-            )
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the path
-        if isinstance(error, ExampleError):
-            raise
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise ExampleError(f"the file cannot be read: {reason or error}") from error
+    advice = "Cut it into the texts that it is made of"
+    data = read_at_most(path, MAX_TEXT_BYTES, kind="of a text ", advice=advice)
     return check_text(decode_text(data))
 
 
@@ -114,11 +103,6 @@ def check_text(text: str) -> str:
 def text_digest(text: str) -> str:
     """Return the SHA-256 of a text's UTF-8; half characters, as JSON can spell them, too."""
     return digest_bytes(text.encode("utf-8", "surrogatepass"))
-
-
-def read_array(path: Path) -> Shaped[np.ndarray, "..."]:
-    """Return a .npy file's numbers. Raises ExampleError where it holds anything else."""
-    return np.array(_mapped(path))
 
 
 def array_digest(array: Shaped[np.ndarray, "..."]) -> str:
@@ -167,8 +151,6 @@ def _mapped(path: Path) -> npt.NDArray[Any]:
     """The array in a file, which is not read yet: a header can claim any size."""
     try:
         array: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
-    except OSError:
-        raise
     except ValueError as error:
         if "Python objects" in str(error):
             raise ExampleError(
@@ -181,19 +163,11 @@ def _mapped(path: Path) -> npt.NDArray[Any]:
 
 
 def read_array_file(path: Path) -> Shaped[np.ndarray, "..."]:
-    """As `read_array`; raises ExampleError where the file cannot be read, too."""
+    """Return a .npy file's numbers. Raises ExampleError where it cannot be read as such."""
     try:
-        return read_array(path)
+        return np.array(_mapped(path))
     except OSError as error:
         raise ExampleError(f"the file cannot be read: {error.strerror or error}") from error
-
-
-def _array_file_digest(path: Path) -> str:
-    return array_digest(_mapped(path))
-
-
-def _text_file_digest(path: Path) -> str:
-    return text_digest(read_text(path))
 
 
 def _sound_file(path: Path) -> SoundFile:
@@ -203,8 +177,8 @@ def _sound_file(path: Path) -> SoundFile:
 _DIGESTS: dict[Modality, Callable[[Path], str]] = {
     "image": digest_file,
     "sound": digest_file,
-    "text": _text_file_digest,
-    "array": _array_file_digest,
+    "text": lambda path: text_digest(read_text(path)),
+    "array": lambda path: array_digest(_mapped(path)),
 }
 _READERS: dict[Modality, Callable[[Path], object]] = {
     "image": read_file,

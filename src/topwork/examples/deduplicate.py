@@ -87,9 +87,8 @@ def gather(
     passed_over = list(skipped)
     ordered = sorted(found, key=lambda one: one.order or (one.name, 0))
     digests = hash_all(ordered)
-    repeated: dict[str, list[int]] = {
-        digest: [] for digest, count in _repeats(digests).items() if count > 1
-    }
+    counts = Counter(digest for digest in digests if isinstance(digest, str))
+    repeated: dict[str, list[int]] = {digest: [] for digest, n in counts.items() if n > 1}
     kept: list[int] = []  # places in `ordered`
     for place, result in enumerate(digests):
         if isinstance(result, Skipped):
@@ -119,10 +118,6 @@ def gather(
         ignored=ignored if ignored is not None else Counter(),
         num_duplicates=num_duplicates,
     )
-
-
-def _repeats(digests: Sequence[str | Skipped]) -> Counter[str]:
-    return Counter(digest for digest in digests if isinstance(digest, str))
 
 
 def hash_all(found: Sequence[RawExample]) -> list[str | Skipped]:

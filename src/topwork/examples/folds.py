@@ -1,7 +1,6 @@
 """Folds and stratified samples.
 
- It does without
-scikit-learn, which takes 0.7 s to import; the tests compare the two.
+Without scikit-learn, which takes 0.7 s to import; the tests compare the two.
 """
 
 from __future__ import annotations

@@ -24,7 +24,9 @@ def hold_out(
     if groups is not None and all(group is None for group in groups):
         groups = None
     names = np.asarray(labels)
-    units = _units(groups, len(names))
+    # a row without a group is its own
+    alone = [None] * len(names) if groups is None else groups
+    units = [i if group is None else group for i, group in enumerate(alone)]
     num_units = len(set(units))
     everything = np.arange(len(names))
     if num_units < 2:
@@ -36,10 +38,3 @@ def hold_out(
     needed = {unit for unit, name in zip(units, labels, strict=True) if name in lost}
     is_held &= [unit not in needed for unit in units]
     return np.flatnonzero(~is_held), np.flatnonzero(is_held)
-
-
-def _units(groups: Sequence[str | None] | None, count: int) -> list[object]:
-    """Name each row's group; a row without one is its own."""
-    if groups is None:
-        return list(range(count))
-    return [i if group is None else group for i, group in enumerate(groups)]

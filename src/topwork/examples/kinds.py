@@ -27,12 +27,6 @@ _SUFFIXES: dict[str, Modality] = {
     **dict.fromkeys(TEXT_SUFFIXES, "text"),
     **dict.fromkeys(ARRAY_SUFFIXES, "array"),
 }
-_WITH_ARTICLE: dict[Modality, str] = {
-    "image": "an image",
-    "sound": "a sound",
-    "text": "a text",
-    "array": "an array",
-}
 
 PREFIX_BYTES = 160
 """How much of a file `sniff` looks at; DICOM carries its mark at byte 128."""
@@ -153,7 +147,7 @@ def suffix_of(name: str) -> str:
 
 def with_article(modality: Modality) -> str:
     """`an image`, `a sound`, `a text`, `an array`."""
-    return _WITH_ARTICLE[modality]
+    return f"{'an' if modality in ('image', 'array') else 'a'} {modality}"
 
 
 def counted(count: int, modality: Modality) -> str:

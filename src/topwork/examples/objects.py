@@ -195,7 +195,7 @@ def _paths_told(things: list[object], meant: Modality | None) -> list[object]:
     if meant is not None:
         return [Path(thing) if isinstance(thing, str) else thing for thing in things]
     strings = [thing for thing in things if isinstance(thing, str)]
-    there = {text for text in strings if _is_file(text)}
+    there = {text for text in strings if "\n" not in text and os.path.isfile(text)}
     alike = {text for text in strings if _ends_like_file(text)}
     num_texts = sum(text not in there and text not in alike for text in strings)
     files = there if num_texts and 2 * num_texts >= len(strings) else there | alike
@@ -205,15 +205,6 @@ def _paths_told(things: list[object], meant: Modality | None) -> list[object]:
 def _ends_like_file(text: str) -> bool:
     short = len(text) <= _MAX_PATH and "\n" not in text and "\0" not in text
     return short and modality_of(text) not in (None, "text")
-
-
-def _is_file(text: str) -> bool:
-    if not text or len(text) > _MAX_PATH or "\n" in text:
-        return False
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _kind_of_path(path: Path) -> Modality | None:

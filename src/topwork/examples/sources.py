@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -71,7 +72,7 @@ def read_examples(
         group_column=group_column,
         meant=modality,
     )
-    if not _exists(path):
+    if not os.path.exists(path):  # False, too, of a name that is too long or has a NUL character
         raise SourceError(f"There is no folder or file {origin!r}. {LAYOUTS}.")
     if not path.is_dir():
         if suffix_of(path.name) not in (*TABLE_SUFFIXES, ARCHIVE_SUFFIX):
@@ -93,13 +94,6 @@ def read_examples(
         skipped=walk.skipped,
         ignored=walk.ignored,
     )
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # a name that is too long; a NUL character
-        return False
 
 
 def _no_table(path: Path, origin: str) -> SourceError | ModalityError:

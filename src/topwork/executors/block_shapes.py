@@ -1,7 +1,6 @@
 """Shapes of blocks' outputs.
 
- Importing this file loads no torch; calling
-`block_shapes` does.
+Importing this file loads no torch; calling `block_shapes` does.
 """
 
 from __future__ import annotations

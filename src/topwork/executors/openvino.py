@@ -11,6 +11,7 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -83,11 +84,18 @@ class OpenVINOExecutor(Executor):
 
         Several runs may go on at once: no two share a request.
         """
+        import openvino
+
         busy: list[Any] = []
 
         def start(batch: Sequence[Window]) -> Any:
-            busy.append(self._start(batch))
-            return busy[-1]
+            for window in batch:
+                self._form.check(window)
+            request = self._spare.pop() if self._spare else self._compiled.create_infer_request()
+            request.set_input_tensor(openvino.Tensor(np.stack(batch)))
+            request.start_async()
+            busy.append(request)
+            return request
 
         def finish(request: Any) -> Sequence[Floats]:
             request.wait()
@@ -109,16 +117,6 @@ class OpenVINOExecutor(Executor):
             for request in busy:  # their memory is in use until they are done
                 request.wait()
                 self._spare.append(request)
-
-    def _start(self, batch: Sequence[Window]) -> Any:
-        import openvino
-
-        for window in batch:
-            self._form.check(window)
-        request = self._spare.pop() if self._spare else self._compiled.create_infer_request()
-        request.set_input_tensor(openvino.Tensor(np.stack(batch)))
-        request.start_async()
-        return request
 
 
 def open_compiled(backbone: Backbone, pools: Sequence[str]) -> OpenVINOExecutor:
@@ -192,11 +190,7 @@ def compile_network(backbone: Backbone, pools: Sequence[str], folder: Path) -> N
         "format": FORMAT,
         "backbone": backbone.name,
         "digest": backbone.digest,
-        "windows": {
-            "dtype": form.dtype,
-            "shape": list(form.shape),
-            "max_batch": form.max_batch,
-        },
+        "windows": asdict(form),
         "precision": backbone.precision,
         "segments": [[s.block, s.pool, s.size] for s in segments],
     }

@@ -6,9 +6,10 @@ It is computed once and read back mapped, as often as what lies after the cut is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -18,11 +19,12 @@ from topwork.backbones.base import Backbone
 from topwork.core.digests import digest_settings
 from topwork.core.progress import Tally
 from topwork.core.shapes import Shaped
-from topwork.errors import SettingError, StoreError
+from topwork.errors import SettingError
 from topwork.examples.example import Example, Skipped
 from topwork.examples.views import augmented, check_augment
 from topwork.examples.windows import Input, Window, decode
 from topwork.features.cut import ActivationCut
+from topwork.features.missing import Item, first_of_missing, sort_out
 from topwork.features.mmap_index import Located
 from topwork.features.ragged import RaggedBuffer, Views
 from topwork.features.shards import ShardLayout
@@ -33,10 +35,6 @@ from topwork.features.writer import ShardWriter
 SHARD_EXAMPLES = 256
 SHARD_BYTES = 16 * 2**20
 """What a kill can cost at most: a second or two of work."""
-
-
-Item = tuple[Example, tuple[int, ...]]
-"""An example, and the views of it that are missing."""
 
 
 @final
@@ -133,7 +131,7 @@ def save_activations(
     left = located.incomplete
     num_found = sum(n for digest, n in copies.items() if not left[wanted[digest]])
     report = Tally("decode" if block is None else "views", done=num_found, total=len(examples))
-    work = _missing(examples, wanted, located)
+    work = first_of_missing(examples, wanted, located.missing)
     computed = _Computed(parts, strict=strict)
     if work:
 
@@ -150,7 +148,10 @@ def save_activations(
     report.finish()
     for part in parts:
         part.close()
-    indices, places, skipped = _assemble(examples, wanted, located, computed.reasons, parts)
+    folder, lost = parts[-1].space.folder.parent, located.incomplete
+    indices, places, skipped = sort_out(
+        examples, wanted, computed.reasons, lost=lost, what="activations", folder=folder
+    )
     return Activations(
         examples=tuple(examples[i] for i in indices),
         indices=indices,
@@ -202,12 +203,12 @@ class _ViewPart:
         """Add views of one example; `stack` closes the writer."""
         if self._writer is None:
             self.describe()
-            writer = ShardWriter[Views](self.space.folder, self._make_buffer)
+            make = partial(
+                RaggedBuffer, self._dtype, max_examples=SHARD_EXAMPLES, max_bytes=SHARD_BYTES
+            )
+            writer = ShardWriter[Views](self.space.folder, make)
             self._writer = stack.enter_context(writer)
         self._writer.add(digest, row)
-
-    def _make_buffer(self) -> RaggedBuffer:
-        return RaggedBuffer(self._dtype, max_examples=SHARD_EXAMPLES, max_bytes=SHARD_BYTES)
 
     def describe(self) -> None:
         """Say what is in the space, where that is not said."""
@@ -267,42 +268,3 @@ def _check_views(num_views: int, augment: tuple[str, ...]) -> tuple[str, ...]:
             "there is something to alter. Name alterations, or take one view."
         )
     return augment
-
-
-def _missing(
-    examples: Sequence[Example], wanted: Mapping[bytes, int], located: Located
-) -> list[Item]:
-    """Return the examples that lack views, the first of those that are equal, with these views."""
-    left = located.missing.copy()
-    work = []
-    for example in examples:
-        place = wanted[bytes.fromhex(example.digest)]
-        if left[place].any():
-            work.append((example, tuple(np.flatnonzero(left[place]).tolist())))
-            left[place] = False
-    return work
-
-
-def _assemble(
-    examples: Sequence[Example],
-    wanted: Mapping[bytes, int],
-    located: Located,
-    reasons: Mapping[bytes, str],
-    parts: Sequence[_ViewPart],
-) -> tuple[npt.NDArray[np.intp], list[int], tuple[Skipped, ...]]:
-    lost = located.incomplete
-    kept, places, skipped = [], [], []
-    for index, example in enumerate(examples):
-        digest = bytes.fromhex(example.digest)
-        if digest in reasons:
-            skipped.append(Skipped(name=example.name, reason=reasons[digest]))
-        elif lost[wanted[digest]]:
-            raise StoreError(
-                f"The activations of {example.name} are no longer in "
-                f"{parts[-1].space.folder.parent}, where they were a moment ago: another process "
-                "cleaned the cache. Run again: what is missing is computed anew."
-            )
-        else:
-            kept.append(index)
-            places.append(wanted[digest])
-    return np.array(kept, np.intp), places, tuple(skipped)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from itertools import chain
@@ -15,16 +15,16 @@ import numpy.typing as npt
 from topwork.backbones.base import Backbone
 from topwork.core.progress import Tally
 from topwork.core.shapes import Floats
-from topwork.errors import StoreError
 from topwork.examples.example import Example, Modality, Skipped
 from topwork.examples.windows import Window
 from topwork.executors.base import Executor, order_pools
 from topwork.executors.choose import open_executor, precision_of, resolve_device
 from topwork.executors.join import join
 from topwork.features.feature_table import StoredTable
+from topwork.features.missing import first_of_missing, sort_out
 from topwork.features.probe import choose_dtypes
 from topwork.features.shards import ShardBuffer, ShardLayout
-from topwork.features.store import FeatureStore, Space, StoredFeatures
+from topwork.features.store import FeatureStore, Space
 from topwork.features.stream import stream, stream_features
 from topwork.features.writer import ShardWriter, shard_buffer
 
@@ -122,7 +122,7 @@ def extract(
     found = space.find(wanted)
     num_found = sum(n for digest, n in copies.items() if not found.missing[wanted[digest]])
     report = Tally("features", done=num_found, total=len(examples))
-    missing = _first_of_missing(examples, wanted, found)
+    missing = [one for one, _ in first_of_missing(examples, wanted, found.missing[:, None])]
     reasons: dict[bytes, str] = {}
     if missing:
 
@@ -135,9 +135,12 @@ def extract(
         found = space.find(wanted)
     report.finish()
     space.touch()
-    table, indices, skipped = _assemble(examples, space, wanted, found, reasons)
+    indices, places, skipped = sort_out(
+        examples, wanted, reasons, lost=found.missing, what="features", folder=space.folder
+    )
+    rows = np.array(places, np.intp)
     return Extraction(
-        table=table,
+        table=StoredTable(space.layout, found.shards, found.shard_of[rows], found.row_of[rows]),
         space=space.folder.name,
         examples=tuple(examples[i] for i in indices),
         indices=indices,
@@ -205,44 +208,3 @@ class _Extraction:
 
     def _join(self, vectors: Sequence[Floats], weights: Sequence[float]) -> Floats:
         return join(vectors, weights, self.open().segments)
-
-
-def _first_of_missing(
-    examples: Sequence[Example], wanted: Mapping[bytes, int], found: StoredFeatures
-) -> list[Example]:
-    """Return the examples that have no features, the first of those that are equal."""
-    left = found.missing.copy()
-    chosen = []
-    for example in examples:
-        place = wanted[bytes.fromhex(example.digest)]
-        if left[place]:
-            left[place] = False
-            chosen.append(example)
-    return chosen
-
-
-def _assemble(
-    examples: Sequence[Example],
-    space: Space,
-    wanted: Mapping[bytes, int],
-    found: StoredFeatures,
-    reasons: Mapping[bytes, str],
-) -> tuple[StoredTable, npt.NDArray[np.intp], tuple[Skipped, ...]]:
-    kept, places, skipped = [], [], []
-    for index, example in enumerate(examples):
-        digest = bytes.fromhex(example.digest)
-        place = wanted[digest]
-        if digest in reasons:
-            skipped.append(Skipped(name=example.name, reason=reasons[digest]))
-        elif found.shard_of[place] < 0:
-            raise StoreError(
-                f"The features of {example.name} are no longer in {space.folder}, where they were "
-                "a moment ago: another process cleaned the cache. Run again: what is missing is "
-                "computed anew."
-            )
-        else:
-            kept.append(index)
-            places.append(place)
-    rows = np.array(places, np.intp)
-    table = StoredTable(space.layout, found.shards, found.shard_of[rows], found.row_of[rows])
-    return table, np.array(kept, np.intp), tuple(skipped)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from itertools import accumulate
 from typing import final
 
 import numpy as np
@@ -19,13 +19,8 @@ MEMORY_BYTES = 2**30
 _Places = slice | npt.NDArray[np.intp]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Piece:
-    """A run of columns of one block, and the columns that it becomes."""
-
-    block: int
-    columns: slice
-    out: slice
+_Piece = tuple[int, slice, slice]
+"""The number of a block, a run of its columns, and the columns that it becomes."""
 
 
 @final
@@ -45,8 +40,8 @@ class MemoryTable(FeatureTable):
         pieces, width = _pieces(self.layout, segments)
         out = np.empty((len(indices), width), np.float32)
         places = _places(np.asarray(indices))
-        for piece in pieces:
-            out[:, piece.out] = self._matrices[piece.block][places, piece.columns]
+        for block, columns, into in pieces:
+            out[:, into] = self._matrices[block][places, columns]
         return out
 
 
@@ -86,16 +81,9 @@ class StoredTable(FeatureTable):
         out = np.empty((len(indices), width), np.float32)
         for shard, there, here in self._by_shard(np.asarray(indices)):
             blocks = shard.open()
-            for piece in pieces:
-                out[here, piece.out] = blocks[piece.block][there, piece.columns]
+            for block, columns, into in pieces:
+                out[here, into] = blocks[block][there, columns]
         return out
-
-    def iter_chunks(self, rows_per_chunk: int) -> Iterator[Float32[np.ndarray, "_ width"]]:
-        """Yield all rows in order, with all segments, float32 [at most rows_per_chunk, width]."""
-        everything = range(len(self.segments))
-        for start in range(0, self.num_rows, rows_per_chunk):
-            stop = min(start + rows_per_chunk, self.num_rows)
-            yield self.read(np.arange(start, stop), everything)
 
     def in_memory(self, max_bytes: int = MEMORY_BYTES) -> FeatureTable:
         """Return the same features in memory, or this table where they would take more.
@@ -128,30 +116,23 @@ class StoredTable(FeatureTable):
 def _pieces(layout: ShardLayout, segments: Sequence[int]) -> tuple[list[_Piece], int]:
     """Return what to copy where, neighbours joined, and the number of columns that come out."""
     places = [
-        (number, start, size)
+        (number, end - size, size)
         for number, block in enumerate(layout.blocks)
-        for start, size in _starts([size for _, size in block.pools])
+        for end, (_, size) in zip(
+            accumulate(size for _, size in block.pools), block.pools, strict=True
+        )
     ]
     pieces: list[_Piece] = []
     width = 0
     for i in segments:
         block, start, size = places[i]
-        last = pieces[-1] if pieces else None
-        if last is not None and last.block == block and last.columns.stop == start:
-            begin, first = last.columns.start, last.out.start
-            pieces.pop()
-        else:
-            begin, first = start, width
-        pieces.append(
-            _Piece(block=block, columns=slice(begin, start + size), out=slice(first, width + size))
-        )
-        width += size
+        into = width
+        if pieces and pieces[-1][0] == block and pieces[-1][1].stop == start:
+            _, columns, out = pieces.pop()
+            start, into, size = columns.start, out.start, columns.stop - columns.start + size
+        width = into + size
+        pieces.append((block, slice(start, start + size), slice(into, width)))
     return pieces, width
-
-
-def _starts(sizes: Sequence[int]) -> list[tuple[int, int]]:
-    ends = np.cumsum(sizes).tolist()
-    return [(end - size, size) for end, size in zip(ends, sizes, strict=True)]
 
 
 def _places(indices: npt.NDArray[np.intp]) -> _Places:

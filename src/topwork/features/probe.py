@@ -1,7 +1,7 @@
 """Storage type of each block's features.
 
- The answer must not depend on them, or the features of
-the same image would differ from one data set to the next.
+It must not depend on the examples, or the features of the same image would differ from one data
+set to the next.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ What it does not know: how scores are made (kernel_head.py, dense.py), and how a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,20 +129,9 @@ def restore_parts(
     Raises KeyError, ValueError or TypeError on bad ones.
     """
     segments = tuple(Segment(block=b, pool=p, size=int(n)) for b, p, n in settings["segments"])
-    standardisers = tuple(
-        Standardiser(
-            segments=tuple(int(i) for i in columns),
-            mean=tensors[f"mean/{block}"],
-            scale=tensors[f"scale/{block}"],
-        )
-        for block, columns in zip(settings["blocks"], settings["columns"], strict=True)
-    )
-    for fitted in standardisers:
-        if not fitted.segments or not all(0 <= i < len(segments) for i in fitted.segments):
-            raise ValueError(f"a block has columns {fitted.segments} of {len(segments)}")
-        size = sum(segments[i].size for i in fitted.segments)
-        if fitted.mean.shape != (size,) or fitted.scale.shape != (size,):
-            raise ValueError(f"a block has {fitted.mean.shape} means for {size} numbers")
+    names = [f"/{block}" for block in settings["blocks"]]
+    columns = [tuple(map(int, own)) for own in settings["columns"]]
+    standardisers = restore_standardisers("a block", columns, names, tensors, segments)
     softmax = Softmax(matrix=tensors["softmax.matrix"], bias=tensors["softmax.bias"])
     num_classes = len(softmax.bias)
     if softmax.matrix.shape != (num_classes, num_classes) or softmax.bias.ndim != 1:
@@ -151,3 +140,26 @@ def restore_parts(
     if not isinstance(unit, bool):
         raise TypeError(f"unit is {unit!r}, not true or false")
     return segments, Transform(standardisers=standardisers, unit=unit), softmax
+
+
+def restore_standardisers(
+    what: str,
+    columns: Sequence[Sequence[int]],
+    names: Sequence[str],
+    tensors: Mapping[str, Shaped[np.ndarray, "..."]],
+    segments: Sequence[Segment],
+) -> tuple[Standardiser, ...]:
+    """Return the standardisers of these columns, whose tensors' names end like this.
+
+    Raises KeyError, ValueError or TypeError on bad ones; `what` has them.
+    """
+    found = []
+    for name, own in zip(names, columns, strict=True):
+        mean, scale, at = tensors[f"mean{name}"], tensors[f"scale{name}"], tuple(map(int, own))
+        if not at or not all(0 <= i < len(segments) for i in at):
+            raise ValueError(f"{what} has columns {own} of {len(segments)}")
+        size = sum(segments[i].size for i in at)
+        if mean.shape != (size,) or scale.shape != (size,):
+            raise ValueError(f"{what} has {mean.shape} means for {size} numbers")
+        found.append(Standardiser(segments=at, mean=mean, scale=scale))
+    return tuple(found)

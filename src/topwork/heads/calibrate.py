@@ -151,12 +151,10 @@ def _fit(
     steps: int,
 ) -> Doubles:
     """Return b and E, flat: [K + K^2], or b alone where there are very many classes."""
-    arguments = (scores, targets, variance, weights, plain)
-    options = {"maxiter": steps}
-    found = minimize(
+    arguments, options = (scores, targets, variance, weights, plain), {"maxiter": steps}
+    result: Doubles = minimize(
         _objective, start, args=arguments, jac=True, method="L-BFGS-B", options=options
-    )
-    result: Doubles = found.x
+    ).x
     return result
 
 

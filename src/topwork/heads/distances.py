@@ -17,8 +17,8 @@ import numpy.typing as npt
 from topwork.core.shapes import Float64, Floats, Int, Shaped
 from topwork.executors.base import Segment
 from topwork.features.table import FeatureTable
-from topwork.heads.base import Tensors
-from topwork.heads.kernel import Kernel, Standardiser, Transform
+from topwork.heads.base import Tensors, restore_standardisers
+from topwork.heads.kernel import Kernel, Transform
 
 SHRINKAGE = 0.9
 """Share of the identity in the covariance. Unseen examples lie farther off than seen ones in all
@@ -144,17 +144,9 @@ class ClassView:
         segments: Sequence[Segment],
     ) -> ClassView:
         """Undo `columns` and `tensors`. Raises KeyError, ValueError or TypeError on bad ones."""
-        standardisers = []
-        for place, own in enumerate(columns):
-            mean, scale = tensors[f"mean.{place}"], tensors[f"scale.{place}"]
-            if not own or not all(0 <= int(i) < len(segments) for i in own):
-                raise ValueError(f"a view has columns {own} of {len(segments)}")
-            size = sum(segments[int(i)].size for i in own)
-            if mean.shape != (size,) or scale.shape != (size,):
-                raise ValueError(f"a view has {mean.shape} means for {size} numbers")
-            at = tuple(int(i) for i in own)
-            standardisers.append(Standardiser(segments=at, mean=mean, scale=scale))
-        transform = Transform(standardisers=tuple(standardisers))
+        names = [f".{place}" for place in range(len(columns))]
+        standardisers = restore_standardisers("a view", columns, names, tensors, segments)
+        transform = Transform(standardisers=standardisers)
         middle, axes, means = tensors["middle"], tensors["axes"], tensors["means"]
         width, (num_axes,) = sum(transform.widths), tensors["precisions"].shape
         fits = middle.shape == (width,) and axes.shape == (width, num_axes) and len(means)

@@ -190,9 +190,8 @@ def _fit_landmarks(task: _FitTask) -> _Ridge:
         fold_of[fold] = number
     parts = _moments(coordinates, labels, fold_of, max(len(folds), 1))
     total = sum(parts[1:], start=parts[0])
-    penalties = [task.choice.penalty]
-    if folds:
-        penalties = around(task.choice.penalty, MIN_PENALTY_SINGLE)
+    penalty = task.choice.penalty
+    penalties = around(penalty, MIN_PENALTY_SINGLE) if folds else [penalty]
     solved = [[(total - part).solve(p) for p in penalties] for part in parts] if folds else []
     scores = np.zeros((len(penalties), len(task.indices), labels.num_classes))
     for positions, z in coordinates.chunks() if folds else ():

@@ -122,11 +122,7 @@ class Transform:
         for chosen, width in zip(segments, widths, strict=True):
             features = table.read(indices, chosen)
             fitted.append(Standardiser.fit(features, chosen))
-            part = out[:, start : start + width]
-            if unit:
-                _unit_rows(features, len(segments), part)
-            else:
-                part[:] = features
+            _write(features, out[:, start : start + width], len(segments) if unit else None)
             start += width
         return Transform(standardisers=tuple(fitted), unit=unit), out
 
@@ -136,16 +132,12 @@ class Transform:
         of_block: dict[str, list[int]] = {}
         for i, segment in enumerate(segments):
             of_block.setdefault(segment.block, []).append(i)
-        widths = [sum(segments[i].size for i in own) for own in of_block.values()]
-        standardisers = tuple(
-            Standardiser(
-                segments=tuple(own),
-                mean=np.zeros(width, np.float32),
-                scale=np.ones(width, np.float32),
-            )
-            for own, width in zip(of_block.values(), widths, strict=True)
-        )
-        return Transform(standardisers=standardisers, unit=False)
+        standardisers = []
+        for own in map(tuple, of_block.values()):
+            width = sum(segments[i].size for i in own)
+            mean, scale = np.zeros(width, np.float32), np.ones(width, np.float32)
+            standardisers.append(Standardiser(segments=own, mean=mean, scale=scale))
+        return Transform(standardisers=tuple(standardisers), unit=False)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -161,16 +153,19 @@ class Transform:
         for standardiser, width in zip(self.standardisers, self.widths, strict=True):
             features = table.read(indices, standardiser.segments)
             standardiser.apply(features)
-            part = out[:, start : start + width]
-            if self.unit:
-                _unit_rows(features, len(self.standardisers), part)
-            else:
-                part[:] = features
+            num_blocks = len(self.standardisers) if self.unit else None
+            _write(features, out[:, start : start + width], num_blocks)
             start += width
         return out
 
 
-def _unit_rows(features: Floats, num_blocks: int, out: Floats) -> None:
-    """Write rows of length 1 / sqrt(num_blocks), or zeros where nothing differs from the mean."""
+def _write(features: Floats, out: Floats, num_blocks: int | None) -> None:
+    """Write rows as they are; where a number of blocks is given, of length 1 / sqrt(num_blocks).
+
+    Where nothing differs from the mean, these are zeros.
+    """
+    if num_blocks is None:
+        out[:] = features
+        return
     lengths = np.sqrt(np.einsum("nd,nd->n", features, features) * np.float32(num_blocks))
     np.divide(features, np.maximum(lengths, np.float32(1e-12))[:, None], out=out)

@@ -88,18 +88,14 @@ class KernelHead(Head):
             constants=tensors["constants"],
             softmax=softmax,
         )
-        _check_shapes(head)
+        width, num_classes = sum(transform.widths), head.num_classes
+        inner = width if head.landmarks is None else len(head.landmarks)
+        fits = (
+            head.weights.shape == (inner, num_classes)
+            and head.constants.shape == (num_classes,)
+            and (head.landmarks is None or head.landmarks.shape == (inner, width))
+            and (gamma is None) == (head.landmarks is None)
+        )
+        if not fits:
+            raise ValueError("the head's tensors do not fit each other")
         return head
-
-
-def _check_shapes(head: KernelHead) -> None:
-    width, num_classes = sum(head.transform.widths), head.num_classes
-    inner = width if head.landmarks is None else len(head.landmarks)
-    fits = (
-        head.weights.shape == (inner, num_classes)
-        and head.constants.shape == (num_classes,)
-        and (head.landmarks is None or head.landmarks.shape == (inner, width))
-        and (head.kernel.gamma is None) == (head.landmarks is None)
-    )
-    if not fits:
-        raise ValueError("the head's tensors do not fit each other")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, final
 
 import numpy as np
@@ -77,12 +77,11 @@ class Labels:
 
     def take(self, indices: Int[np.ndarray, " n"]) -> Labels:
         """Return those of some rows; classes keep their numbers."""
-        return Labels(
+        return replace(
+            self,
             classes=self.classes[indices],
-            num_classes=self.num_classes,
             groups=None if self.groups is None else self.groups[indices],
             weights=None if self.weights is None else self.weights[indices],
-            seed=self.seed,
         )
 
     def folds(self, num_folds: int = 5) -> list[Int[np.ndarray, " _"]]:

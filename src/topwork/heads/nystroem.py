@@ -86,11 +86,8 @@ class RidgeSums:
 
     def _joined(self, other: RidgeSums, sign: float) -> RidgeSums:
         out = RidgeSums(0, 0)
-        out.count = self.count + sign * other.count
-        out.z = self.z + sign * other.z
-        out.y = self.y + sign * other.y
-        out.zz = self.zz + sign * other.zz
-        out.zy = self.zy + sign * other.zy
+        for name, own in vars(self).items():
+            setattr(out, name, own + sign * getattr(other, name))
         return out
 
     def solve(self, penalty: float) -> tuple[Float64[np.ndarray, "m k"], Float64[np.ndarray, " k"]]:

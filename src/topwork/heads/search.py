@@ -9,8 +9,9 @@ a wrong answer was from right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -100,8 +101,7 @@ def search(
         return default_choice(table)
     sample = sample_indices(labels, SAMPLE)
     trial = KernelTrial(Grams(table, indices[sample]), labels.take(sample))
-    ranked = _by_coordinates(trial, table, gammas)
-    finalists = ranked[:FINALISTS]
+    finalists = _by_coordinates(trial, table, gammas)[:FINALISTS]
     full = sample_indices(labels, FULL)
     if len(full) > len(sample):
         grams = Grams(table, indices[full], [choice.kernel for choice in finalists])
@@ -118,7 +118,8 @@ class KernelTrial:
         self._grams = grams
         self._labels = labels
         self._folds = labels.folds()
-        self._similarity = _last_call(grams.similarity)
+        # The last alone: matrices are large, and the search varies one thing at a time.
+        self._similarity = lru_cache(maxsize=1)(grams.similarity)
         self._done: dict[KernelChoice, KernelChoice] = {}
 
     def best(self, kernel: Kernel, penalties: Sequence[float]) -> KernelChoice:
@@ -143,8 +144,7 @@ class KernelTrial:
     def _judge(self, centred: Floats, choice: KernelChoice) -> KernelChoice:
         targets, weights = self._labels.targets, self._labels.weights
         _, _, scores = solve(centred, targets, choice.penalty, folds=self._folds, weights=weights)
-        loss = best_temperature_loss(link(scores), targets, weights)
-        return KernelChoice(kernel=choice.kernel, penalty=choice.penalty, loss=loss)
+        return replace(choice, loss=best_temperature_loss(link(scores), targets, weights))
 
 
 def _by_coordinates(
@@ -176,15 +176,3 @@ def around(penalty: float, floor: float = 0.0) -> list[float]:
     """Return the penalty and its neighbours on the grid, none below the floor."""
     at = int(np.argmin([abs(np.log(p / max(penalty, floor))) for p in PENALTIES]))
     return [p for p in PENALTIES[max(at - 1, 0) : at + 2] if p > floor * 0.99]
-
-
-def _last_call(function: Callable[[Kernel], Floats]) -> Callable[[Kernel], Floats]:
-    """Keep the last result only: matrices are large, and the search varies one thing at a time."""
-    last: list[tuple[Kernel, Floats]] = []
-
-    def call(kernel: Kernel) -> Floats:
-        if not last or last[0][0] != kernel:
-            last[:] = [(kernel, function(kernel))]
-        return last[0][1]
-
-    return call

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from safetensors import SafetensorError
@@ -151,10 +151,14 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
     """Return what the folder holds; what models of before some part was kept lack, is None."""
     there = description["files"]
     head = restore_head(description["head"], _read_tensors(folder / HEAD))
-    detector, saved_detector = None, description.get("foreign")
-    if saved_detector is not None:
-        detector = Detector.restore(saved_detector["detector"], _read_tensors(folder / OOD), head)
+    detector, ood, saved = None, None, description.get("foreign")
+    if saved is not None:
+        detector = Detector.restore(saved["detector"], _read_tensors(folder / OOD), head)
+        ood = from_plain(cast(Any, OODScores | None), saved["scores"])
     predictions = read_predictions(folder / PREDICTIONS) if PREDICTIONS in there else {}
+    skipped = [
+        dict(zip(("name", "reason"), one, strict=True)) for one in description["data"]["skipped"]
+    ]
     record = description["backbone"]
     backbone = restore_backbone(
         record,
@@ -167,18 +171,16 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
         classes=tuple(description["classes"]),
         backbone=backbone,
         pools=tuple(description["pools"]),
-        evaluation=_read_scores(description["evaluation"]),
-        test=_read_scores(description["test"]),
-        data=_read_counts(description["data"]),
+        evaluation=from_plain(cast(Any, Evaluation | None), description["evaluation"]),
+        test=from_plain(cast(Any, Evaluation | None), description["test"]),
+        data=from_plain(DataCounts, {**description["data"], "skipped": skipped}),
         recipe=Recipe.from_dict(description["recipe"]),
         notes=tuple(description["notes"]),
         selection=Selection.from_dict(description.get("choice", {"way": "head"})),
         oof_predictions=predictions.get("left_out"),
         test_predictions=predictions.get("tested"),
         detector=detector,
-        ood=None
-        if saved_detector is None or saved_detector["scores"] is None
-        else OODScores.from_dict(saved_detector["scores"]),
+        ood=ood,
         compiled=folder / COMPILED if f"{COMPILED}/layout.json" in there else None,
     )
 
@@ -195,21 +197,17 @@ def _copy_backbone(parts: ModelParts, folder: Path) -> None:
     try:
         compiled = ensure_compiled(parts.backbone, parts.pools)
     except ConversionError:
-        compiled = None
-    if compiled is not None:
-        shutil.copytree(compiled, folder / COMPILED)
-        (folder / COMPILED / COMPILED_WEIGHTS).rename(folder / WEIGHTS)
-        return
-    from safetensors.torch import save_file as save_torch
+        from safetensors.torch import save_file as save_torch
 
-    save_torch(parts.backbone.build().module.state_dict(), folder / WEIGHTS)
+        save_torch(parts.backbone.build().module.state_dict(), folder / WEIGHTS)
+        return
+    shutil.copytree(compiled, folder / COMPILED)
+    (folder / COMPILED / COMPILED_WEIGHTS).rename(folder / WEIGHTS)
 
 
 def summary(parts: ModelParts) -> dict[str, Any]:
     """Return what a model is and how good it is, as plain data: what `model.json` begins with."""
-    ood = None
-    if parts.detector is not None:
-        ood = {"detector": parts.detector.settings(), "scores": to_plain(parts.ood)}
+    detector = parts.detector
     return {
         "versions": {name: version(name) for name in ("topwork", "openvino", "numpy")},
         "classes": list(parts.classes),
@@ -218,7 +216,7 @@ def summary(parts: ModelParts) -> dict[str, Any]:
         "head": parts.head.settings(),
         "evaluation": to_plain(parts.evaluation),
         "test": to_plain(parts.test),
-        "foreign": ood,
+        "foreign": detector and {"detector": detector.settings(), "scores": to_plain(parts.ood)},
         "data": {
             **to_plain(parts.data),
             "skipped": [[one.name, one.reason] for one in parts.data.skipped],
@@ -227,15 +225,6 @@ def summary(parts: ModelParts) -> dict[str, Any]:
         "choice": parts.selection.to_dict(),
         "recipe": parts.recipe.to_dict(),
     }
-
-
-def _read_scores(data: Mapping[str, Any] | None) -> Evaluation | None:
-    return None if data is None else Evaluation.from_dict(data)
-
-
-def _read_counts(data: Mapping[str, Any]) -> DataCounts:
-    skipped = [{"name": name, "reason": reason} for name, reason in data["skipped"]]
-    return from_plain(DataCounts, {**data, "skipped": skipped})
 
 
 def _is_ours(folder: Path) -> bool:

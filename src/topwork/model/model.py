@@ -242,13 +242,12 @@ class Model:
                 f"the first: {extraction.skipped[0].name}: {extraction.skipped[0].reason}."
             )
         truth = np.array([self.classes.index(e.label or "") for e in extraction.examples], np.intp)
-        groups = [e.group for e in extraction.examples]
         return evaluate(
             self.head.predict(extraction.table),
             truth,
             self.classes,
             method=f"{len(truth)} examples of {found.origin}",
-            groups=groups,
+            groups=[e.group for e in extraction.examples],
             skipped=(*found.skipped, *extraction.skipped),
         )
 
@@ -293,16 +292,15 @@ class Model:
 
     def _opened(self) -> Executor:
         with self._lock:
-            if self._executor is not None:
-                return self._executor
-            executor = self._open()
-            if tuple(executor.segments) != self.head.segments:
-                raise ModelError(
-                    f"The backbone {self.backbone.name!r} gives other features than those that "
-                    "this model was trained on. Train it anew with this version of Topwork."
-                )
-            self._executor = executor
-        return self._executor
+            if self._executor is None:
+                executor = self._open()
+                if tuple(executor.segments) != self.head.segments:
+                    raise ModelError(
+                        f"The backbone {self.backbone.name!r} gives other features than those that "
+                        "this model was trained on. Train it anew with this version of Topwork."
+                    )
+                self._executor = executor
+            return self._executor
 
     def _open(self) -> Executor:
         if self.parts.compiled is not None and on_cpu(self.device):

@@ -28,7 +28,7 @@ def write_predictions(path: Path, answers: Mapping[str, Predictions | None]) -> 
 
 
 def read_predictions(path: Path) -> dict[str, Predictions]:
-    """Undo `write_answers`. Raises ModelError where the file is of another form."""
+    """Undo `write_predictions`. Raises ModelError where the file is of another form."""
     from safetensors import SafetensorError, safe_open
 
     found = {}

@@ -98,7 +98,19 @@ def moments(
 
     Memory does not grow with its length. Raises ExampleError where it cannot be read.
     """
-    return _merged(_stretches(example, window, predict))
+    stretches = _stretches(example, window, predict)
+    for label, own in groupby(stretches, key=lambda stretch: stretch[2].label):
+        start = end = area = 0.0
+        for number, (begin, stop, prediction) in enumerate(own):
+            start = begin if number == 0 else start
+            area += (stop - begin) * prediction.probability
+            end = stop
+        yield Moment(
+            start_seconds=start,
+            end_seconds=end,
+            label=label or "",
+            probability=area / max(end - start, 1e-9),
+        )
 
 
 def _stretches(
@@ -139,18 +151,3 @@ def _stretches(
 
 def _same(sound: Sound) -> object:
     return sound
-
-
-def _merged(stretches: Iterator[tuple[float, float, Prediction]]) -> Iterator[Moment]:
-    for label, own in groupby(stretches, key=lambda stretch: stretch[2].label):
-        start = end = area = 0.0
-        for number, (begin, stop, prediction) in enumerate(own):
-            start = begin if number == 0 else start
-            area += (stop - begin) * prediction.probability
-            end = stop
-        yield Moment(
-            start_seconds=start,
-            end_seconds=end,
-            label=label or "",
-            probability=area / max(end - start, 1e-9),
-        )

@@ -5,9 +5,10 @@ model, its data -> gathered evidence -> parts -> HTML
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, TypeVar, final
 
 from topwork.core import files
 from topwork.core.progress import Listener, listening
@@ -39,7 +40,8 @@ from topwork.reports.words import counted, percent
 
 if TYPE_CHECKING:
     from topwork.evaluation.metrics import Evaluation
-    from topwork.model.predictions import Predictions
+
+T = TypeVar("T")
 
 
 @final
@@ -101,7 +103,8 @@ def report(
     with listening(on_progress):
         gathered = gather(model, data=data, control_seconds=seconds)
         page = lay_out(gathered, folder=folder)
-    text = render(page).encode()
+    text, steps = render(page).encode(), page.opening.next_steps
+    ahead = f"Next: {steps[0]}" if steps else "Nothing stands out that should be done next."
     table = None
     with files.disk_errors(f"Writing the report to {str(out)!r}"):
         with files.replacing(out) as new:
@@ -115,7 +118,7 @@ def report(
     return WrittenReport(
         path=out,
         table=table,
-        messages=(page.opening.sentence, _next(page)),
+        messages=(page.opening.sentence, ahead),
         num_bytes=len(text),
         seconds=gathered.seconds,
     )
@@ -158,8 +161,8 @@ def lay_out(gathered: Gathered, *, folder: Path | None = None) -> Page:
             missing=None if wrong else no_mistakes(parts),
             hint=_mistakes_hint(gathered, album),
         ),
-        curve=_curve(gathered),
-        depth=_depth(gathered),
+        curve=_drawn(gathered.curve, charts.draw_curve),
+        depth=_drawn(gathered.depth, charts.draw_depth),
         candidates=_candidates(model),
         problems=problems,
         seen=seen,
@@ -168,10 +171,10 @@ def lay_out(gathered: Gathered, *, folder: Path | None = None) -> Page:
 
 
 def _answered(model: Model) -> list[PredictionPart]:
-    parts: list[tuple[str, str, Predictions | None]] = [
+    parts = (
         (LEFT_OUT, "Confusion, left out by cross-validation", model.oof_predictions),
         (TEST, "Confusion, test part", model.test_predictions),
-    ]
+    )
     return [
         PredictionPart(id=id, title=title, answers=answers)
         for id, title, answers in parts
@@ -180,16 +183,14 @@ def _answered(model: Model) -> list[PredictionPart]:
 
 
 def _matrices(model: Model, parts: list[PredictionPart], album: Album) -> list[Matrix]:
+    scores = {LEFT_OUT: model.evaluation, TEST: model.test}
     if parts:
-        scores = {LEFT_OUT: model.evaluation, TEST: model.test}
-        made = [matrix_of(part, model.classes, album, scores[part.id]) for part in parts]
-    else:
-        made = [
-            matrix_of_scores(one, id=id, title=f"Confusion, {one.method}")
-            for id, one in ((LEFT_OUT, model.evaluation), (TEST, model.test))
-            if one is not None
-        ]
-    return made
+        return [matrix_of(part, model.classes, album, scores[part.id]) for part in parts]
+    return [
+        matrix_of_scores(one, id=id, title=f"Confusion, {one.method}")
+        for id, one in scores.items()
+        if one is not None
+    ]
 
 
 def _scores(model: Model, parts: list[PredictionPart], matrices: list[Matrix]) -> Scores:
@@ -207,14 +208,19 @@ def _scores(model: Model, parts: list[PredictionPart], matrices: list[Matrix]) -
         classes=() if best is None else class_rows(best),
         classes_of="" if best is None else f"By {best.method}.",
         matrices=matrices,
-        reliability=_reliability(parts[0], best) if parts else _unknown_reliability(),
+        reliability=_reliability(parts, best),
         ood=ood(model),
         missing=missing,
     )
 
 
-def _reliability(part: PredictionPart, best: Evaluation | None) -> Chart:
-    answers = part.answers
+def _reliability(parts: list[PredictionPart], best: Evaluation | None) -> Chart | Missing:
+    if not parts:
+        return Missing(
+            why="It takes the answers to single examples, and the model folder holds none.",
+            remedy="Train the model again with this version of Topwork.",
+        )
+    part, answers = parts[0], parts[0].answers
     where = "left out by cross-validation" if part.id == LEFT_OUT else "of the test part"
     caption = "On the dashed line the model is as often right as it is sure; below it, too sure."
     if best is not None:
@@ -227,15 +233,7 @@ def _reliability(part: PredictionPart, best: Evaluation | None) -> Chart:
     return charts.draw_reliability(
         reliability(answers.probabilities, answers.truth),
         name=f"reliability-{part.id}",
-        title="Reliability",
         caption=caption,
-    )
-
-
-def _unknown_reliability() -> Missing:
-    return Missing(
-        why="It takes the answers to single examples, and the model folder holds none.",
-        remedy="Train the model again with this version of Topwork.",
     )
 
 
@@ -252,44 +250,18 @@ def _mistakes_hint(gathered: Gathered, album: Album) -> str:
     return " ".join(hints)
 
 
-def _curve(gathered: Gathered) -> Chart | Missing:
-    curve = gathered.curve
-    if isinstance(curve, Missing):
-        return curve
-    return charts.draw_curve(curve.sizes, curve.accuracy, curve.line, caption=curve.sentence)
-
-
-def _depth(gathered: Gathered) -> Chart | Missing:
-    depth = gathered.depth
-    if isinstance(depth, Missing):
-        return depth
-    of = f"{depth.num_examples:,} examples"
-    if depth.num_examples < depth.num_all:
-        of += f", drawn from {depth.num_all:,}"
-    return charts.draw_depth(
-        [one.block for one in depth.blocks],
-        [one.pretrained for one in depth.blocks],
-        [one.random for one in depth.blocks],
-        depth.raw,
-        caption=f"{depth.sentence} A simple head on each block alone, cross-validated on {of}.",
-    )
+def _drawn(found: T | Missing, draw: Callable[[T], Chart]) -> Chart | Missing:
+    return found if isinstance(found, Missing) else draw(found)
 
 
 def _candidates(model: Model) -> Chart | Missing:
     selection = model.selection
     if sum(one.num_examples > 0 for one in selection.candidates) < 2:
-        asked = (
-            f"One way of training was asked for ({selection.strategy}), so nothing was compared."
-        )
+        asked = f"One way of training was asked for ({selection.strategy})"
         return Missing(
-            why=selection.reason or asked,
+            why=selection.reason or f"{asked}, so nothing was compared.",
             remedy="To let evidence decide how deep to train: `topwork train DATA --train auto`, "
             "with more time where that is what it lacked (`--time-limit 30m`).",
         )
     caption = f"{selection.reason} The time is what each took on the clock, where it was trained."
     return charts.draw_candidates(selection.candidates, selection.strategy, caption=caption)
-
-
-def _next(page: Page) -> str:
-    steps = page.opening.next_steps
-    return f"Next: {steps[0]}" if steps else "Nothing stands out that should be done next."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from topwork.evaluation.intervals import Estimate
 from topwork.reports.parts import Chart, ReportTable
@@ -12,25 +12,24 @@ from topwork.reports.words import percent, points, seconds, span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
+    from topwork.evidence.learning_curve.curve import LearningCurve
+    from topwork.evidence.transfer.layer_probe import LayerProbe
     from topwork.reports.reliability import Bin
     from topwork.training.selection import Candidate
 
 
-def draw_curve(
-    sizes: Sequence[int],
-    accuracy: Sequence[Estimate],
-    line: Sequence[tuple[float, float, float, float]],
-    *,
-    caption: str,
-) -> Chart:
-    """Draw accuracy over the number of examples, with what more of them might give.
-
-    Args:
-        sizes, accuracy: what was measured.
-        line: the fitted line, and beyond the last size the forecast: size, value, low, high.
-    """
-    title = "Learning curve"
+def draw_curve(curve: LearningCurve) -> Chart:
+    """Draw accuracy over the number of examples, with what more of them might give."""
+    sizes, line = curve.sizes, curve.line
+    measured = list(zip(sizes, curve.accuracy, strict=True))
+    rows = [(f"{n:,}", "measured", percent(a), span(a)) for n, a in measured]
+    rows += [
+        (f"{size:,.0f}", "forecast", percent(value), span(Estimate.around(value, low, high)))
+        for size, value, low, high in line
+        if size > sizes[-1] * 1.0001
+    ]
     with drawing(260) as figure:
         axes = figure.add_subplot()
         if line:
@@ -41,45 +40,42 @@ def draw_curve(
             axes.plot(x[:split], value[:split], color=FIRST)
             begin = max(split - 1, 0)
             axes.plot(x[begin:], value[begin:], color=FIRST, dashes=(4, 3))
-        _points(axes, [float(size) for size in sizes], accuracy, FIRST)
+        _points(axes, [float(size) for size in sizes], curve.accuracy, FIRST)
         axes.set_xscale("log")
         ends = [float(size) for size in sizes] + [row[0] for row in line]
         _number_ticks(axes, min(ends), max(ends))
         _percent_axis(axes, "accuracy")
         axes.set_xlabel("examples to learn from")
-        description = "; ".join(
-            f"{n:,}: {percent(a)}" for n, a in zip(sizes, accuracy, strict=True)
+        description = "; ".join(f"{n:,}: {percent(a)}" for n, a in measured)
+        return _chart(
+            figure,
+            name="curve",
+            title="Learning curve",
+            description=f"accuracy by examples: {description}",
+            caption=curve.sentence,
+            header=("examples", "", "accuracy", "95% interval"),
+            rows=rows,
         )
-        svg = to_svg(
-            figure, name="curve", title=title, description=f"accuracy by examples: {description}"
-        )
-    rows = [
-        (f"{n:,}", "measured", percent(a), span(a)) for n, a in zip(sizes, accuracy, strict=True)
-    ]
-    rows += [
-        (f"{size:,.0f}", "forecast", percent(value), span(Estimate.around(value, low, high)))
-        for size, value, low, high in line
-        if size > sizes[-1] * 1.0001
-    ]
-    header = ("examples", "", "accuracy", "95% interval")
-    return Chart(svg=svg, title=title, caption=caption, table=ReportTable(header=header, rows=rows))
 
 
-def draw_depth(
-    blocks: Sequence[str],
-    pretrained: Sequence[Estimate],
-    random: Sequence[Estimate | None],
-    raw: Estimate | None,
-    *,
-    caption: str,
-) -> Chart:
+def draw_depth(depth: LayerProbe) -> Chart:
     """Draw the accuracy of a head on each block alone, of a trained and of a random network."""
-    title = "Accuracy by depth"
-    places = [float(i) for i in range(len(blocks))]
+    raw, blocks = depth.raw, [one.block for one in depth.blocks]
+    rows = [
+        (one.block, percent(one.pretrained), span(one.pretrained), percent(one.random),
+         span(one.random))
+        for one in depth.blocks
+    ]  # fmt: skip
+    if raw is not None:
+        rows.append(("raw inputs", percent(raw), span(raw), "", ""))
+    of = f"{depth.num_examples:,} examples"
+    if depth.num_examples < depth.num_all:
+        of += f", drawn from {depth.num_all:,}"
     with drawing(290) as figure:
         axes = figure.add_subplot()
-        _band(axes, places, pretrained, FIRST, "pre-trained")
-        known = [(x, one) for x, one in zip(places, random, strict=True) if one is not None]
+        known = [(float(x), one.pretrained) for x, one in enumerate(depth.blocks)]
+        _band(axes, [x for x, _ in known], [e for _, e in known], FIRST, "pre-trained")
+        known = [(float(x), one.random) for x, one in enumerate(depth.blocks) if one.random]
         if known:
             _band(axes, [x for x, _ in known], [e for _, e in known], SECOND, "random weights", "s")
         if raw is not None:
@@ -92,21 +88,21 @@ def draw_depth(
         axes.set_xticks(shown, [names[i] for i in shown], rotation=45, ha="right")
         _percent_axis(axes, "accuracy")
         axes.set_xlabel("block, from the input on")
-        _legend(figure, axes)
-        best = max(range(len(blocks)), key=lambda i: pretrained[i].value)
-        description = f"best at {blocks[best]}, {percent(pretrained[best])}"
-        svg = to_svg(figure, name="depth", title=title, description=description)
-    rows = [
-        (block, percent(one), span(one), percent(other), span(other))
-        for block, one, other in zip(blocks, pretrained, random, strict=True)
-    ]
-    if raw is not None:
-        rows.append(("raw inputs", percent(raw), span(raw), "", ""))
-    header = ("block", "pre-trained", "95% interval", "random weights", "95% interval")
-    return Chart(svg=svg, title=title, caption=caption, table=ReportTable(header=header, rows=rows))
+        handles, labels = axes.get_legend_handles_labels()
+        if len(handles) > 1:
+            figure.legend(handles, labels, loc="outside upper left", ncols=3, handlelength=1.6)
+        return _chart(
+            figure,
+            name="depth",
+            title="Accuracy by depth",
+            description=f"best at {depth.best.block}, {percent(depth.best.pretrained)}",
+            caption=f"{depth.sentence} A simple head on each block alone, cross-validated on {of}.",
+            header=("block", "pre-trained", "95% interval", "random weights", "95% interval"),
+            rows=rows,
+        )
 
 
-def draw_reliability(bins: Sequence[Bin], *, name: str, title: str, caption: str) -> Chart:
+def draw_reliability(bins: Sequence[Bin], *, name: str, caption: str) -> Chart:
     """Draw how often an answer is right over how sure the model is of it."""
     with drawing(330) as figure:
         axes = figure.add_subplot()
@@ -120,55 +116,73 @@ def draw_reliability(bins: Sequence[Bin], *, name: str, title: str, caption: str
         axes.grid(color=RULE)
         axes.set_xlabel("how sure the model is")
         axes.set_ylabel("how often it is right")
-        description = "; ".join(
-            f"sure {percent(b.confidence)}, right {percent(b.accuracy)}" for b in bins
+        rows = [
+            (percent(b.confidence), percent(b.accuracy), span(b.accuracy), f"{b.num_examples:,}")
+            for b in bins
+        ]
+        return _chart(
+            figure,
+            name=name,
+            title="Reliability",
+            description="; ".join(f"sure {sure}, right {right}" for sure, right, *_ in rows),
+            caption=caption,
+            header=("sure, on average", "right", "95% interval", "answers"),
+            rows=rows,
         )
-        svg = to_svg(figure, name=name, title=title, description=description)
-    rows = [
-        (percent(b.confidence), percent(b.accuracy), span(b.accuracy), f"{b.num_examples:,}")
-        for b in bins
-    ]
-    header = ("sure, on average", "right", "95% interval", "answers")
-    return Chart(svg=svg, title=title, caption=caption, table=ReportTable(header=header, rows=rows))
 
 
 def draw_candidates(candidates: Sequence[Candidate], strategy: str, *, caption: str) -> Chart:
     """Draw the ways of training that were tried: accuracy, and what each cost."""
-    title = "What was tried"
-    rows = [one for one in candidates if one.num_examples]
-    with drawing(56 + 34 * max(len(rows), 1)) as figure:
+    tried = [one for one in candidates if one.num_examples]
+    rows = [
+        (
+            one.strategy,
+            percent(one.accuracy) if one.num_examples else "",
+            span(one.accuracy) if one.num_examples else "",
+            _gain(one),
+            seconds(one.seconds),
+            one.verdict or ("taken" if one.strategy == strategy else ""),
+        )
+        for one in candidates
+    ]
+    with drawing(56 + 34 * max(len(tried), 1)) as figure:
         axes = figure.add_subplot()
-        for y, one in enumerate(rows):
+        for y, one in enumerate(tried):
             taken = one.strategy == strategy
             colour, low, high = FIRST if taken else MUTED, one.accuracy.low, one.accuracy.high
             axes.plot([low, high], [y, y], color=colour, linewidth=2.4 if taken else 1.4)
             axes.plot([one.accuracy.value], [y], "o", color=colour, markersize=6)
-        names = [f"{one.strategy}, {seconds(one.seconds)}" for one in rows]
-        axes.set_yticks(range(len(rows)), names)
-        axes.set_ylim(len(rows) - 0.5, -0.5)
+        names = [f"{one.strategy}, {seconds(one.seconds)}" for one in tried]
+        axes.set_yticks(range(len(tried)), names)
+        axes.set_ylim(len(tried) - 0.5, -0.5)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.grid(axis="x", color=RULE)
         axes.xaxis.set_major_formatter(_as_percent)
         axes.set_xlabel("accuracy on examples left out, with 95% interval")
-        description = "; ".join(f"{one.strategy}: {percent(one.accuracy)}" for one in rows)
-        svg = to_svg(figure, name="tried", title=title, description=description)
-    header = ("trained", "accuracy", "95% interval", "gain over the head", "took", "verdict")
-    table = ReportTable(
-        header=header,
-        rows=[
-            (
-                one.strategy,
-                percent(one.accuracy) if one.num_examples else "",
-                span(one.accuracy) if one.num_examples else "",
-                _gain(one),
-                seconds(one.seconds),
-                one.verdict or ("taken" if one.strategy == strategy else ""),
-            )
-            for one in candidates
-        ],
-    )
-    return Chart(svg=svg, title=title, caption=caption, table=table)
+        return _chart(
+            figure,
+            name="tried",
+            title="What was tried",
+            description="; ".join(f"{one.strategy}: {percent(one.accuracy)}" for one in tried),
+            caption=caption,
+            header=("trained", "accuracy", "95% interval", "gain over the head", "took", "verdict"),
+            rows=rows,
+        )
+
+
+def _chart(
+    figure: Figure,
+    *,
+    name: str,
+    title: str,
+    description: str,
+    caption: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+) -> Chart:
+    svg = to_svg(figure, name=name, title=title, description=description)
+    return Chart(svg=svg, title=title, caption=caption, table=ReportTable(header=header, rows=rows))
 
 
 def _without_prefix(names: Sequence[str]) -> list[str]:
@@ -200,12 +214,6 @@ def _band(
     axes.fill_between(x, low, high, color=colour, alpha=0.14, linewidth=0)
     values = [one.value for one in scores]
     axes.plot(x, values, marker=marker, markersize=4, color=colour, label=label)
-
-
-def _legend(figure: Any, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if len(handles) > 1:
-        figure.legend(handles, labels, loc="outside upper left", ncols=3, handlelength=1.6)
 
 
 def _as_percent(value: float, _: object = None) -> str:

@@ -13,14 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, final
-
-import numpy as np
+from typing import TypeVar, final
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import default_backbone
 from topwork.backbones.registry import get_backbone
 from topwork.core.options import RunOptions
+from topwork.core.shapes import Doubles
 from topwork.errors import TopworkError
 from topwork.evaluation.crossval import one_thread
 from topwork.evidence.data.problems import Problems, find_problems
@@ -30,6 +29,7 @@ from topwork.evidence.transfer.layer_probe import LayerProbe, probe_layers
 from topwork.evidence.transfer.verdict import Verdict
 from topwork.examples.example import Example, ExampleSet
 from topwork.model.model import Model
+from topwork.model.predictions import Predictions
 from topwork.reports.parts import Missing
 from topwork.reports.words import counted
 from topwork.runs.head import HeadRun, run_head
@@ -61,7 +61,7 @@ class Gathered:
 
     Attributes:
         found: the labelled inputs, read again.
-        frozen: the head on the frozen backbone, for what is asked of features; its `examples` and
+        head_run: the head on the frozen backbone, for what is asked of features; its `examples` and
             `test_examples` are those that can be read.
         remark: how the data differs from what the model was trained on; empty where it does not.
         seconds: that gathering took.
@@ -104,7 +104,9 @@ def gather(
     # each sets its own, and would put back what the other had set.
     with one_thread(), ThreadPoolExecutor(1) as aside:
         # in copies of the context, in which progress is reported too
-        curve_made = aside.submit(copy_context().run, _of, head_run, _curve)
+        curve_made = aside.submit(
+            copy_context().run, _of, head_run, lambda one: head_curve(one, seconds=CURVE_SECONDS)
+        )
         problems_made = aside.submit(
             copy_context().run, _of, head_run, lambda one: _problems(model, one)
         )
@@ -148,10 +150,9 @@ def _find_data(model: Model, data: str | Path | None) -> ExampleSet | Missing:
     recipe = model.recipe
 
     def read(source: str | Path) -> ExampleSet:
-        found, _ = examples_and_backbone(
+        return examples_and_backbone(
             source, columns=recipe.columns, backbone=model.backbone, call="train(inputs, labels)"
-        )
-        return found
+        )[0]
 
     if data is not None:
         return read(data)
@@ -173,14 +174,9 @@ def _head_run(model: Model, found: ExampleSet | Missing) -> HeadRun | Missing:
         return found
 
     def run() -> HeadRun:
-        backbone = _original(model)
-        return run_head(
-            found,
-            model.recipe,
-            backbone,
-            RunOptions(device=model.device),
-            head=model.head if backbone is model.backbone else None,
-        )
+        backbone, options = _original(model), RunOptions(device=model.device)
+        head = model.head if backbone is model.backbone else None
+        return run_head(found, model.recipe, backbone, options, head=head)
 
     return attempt(run, "Give the data that the model was trained on: --data DATA.")
 
@@ -211,18 +207,14 @@ def _remark(model: Model, found: ExampleSet | Missing) -> str:
     )
 
 
-def _curve(head_run: HeadRun) -> LearningCurve:
-    return head_curve(head_run, seconds=CURVE_SECONDS)
-
-
 def _verdict(
     model: Model,
     head_run: HeadRun,
     probe: LayerProbe | Missing,
     control_seconds: float | None,
 ) -> Verdict:
-    predictions = model.oof_predictions
-    if predictions is not None and not _covers(predictions.digests, head_run.examples):
+    predictions, needed = model.oof_predictions, {e.digest for e in head_run.examples}
+    if predictions is not None and not needed <= set(predictions.digests):
         predictions = None  # judged on some folds alone: the head's stand in for its own
     return judge_transfer(
         head_run,
@@ -233,25 +225,14 @@ def _verdict(
     )
 
 
-def _covers(digests: Sequence[str], examples: Sequence[Example]) -> bool:
-    return {example.digest for example in examples} <= set(digests)
-
-
 def _problems(model: Model, head_run: HeadRun) -> Problems | Missing:
-    answers = model.oof_predictions
-    if answers is None:
+    if model.oof_predictions is None:
         return Missing(
             why="There are no answers to examples left out to compare the labels with.",
             remedy="Train the model again, with at least two examples of a class.",
         )
-    own = _aligned(answers.digests, answers.probabilities, head_run.examples)
-    test_predictions = None
-    if model.test_predictions is not None and len(head_run.test_examples):
-        test_predictions = _aligned(
-            model.test_predictions.digests,
-            model.test_predictions.probabilities,
-            head_run.test_examples,
-        )
+    own = _aligned(model.oof_predictions, head_run.examples)
+    test = _aligned(model.test_predictions, head_run.test_examples)
     if own is None:
         return Missing(
             why="The data is not what the model was trained on, so its answers do not fit it.",
@@ -264,16 +245,16 @@ def _problems(model: Model, head_run: HeadRun) -> Problems | Missing:
         oof_predictions=own,
         table=head_run.table,
         indices=head_run.train,
-        test_examples=head_run.test_examples if test_predictions is not None else (),
-        test_indices=head_run.test if test_predictions is not None else None,
-        test_probabilities=test_predictions,
+        test_examples=() if test is None else head_run.test_examples,
+        test_indices=None if test is None else head_run.test,
+        test_probabilities=test,
     )
 
 
-def _aligned(digests: Sequence[str], probabilities: Any, examples: Sequence[Example]) -> Any:
+def _aligned(predictions: Predictions | None, examples: Sequence[Example]) -> Doubles | None:
     """Return the probabilities in the examples' order; None where one of them has none."""
-    place = {digest: row for row, digest in enumerate(digests)}
+    place = {digest: row for row, digest in enumerate(predictions.digests if predictions else ())}
     rows = [place.get(example.digest, -1) for example in examples]
-    if -1 in rows or not rows:
+    if predictions is None or -1 in rows or not rows:
         return None
-    return probabilities[np.array(rows, np.intp)]
+    return predictions.probabilities[rows]

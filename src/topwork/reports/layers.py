@@ -31,32 +31,29 @@ NOT_NEEDED = "The rest of the report does not depend on it."
 def what_it_sees(gathered: Gathered, mistakes: Sequence[Wrong]) -> list[Seen]:
     """Return what can be shown of the modality, by title; in the place of what fails, why."""
     modality = gathered.model.backbone.modality
-    made: list[Seen] = []
-    if modality == "image":
-        first = attempt(lambda: _filters(gathered), NOT_NEEDED)
-        made.append(("The first layer", first))
-        patches = attempt(lambda: _patches(gathered), NOT_NEEDED)
-        made.append(("What excites its units", patches))
-    title, explain = EXPLAIN.get(modality, ("", None))
-    if explain is None:
+    if modality not in EXPLAIN:
         why = "What the layers see is shown for images, sounds and texts, and this model takes "
         return [("Its layers", Missing(why=f"{why}{modality}s.", remedy=NOT_NEEDED))]
-    chosen = _chosen(gathered, mistakes)
-    evidence = _none_to_explain(gathered, mistakes)
-    if chosen:
-        evidence = attempt(lambda: explain(gathered, chosen), NOT_NEEDED)
-    return [*made, (f"{title} that spoke for a wrong answer", evidence)]
+    makers: dict[str, Callable[[], Gallery | Missing]] = {}
+    if modality == "image":
+        makers["The first layer"] = lambda: _filters(gathered)
+        makers["What excites its units"] = lambda: _patches(gathered)
+    title, explain = EXPLAIN[modality]
+    makers[f"{title} that spoke for a wrong answer"] = lambda: _explained(
+        gathered, mistakes, explain
+    )
+    return [(title, attempt(make, NOT_NEEDED)) for title, make in makers.items()]
 
 
-def _chosen(gathered: Gathered, mistakes: Sequence[Wrong]) -> list[tuple[Wrong, Example]]:
-    """Mistakes whose examples are there; those of the test first, as the model never saw them."""
+def _explained(
+    gathered: Gathered, mistakes: Sequence[Wrong], explain: Explain
+) -> Gallery | Missing:
+    """Explain mistakes whose examples are there; those of the test first: it never saw them."""
     by_digest = {example.digest: example for example in gathered.examples}
     there = [(one, by_digest[one.digest]) for one in mistakes if one.digest in by_digest]
     there.sort(key=lambda pair: not pair[0].is_test)
-    return there[:MAX_EXPLAINED]
-
-
-def _none_to_explain(gathered: Gathered, mistakes: Sequence[Wrong]) -> Gallery | Missing:
+    if there:
+        return explain(gathered, there[:MAX_EXPLAINED])
     if isinstance(gathered.found, Missing):
         return gathered.found
     why = "There is no mistake to explain." if not mistakes else "The mistakes are not there."
@@ -121,16 +118,14 @@ def _patches(gathered: Gathered) -> Gallery | Missing:
 def _regions(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gallery:
     from topwork.evidence.attribution.images import regions
 
-    figures = []
-    for one, example in chosen:
-        found = regions(gathered.model, example, one.predicted)
-        figures.append(
-            _figure(
-                found.picture(),
-                f"{one.shown.name}: where {one.predicted} was seen",
-                _asked(one),
-            )
+    figures = [
+        _figure(
+            regions(gathered.model, example, one.predicted).picture(),
+            f"{one.shown.name}: where {one.predicted} was seen",
+            _asked(one),
         )
+        for one, example in chosen
+    ]
     return Gallery(
         text="Lit in orange: what spoke for the answer; in blue: against it. " + _SEEN,
         figures=figures,

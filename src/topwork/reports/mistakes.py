@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from topwork.core.shapes import Doubles
 from topwork.evaluation.metrics import Evaluation
 from topwork.model.predictions import Predictions
 from topwork.reports.parts import Cell, ConfusedPair, Matrix, Missing, Wrong
@@ -51,42 +51,17 @@ def matrix_of(
             matrix says that it is not.
     """
     answers = part.answers
-    predicted = answers.probabilities.argmax(1)
-    counts = np.zeros((len(classes), len(classes)), np.intp)
-    np.add.at(counts, (answers.truth, predicted), 1)
-    shown = _most_confused(counts)
-    pairs = _pairs(part, predicted, shown, classes, album)
-    linked = {pair.id for pair in pairs}
-    rows = [
-        [
-            *(
-                _cell(counts[i], int(counts[i, j]), classes[i], classes[j], i == j, linked,
-                      f"{part.id}-{i}-{j}")
-                for j in shown
-            ),
-            *_beyond(counts, i, shown),
-        ]
-        for i in shown
-    ]  # fmt: skip
+    counts = _counts(answers, len(classes))
+    pairs = _pairs(part, _most_confused(counts), classes, album)
     share = float(np.diagonal(counts).sum() / max(counts.sum(), 1))
-    note = ""
-    if scores is not None and abs(share - scores.accuracy.value) > SAME:
-        note = MEANS
-    return _matrix(part.id, part.title, classes, shown, rows, pairs, note)
+    differs = scores is not None and abs(share - scores.accuracy.value) > SAME
+    return _matrix(part.id, part.title, classes, counts, pairs, MEANS if differs else "")
 
 
 def matrix_of_scores(evaluation: Evaluation, *, id: str, title: str) -> Matrix:
     """Return the matrix that the scores carry: no examples stand behind it."""
     counts = np.asarray(evaluation.confusion, np.float64)
-    classes, shown = evaluation.classes, _most_confused(counts)
-    rows = [
-        [
-            *(_cell(counts[i], counts[i, j], classes[i], classes[j], i == j) for j in shown),
-            *_beyond(counts, i, shown),
-        ]
-        for i in shown
-    ]
-    return _matrix(id, title, classes, shown, rows, ())
+    return _matrix(id, title, evaluation.classes, counts)
 
 
 def surest_mistakes(
@@ -137,9 +112,7 @@ def most_confused_pair(
     answers: Predictions, classes: Sequence[str]
 ) -> tuple[str, str, int, int] | None:
     """Return the two classes taken for each other most often: names, times, and of how many."""
-    predicted = answers.probabilities.argmax(1)
-    counts = np.zeros((len(classes), len(classes)), np.intp)
-    np.add.at(counts, (answers.truth, predicted), 1)
+    counts = _counts(answers, len(classes))
     both = np.triu(counts + counts.T, 1)
     if not both.any():
         return None
@@ -147,7 +120,13 @@ def most_confused_pair(
     return classes[i], classes[j], int(both[i, j]), int(counts[i].sum() + counts[j].sum())
 
 
-def _most_confused(counts: npt.NDArray[np.intp] | npt.NDArray[np.float64]) -> list[int]:
+def _counts(answers: Predictions, num_classes: int) -> Doubles:
+    counts = np.zeros((num_classes, num_classes))
+    np.add.at(counts, (answers.truth, answers.probabilities.argmax(1)), 1)
+    return counts
+
+
+def _most_confused(counts: Doubles) -> list[int]:
     """The classes to show, in their order: all, or those with the most mistakes either way."""
     if len(counts) <= MAX_CLASSES:
         return list(range(len(counts)))
@@ -156,50 +135,22 @@ def _most_confused(counts: npt.NDArray[np.intp] | npt.NDArray[np.float64]) -> li
     return sorted(int(k) for k in order[:MAX_CLASSES])
 
 
-def _cell(
-    row: npt.NDArray[np.intp] | npt.NDArray[np.float64],
-    count: float,
-    true: str,
-    predicted: str,
-    right: bool,
-    linked: frozenset[str] | set[str] = frozenset(),
-    id: str = "",
-) -> Cell:
-    text = f"{count:g}" if count else ""
-    return Cell(
-        text=text,
-        heat=_heat(count, float(row.sum()), right),
-        href=id if id in linked else None,
-        label=f"{text or 0} {true} called {predicted}",
-        is_right=right,
-    )
-
-
-def _heat(count: float, of: float, right: bool) -> float:
-    """How strongly a cell is coloured: of the few that are wrong, by the square root."""
+def _cell(count: float, of: float, right: bool, label: str, href: str | None = None) -> Cell:
+    """A cell, coloured by its share of the row: of the few that are wrong, by the square root."""
     share = count / max(of, 1e-9)
-    return share if right else min(2 * share, 1.0) ** 0.5
-
-
-def _beyond(
-    counts: npt.NDArray[np.intp] | npt.NDArray[np.float64], i: int, shown: Sequence[int]
-) -> list[Cell]:
-    """The cell of all classes that have no column, where there are such."""
-    if len(shown) == len(counts):
-        return []
-    left = float(counts[i].sum() - counts[i, list(shown)].sum())
-    heat = _heat(left, float(counts[i].sum()), False)
-    return [Cell(text=f"{left:g}" if left else "", heat=heat, label=f"{left:g} others")]
+    heat = share if right else min(2 * share, 1.0) ** 0.5
+    text = f"{count:g}" if count else ""
+    return Cell(text=text, heat=heat, href=href, label=f"{count:g} {label}", is_right=right)
 
 
 def _pairs(
     part: PredictionPart,
-    predicted: npt.NDArray[np.intp],
     shown: Sequence[int],
     classes: Sequence[str],
     album: Album,
 ) -> tuple[ConfusedPair, ...]:
     answers, left, made = part.answers, MAX_BEHIND, []
+    predicted = answers.probabilities.argmax(1)
     for i in shown:
         for j in shown:
             if i == j:
@@ -226,13 +177,22 @@ def _matrix(
     id: str,
     title: str,
     classes: Sequence[str],
-    shown: Sequence[int],
-    rows: Sequence[Sequence[Cell]],
-    pairs: Sequence[ConfusedPair],
+    counts: Doubles,
+    pairs: Sequence[ConfusedPair] = (),
     note: str = "",
 ) -> Matrix:
+    shown, linked = _most_confused(counts), {pair.id for pair in pairs}
     names = [classes[k] for k in shown]
-    columns = list(names)
+    columns, rows = list(names), []
+    for i in shown:
+        total = float(counts[i].sum())
+        row = []
+        for j in shown:
+            href, label = f"{id}-{i}-{j}", f"{classes[i]} called {classes[j]}"
+            row.append(_cell(counts[i, j], total, i == j, label, href if href in linked else None))
+        if len(shown) < len(classes):
+            row.append(_cell(total - counts[i, shown].sum(), total, False, "others"))
+        rows.append(row)
     if len(shown) < len(classes):
         columns.append(OTHERS)
         less = (

@@ -26,6 +26,7 @@ def opening(gathered: Gathered) -> Opening:
     """Return what the page begins with."""
     model, verdict = gathered.model, gathered.verdict
     best = model.evaluation or model.test
+    unknown = model.notes[-1] if model.notes else "there were too few examples"
     if isinstance(verdict, Missing):
         worth, worth_text = None, f"not known. {verdict.why}"
         conditions: Sequence[Condition] = ()
@@ -38,13 +39,13 @@ def opening(gathered: Gathered) -> Opening:
     return Opening(
         sentence=_sentence(gathered, best),
         score=None if best is None else score(best.accuracy),
-        method=_no_score(model.notes) if best is None else best.method,
+        method=unknown if best is None else best.method,
         baseline=None if best is None else score(best.baseline),
         worth=worth,
         worth_text=worth_text,
         conditions=[(one.question, ANSWERS[one.answer], one.because) for one in conditions],
         next_steps=_next_steps(gathered, best)[:MAX_STEPS],
-        notes=[*model.notes, *more, *_if(gathered.remark)],
+        notes=[*model.notes, *more, *filter(None, [gathered.remark])],
     )
 
 
@@ -102,10 +103,6 @@ def _against(verdict: Verdict) -> str:
             " (with heads that learned from these alone; with more, the gain tends to shrink)"
         )
     return message
-
-
-def _no_score(notes: Sequence[str]) -> str:
-    return notes[-1] if notes else "there were too few examples"
 
 
 def _next_steps(gathered: Gathered, best: Evaluation | None) -> list[str]:
@@ -181,7 +178,3 @@ def _weakest(best: Evaluation) -> ClassScore | None:
     if worst is None or worst.recall.high >= best.accuracy.low:
         return None
     return worst
-
-
-def _if(text: str) -> tuple[str, ...]:
-    return (text,) if text else ()

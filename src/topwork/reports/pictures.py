@@ -59,10 +59,6 @@ class Album:
         self._left_clips = MAX_CLIPS
         self.num_left_out = 0
 
-    def example(self, digest: str) -> Example | None:
-        """Return the example itself; None where it is not there any more."""
-        return self._by_digest.get(digest)
-
     def show(self, digest: str, name: str, *, sound: bool = False) -> Shown:
         """Return the example as it is shown; by its name alone where it is gone or damaged.
 

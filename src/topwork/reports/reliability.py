@@ -26,12 +26,7 @@ class Bin:
 def reliability(
     probabilities: Float64[np.ndarray, "n k"], truth: Int[np.ndarray, " n"]
 ) -> tuple[Bin, ...]:
-    """Return bins of equal count, from the least to the most sure.
-
-    Args:
-        probabilities: [N, K], N >= 1.
-        truth: [N].
-    """
+    """Return bins of equal count, from the least to the most sure; of one example at least."""
     confidence = probabilities.max(1)
     right = probabilities.argmax(1) == truth
     order = np.argsort(confidence, kind="stable")

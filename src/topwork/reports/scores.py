@@ -28,20 +28,15 @@ def score(estimate: Estimate) -> Score:
 
 def score_rows(columns: Sequence[Evaluation]) -> tuple[ScoreRow, ...]:
     """Return a row for every score, with a column for every evaluation."""
-    rows = [
-        ScoreRow(name=title, scores=[score(getattr(one, name)) for one in columns])
-        for title, name in SHARES.items()
-    ]
-    rows += [
-        ScoreRow(name=title, scores=[_plain(getattr(one, name)) for one in columns])
-        for title, name in OTHERS.items()
-    ]
-    return tuple(rows)
+    return tuple(
+        ScoreRow(name=title, scores=[shown(getattr(one, name)) for one in columns])
+        for fields, shown in ((SHARES, score), (OTHERS, _plain))
+        for title, name in fields.items()
+    )
 
 
 def class_rows(evaluation: Evaluation) -> tuple[ClassRow, ...]:
     """Return a row for every class, the one with the lowest F1 first."""
-    ordered = sorted(evaluation.per_class, key=lambda one: one.f1)
     return tuple(
         ClassRow(
             label=one.label,
@@ -50,12 +45,12 @@ def class_rows(evaluation: Evaluation) -> tuple[ClassRow, ...]:
             precision=score(one.precision),
             f1=percent(one.f1),
             bar=(
-                _hundredths(one.recall.low),
-                _hundredths(one.recall.value),
-                _hundredths(one.recall.high),
+                round(100 * one.recall.low, 1),
+                round(100 * one.recall.value, 1),
+                round(100 * one.recall.high, 1),
             ),
         )
-        for one in ordered
+        for one in sorted(evaluation.per_class, key=lambda one: one.f1)
     )
 
 
@@ -80,10 +75,6 @@ def ood(model: Model) -> str:
         f"({span(accepted)}) get a class all the same, and {percent(measured.rate)} of "
         "the model's own get none."
     )
-
-
-def _hundredths(share: float) -> float:
-    return round(100 * share, 1)
 
 
 def _plain(estimate: Estimate) -> Score:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from topwork.executors.choose import resolve_device
 from topwork.model.parts import ModelParts
@@ -12,7 +12,6 @@ from topwork.runs.job import JobMaker
 from topwork.training.candidates import Incumbent, select
 from topwork.training.cross_validate import refit
 from topwork.training.epoch_progress import EpochProgress
-from topwork.training.finetune import TrainingJob
 from topwork.training.hyperparameters import usual_depth
 from topwork.training.selection import Selection
 from topwork.training.strategy import Strategy
@@ -34,11 +33,8 @@ def run_auto(head_run: HeadRun) -> ModelParts:
         recipe=recipe, backbone=head_run.backbone, options=options, examples=head_run.examples
     )
 
-    def proposal(strategy: Strategy) -> tuple[Strategy, Callable[[], TrainingJob]]:
-        return strategy, lambda: maker.make(strategy)
-
     decision = select(
-        [proposal(strategy) for strategy in _strategies(head_run)],
+        [(strategy, partial(maker.make, strategy)) for strategy in _strategies(head_run)],
         Incumbent.of_head(cross_val.probabilities, head_run.labels, head_run.seconds),
         cross_val.folds,
         head_run.labels,

@@ -10,9 +10,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import numpy as np
 
@@ -35,9 +36,6 @@ from topwork.training.epoch_progress import EpochProgress
 from topwork.training.finetune import finetune
 from topwork.training.loop.task import Epoch
 from topwork.training.settings import Training
-
-if TYPE_CHECKING:
-    import torch
 
 OnEpoch = Callable[[Epoch, int], None]
 """Called with an epoch, and how many there will be."""
@@ -178,30 +176,34 @@ def pretrain(
     check_place(place, overwrite=overwrite)
     given = _given(settings, overrides)
     options = RunOptions(device=device, resume=resume, log=None if log is None else Path(log))
+    columns = ColumnNames(
+        input_column=input_column, label_column=label_column, group_column=group_column
+    )
     with listening(on_progress):
-        source = data, labels, groups
-        columns = ColumnNames(
-            input_column=input_column, label_column=label_column, group_column=group_column
-        )
-        found, backbone = _examples_and_network(source, columns, architecture, size, seed)
-        plan = HoldOut.of(found, backbone, given, seed, options)
-        if not resume:
-            _clear(_checkpoints(place))
-        if stop_at is not None and given.epochs is None:
-            folder = _checkpoints(place)
-            job = agree_epochs(plan.job, plan.train, stop_at=stop_at, folder=folder)
-            plan = replace(plan, job=job)
-        made, state = _train(plan, place, stop_at, options, on_epoch)
-        written = write_backbone(
-            place,
-            backbone,
-            state,
-            card=_card(data, architecture, made),
-            report=made.to_dict(),
-            overwrite=overwrite,
-        )
-    _clear(_checkpoints(place))
-    return replace(made, backbone=written)
+        found, backbone = _prepare((data, labels, groups), columns, architecture, size, seed)
+        plan = _plan(found, backbone, given, seed, options, place, stop_at)
+        write = partial(write_backbone, place, backbone, overwrite=overwrite)
+        card = partial(_card, data, architecture)
+        return _train(plan, place, stop_at, options, on_epoch, write, card)
+
+
+def _plan(
+    found: ExampleSet,
+    backbone: Backbone,
+    given: Training,
+    seed: int,
+    options: RunOptions,
+    place: Path,
+    stop_at: float | None,
+) -> HoldOut:
+    """Return what is trained; with as many epochs as go into the time, where none were given."""
+    plan, folder = HoldOut.of(found, backbone, given, seed, options), _checkpoints(place)
+    if not options.resume:
+        _clear(folder)
+    if stop_at is None or given.epochs is not None:
+        return plan
+    job = agree_epochs(plan.job, plan.train, stop_at=stop_at, folder=folder)
+    return replace(plan, job=job)
 
 
 def _train(
@@ -210,8 +212,10 @@ def _train(
     stop_at: float | None,
     options: RunOptions,
     on_epoch: OnEpoch | None,
-) -> tuple[Pretrained, dict[str, torch.Tensor]]:
-    """Return what training gave, and all tensors of the network."""
+    write: Callable[..., Backbone],
+    card: Callable[[Pretrained], Card],
+) -> Pretrained:
+    """Train, and write what it gave."""
     job, planned = plan.job, plan.job.settings.epochs or 0
     progress = EpochProgress("train", epochs=planned, num_trainings=1)
 
@@ -248,7 +252,10 @@ def _train(
         skipped=plan.skipped,
         notes=(*plan.notes, *([fine_tuned.stopped] if fine_tuned.stopped else [])),
     )
-    return made, job.cut.state(fine_tuned.network()[0])
+    state = job.cut.state(fine_tuned.network()[0])
+    written = write(state, card=card(made), report=made.to_dict())
+    _clear(_checkpoints(place))
+    return replace(made, backbone=written)
 
 
 def _given(settings: Training | None, overrides: Mapping[str, Any]) -> Training:
@@ -266,7 +273,7 @@ def _given(settings: Training | None, overrides: Mapping[str, Any]) -> Training:
     return given
 
 
-def _examples_and_network(
+def _prepare(
     source: tuple[object, Sequence[object] | None, Sequence[object] | None],
     columns: ColumnNames,
     architecture: str,
@@ -274,38 +281,17 @@ def _examples_and_network(
     seed: int,
 ) -> tuple[ExampleSet, Backbone]:
     """Return the examples, and a network of random weights that takes them."""
-    backbone = _network(architecture, size, seed)
-    found = labelled_examples(
-        *source,
-        columns=columns,
-        modality=_meant(architecture, backbone),
-        call="pretrain(inputs, labels, ...)",
-    )
-    if backbone is None:
-        backbone = architecture_of(architecture, input_shape=_shape_of(found), seed=seed)
+    call, has_shape = "pretrain(inputs, labels, ...)", size is not None or "size=" in architecture
+    if not architecture.startswith(PREFIX) or has_shape or "shape=" in architecture:
+        backbone = architecture_of(architecture, size=size, seed=seed)
+        found = labelled_examples(*source, columns=columns, modality=backbone.modality, call=call)
+    else:  # the network depends on the arrays' shape; one of conv2d takes images too
+        modality: Modality | None = None if architecture.startswith(f"{PREFIX}conv2d") else "array"
+        found = labelled_examples(*source, columns=columns, modality=modality, call=call)
+        shape = array_shape(found.examples[0].read()) if found.modality == "array" else None
+        backbone = architecture_of(architecture, input_shape=shape, seed=seed)
     check_modality(found, backbone)
     return found, backbone
-
-
-def _network(name: str, size: int | None, seed: int) -> Backbone | None:
-    """Return the network; None where it depends on the arrays' shape, which is not known yet."""
-    if name.startswith(PREFIX) and size is None and "shape=" not in name and "size=" not in name:
-        return None
-    return architecture_of(name, size=size, seed=seed)
-
-
-def _meant(name: str, backbone: Backbone | None) -> Modality | None:
-    """Return what the network takes; None where it takes arrays and images."""
-    if backbone is not None:
-        return backbone.modality
-    return None if name.startswith(f"{PREFIX}conv2d") else "array"
-
-
-def _shape_of(found: ExampleSet) -> tuple[int, ...] | None:
-    """Return the shape of the first array; None of other inputs."""
-    if found.modality != "array":
-        return None
-    return array_shape(found.examples[0].read())
 
 
 def _card(data: object, architecture: str, made: Pretrained) -> Card:

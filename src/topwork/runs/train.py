@@ -79,32 +79,19 @@ def train(
     if out is not None:
         check_place(Path(out), overwrite=overwrite)  # before the work, not after it
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe) if recipe else Recipe()
-    if data is None:
-        data = recipe.data
+    data = recipe.data if data is None else data
     if data is None:
         raise SettingError("No data was given. Give a folder, a table, or a recipe that names one.")
     recipe = recipe.with_settings(settings)
     if out is not None and not weights:
         recipe = _for_weights_elsewhere(recipe)
-    options = RunOptions(
-        device=device,
-        resume=resume,
-        log=None if log is None else Path(log),
-        strict=recipe.strict,
-    )
-    if log is not None and recipe.strategy().kind == "head":
-        raise SettingError(
-            f"log is {str(log)!r} with train = 'head', which trains no network step by step; "
-            f"accepted with train = {TRAINING_STRATEGIES}. Leave it out, or choose one of these."
-        )
+    place = None if log is None else Path(log)
+    _check_log(place, recipe)
+    options = RunOptions(device=device, resume=resume, log=place, strict=recipe.strict)
+    wanted, call = recipe.backbone if backbone is None else backbone, "train(inputs, labels)"
     with listening(on_progress):
         found, chosen = examples_and_backbone(
-            data,
-            labels,
-            groups,
-            columns=recipe.columns,
-            backbone=recipe.backbone if backbone is None else backbone,
-            call="train(inputs, labels)",
+            data, labels, groups, columns=recipe.columns, backbone=wanted, call=call
         )
         named = str(data) if isinstance(data, str | Path) else None
         recipe = replace(recipe, data=named, backbone=chosen.name)
@@ -139,6 +126,14 @@ def train_examples(
     from topwork.runs.auto import run_auto
 
     return run_auto(head_run)
+
+
+def _check_log(log: Path | None, recipe: Recipe) -> None:
+    if log is not None and recipe.strategy().kind == "head":
+        raise SettingError(
+            f"log is {str(log)!r} with train = 'head', which trains no network step by step; "
+            f"accepted with train = {TRAINING_STRATEGIES}. Leave it out, or choose one of these."
+        )
 
 
 def _for_weights_elsewhere(recipe: Recipe) -> Recipe:

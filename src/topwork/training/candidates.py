@@ -42,7 +42,7 @@ Proposal = tuple[Strategy, Callable[[], TrainingJob]]
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Decision:
-    """What was chosen; job and judged are None where it is the head alone."""
+    """What was chosen; `job` and `cv_result` are None where it is the head alone."""
 
     selection: Selection
     job: TrainingJob | None = None
@@ -55,7 +55,7 @@ class Incumbent:
     """The best way so far: what it said of every example, left out.
 
     Attributes:
-        way: its name.
+        strategy: by which it was trained.
         right: whether, or how often, it was right, [N].
         seconds: it took.
     """
@@ -92,47 +92,51 @@ def select(
         limit_seconds: for all of it, the training of what is chosen included.
     """
     deadline = time.monotonic() + (USUAL_SECONDS if limit_seconds is None else limit_seconds)
-    candidates = [_incumbent_row(head, labels)]
+    candidates = [
+        Candidate(
+            strategy=str(head.strategy),
+            accuracy=accuracy(head.right, labels.group_numbers),
+            num_examples=len(head.right),
+            gain=None,
+            gain_error=None,
+            seconds=head.seconds,
+            verdict="",
+        )
+    ]
+    reason = "The head alone: nothing else was to be tried."
     errors = float((1 - head.right).sum())
     if errors < MIN_ERRORS:
+        proposals = ()
         reason = (
             f"The head alone: of {len(head.right):,} examples left out it gets {errors:.0f} wrong, "
             "too few for any gain to be told from chance."
         )
-        return Decision(
-            selection=Selection(strategy="head", reason=reason, candidates=tuple(candidates))
-        )
-    best: Decision | None = None
-    reason = "The head alone: nothing else was to be tried."
+    best: _CandidateTrial | None = None
     for strategy, make_job in proposals:
-        logged = options.logged_in(str(strategy).replace(":", " "))
         try:
-            job = make_job()
-            trial = _CandidateTrial(strategy, job, head, labels)
-            trial.run(folds, deadline, logged)
+            trial = _CandidateTrial(strategy, make_job(), head, labels)
+            trial.run(folds, deadline, options.logged_in(str(strategy).replace(":", " ")))
         except (BackboneError, TrainingError) as error:
             candidates.append(_failed(strategy))
             if best is None:
                 reason = f"The head alone: {strategy} could not be trained. {error}"
             continue
         candidates.append(trial.outcome())
-        if trial.cv_result is None or not trial.pays:
+        if not trial.pays:
             reason = reason if best is not None else f"The head alone: {trial.why()}"
             break
         reason = f"{strategy}: {trial.why()}"
-        best = Decision(
-            selection=Selection(strategy=str(strategy)), job=trial.job, cv_result=trial.cv_result
-        )
+        best = trial
         head = Incumbent(strategy=strategy, right=trial.right, seconds=trial.seconds)
-        if not trial.complete:
+        if trial.num_done < trial.num_folds:
             break
-    if best is None:
-        return Decision(
-            selection=Selection(strategy="head", reason=reason, candidates=tuple(candidates))
-        )
     selection = Selection(
-        strategy=best.selection.strategy, reason=reason, candidates=tuple(candidates)
+        strategy="head" if best is None else str(best.strategy),
+        reason=reason,
+        candidates=tuple(candidates),
     )
+    if best is None:
+        return Decision(selection=selection)
     return Decision(selection=selection, job=best.job, cv_result=best.cv_result)
 
 
@@ -145,6 +149,8 @@ class _CandidateTrial:
         self.strategy, self.job, self._incumbent, self._labels = strategy, job, incumbent, labels
         self._indices = job.saved.indices  # of the job's rows among the incumbent's
         self.cv_result: CVResult | None = None
+        self._judged = np.empty(0, np.intp)  # rows that were judged, as the incumbent counts them
+        self._own_right = np.empty(0)
         self.stopped = ""
         self.num_done = self.num_folds = 0
         self.seconds = 0.0
@@ -167,7 +173,10 @@ class _CandidateTrial:
         for fold in cross_validate(self.job, folds, options=options, on_epoch=on_epoch):
             done.append(fold)
             self.num_done = len(done)
-            self.cv_result = CVResult.of(self.job, done)
+            self.cv_result = result = CVResult.of(self.job, done)
+            self._judged = self._indices[result.indices]
+            truth = self._labels.classes[self._judged]
+            self._own_right = (result.probabilities.argmax(1) == truth).astype(np.float64)
             self.seconds = time.monotonic() - started
             on_epoch.begin(len(done))
             if len(done) == len(folds):
@@ -191,20 +200,19 @@ class _CandidateTrial:
 
     @property
     def right(self) -> Doubles:
-        """Whether it was right, where it was tried; the rival's elsewhere."""
+        """Whether it was right, where it was tried; the incumbent's elsewhere."""
         right = self._incumbent.right.copy()
-        if self.cv_result is not None:
-            right[self._judged(self.cv_result)] = self._own_right(self.cv_result)
+        right[self._judged] = self._own_right
         return right
 
     @property
     def gain(self) -> tuple[float, float]:
-        """How much more often it is right than the rival, and the standard error of that."""
-        if self.cv_result is None:
+        """How much more often it is right than the incumbent, and the standard error of that."""
+        if not len(self._judged):
             return 0.0, 0.0
-        indices = self._judged(self.cv_result)
-        more = self._own_right(self.cv_result) - self._incumbent.right[indices]
-        return float(more.mean()), _standard_error(more, self._labels.take(indices).group_numbers)
+        more = self._own_right - self._incumbent.right[self._judged]
+        groups = self._labels.take(self._judged).group_numbers
+        return float(more.mean()), _standard_error(more, groups)
 
     @property
     def pays(self) -> bool:
@@ -212,34 +220,18 @@ class _CandidateTrial:
         gain, error = self.gain
         return gain > error
 
-    @property
-    def complete(self) -> bool:
-        """Whether all folds were done."""
-        return self.num_done == self.num_folds
-
-    def _judged(self, cv_result: CVResult) -> Indices:
-        """Return the rows that were judged, as the rival counts them."""
-        return self._indices[cv_result.indices]
-
-    def _own_right(self, cv_result: CVResult) -> Doubles:
-        truth = self._labels.classes[self._judged(cv_result)]
-        right: Doubles = (cv_result.probabilities.argmax(1) == truth).astype(np.float64)
-        return right
-
     def outcome(self) -> Candidate:
         """Return what it came to."""
         gain, error = self.gain
-        indices = np.empty(0, np.intp) if self.cv_result is None else self._judged(self.cv_result)
-        right = self.right[indices]
-        verdict = "taken" if self.cv_result is not None and self.pays else "not taken"
+        verdict = "taken" if self.pays else "not taken"
         if self.stopped:
             verdict += f": {self.stopped}"
             if self.num_done:
                 verdict += f" after {self.num_done} of {self.num_folds} folds"
         return Candidate(
             strategy=str(self.strategy),
-            accuracy=accuracy(right, self._labels.take(indices).group_numbers),
-            num_examples=len(indices),
+            accuracy=accuracy(self._own_right, self._labels.take(self._judged).group_numbers),
+            num_examples=len(self._judged),
             gain=gain if self.num_done else None,
             gain_error=error if self.num_done else None,
             seconds=self.seconds,
@@ -248,31 +240,18 @@ class _CandidateTrial:
 
     def why(self) -> str:
         """Say in a sentence why it was taken, or not."""
-        if self.cv_result is None:
+        if not self.num_done:
             return f"{self.strategy} was not tried, since {self.stopped}."
         gain, error = self.gain
-        indices = self._judged(self.cv_result)
-        own, other = self.right[indices].mean(), self._incumbent.right[indices].mean()
+        own, other = self._own_right.mean(), self._incumbent.right[self._judged].mean()
         message = (
             f"{own:.3f} against {other:.3f} for {self._incumbent.strategy} on the same "
-            f"{len(indices):,} examples left out, {100 * gain:+.1f} points (standard error "
+            f"{len(self._judged):,} examples left out, {100 * gain:+.1f} points (standard error "
             f"{100 * error:.1f})"
         )
         if self.pays:
             return f"{message}, more than chance would give."
         return f"{self.strategy} gave {message}, no more than chance would give."
-
-
-def _incumbent_row(head: Incumbent, labels: Labels) -> Candidate:
-    return Candidate(
-        strategy=str(head.strategy),
-        accuracy=accuracy(head.right, labels.group_numbers),
-        num_examples=len(head.right),
-        gain=None,
-        gain_error=None,
-        seconds=head.seconds,
-        verdict="",
-    )
 
 
 def _failed(strategy: Strategy) -> Candidate:

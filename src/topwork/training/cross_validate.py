@@ -59,8 +59,8 @@ class CVResult:
         indices: the examples that were left out so far, sorted.
         probabilities: of them, [len(indices), K]; share and sharpness from the other folds (of one
             fold, from its other half).
-        share: of the trained weights, the best over all folds.
-        sharpness: what the logits are multiplied by, the same way.
+        alpha: share of the trained weights, the best over all folds.
+        inverse_temperature: what the logits are multiplied by, the same way.
         seconds: of all folds.
     """
 

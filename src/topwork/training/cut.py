@@ -124,14 +124,18 @@ class Cut:
 
     def whole_name(self, name: str) -> str | None:
         """Return what the network calls a tensor of the trained module; None: it is not its."""
-        prefix = NETWORK if self.block is None else NETWORK + INNER
-        return name.removeprefix(prefix) if name.startswith(prefix) else None
+        own = self._prefix
+        return name.removeprefix(own) if name.startswith(own) else None
 
     def own_name(self, name: str) -> str:
         """Return what the trained module calls what the network calls so."""
         if name == "head" or name.startswith(HEAD):
             return name
-        return (NETWORK if self.block is None else NETWORK + INNER) + name
+        return self._prefix + name
+
+    @property
+    def _prefix(self) -> str:
+        return NETWORK if self.block is None else NETWORK + INNER
 
     def state(self, trained: torch.nn.Module) -> dict[str, torch.Tensor]:
         """Return all tensors of the network, those that were trained in place of its own."""

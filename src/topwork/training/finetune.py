@@ -33,7 +33,12 @@ from topwork.training.cut import (
 )
 from topwork.training.first_head import logistic_layer
 from topwork.training.loop.lr_finder import find_lr
-from topwork.training.loop.parameter_groups import check_fits, fits, freeze_batch_norm
+from topwork.training.loop.parameter_groups import (
+    check_fits,
+    fits,
+    freeze_batch_norm,
+    names_of,
+)
 from topwork.training.loop.task import Epoch, Plan, Task
 from topwork.training.loop.trainer import fit
 from topwork.training.lora import add_lora, merge_lora
@@ -122,7 +127,7 @@ class FineTuned:
     stopped: str | None
 
     def network(self, alpha: float = 1.0) -> tuple[torch.nn.Module, DenseHead]:
-        """Return the module of the mean weights, `share` of them trained, and its head."""
+        """Return the module of the mean weights, `alpha` of them trained, and its head."""
         module = with_head(self.job.cut.body(), self.head, dropout=0.0)
         module.load_state_dict(blend(self.before, self.after, alpha))
         return module.eval(), head_of(module, self.head)
@@ -198,10 +203,9 @@ class _Begun:
 def _begin(job: TrainingJob, indices: Indices) -> _Begun:
     settings, labels = job.settings, job.labels.take(indices)
     body = job.cut.body()
-    keeps = settings.batch_norm != "train" or settings.lora is not None
     head = _first_head(job, body, indices, labels)
     module = with_head(body, head, dropout=job.dropout)
-    if keeps:
+    if settings.batch_norm != "train" or settings.lora is not None:
         freeze_batch_norm(module)
     before = _copied(module.state_dict())
     if settings.lora is not None:
@@ -239,11 +243,11 @@ def _with_own_names(cut: Cut, module: torch.nn.Module, settings: Training) -> Tr
     Raises:
         SettingError: a name fits nothing of the network.
     """
-    whole, own = _names(cut.network.module), _names(module)
-    given = [("freeze", name) for name in settings.freeze]
-    for setting, name in [*given, *(("learning_rates", name) for name in settings.learning_rates)]:
-        known = whole + [one for one in own if one.startswith("head")]
-        check_fits(name, known, setting=setting)
+    own = names_of(module)
+    known = [*names_of(cut.network.module), *(one for one in own if one.startswith("head"))]
+    for setting in ("freeze", "learning_rates"):
+        for name in getattr(settings, setting):
+            check_fits(name, known, setting=setting)
 
     def there(name: str) -> bool:
         return any(fits(known, cut.own_name(name)) for known in own)
@@ -257,11 +261,6 @@ def _with_own_names(cut: Cut, module: torch.nn.Module, settings: Training) -> Tr
             if there(name)
         },
     )
-
-
-def _names(module: torch.nn.Module) -> list[str]:
-    named = [name for name, _ in module.named_modules() if name]
-    return named + [name for name, _ in module.named_parameters()]
 
 
 def features_of(
@@ -306,20 +305,18 @@ def _first_head(
     job: TrainingJob, body: torch.nn.Module, indices: Indices, labels: Labels
 ) -> DenseHead:
     """Return the head that training begins with, fitted where it has one layer."""
-    segments, num_classes = job.cut.last, labels.num_classes
-    if not job.head_first:
-        transform = Transform.identity(segments)
-        return fresh_head(
-            segments, transform, units=job.units, num_classes=num_classes, seed=labels.seed
-        )
-    features = features_of(body, job, indices)
-    transform = first_transform(features, segments)
+    segments = job.cut.last
+    features = features_of(body, job, indices) if job.head_first else None
     head = fresh_head(
-        segments, transform, units=job.units, num_classes=num_classes, seed=labels.seed
+        segments,
+        Transform.identity(segments) if features is None else first_transform(features, segments),
+        units=job.units,
+        num_classes=labels.num_classes,
+        seed=labels.seed,
     )
-    if job.units:
+    if job.units or features is None:
         return head
-    vectors = transform(ArrayTable(features, segments), np.arange(len(indices)))
+    vectors = head.transform(ArrayTable(features, segments), np.arange(len(indices)))
     return replace(head, layers=(logistic_layer(vectors, labels),))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def finetuned_backbone(fine_tuned: FineTuned, alpha: float, strategy: Strategy) -> Backbone:
-    """Return the backbone with the trained weights, `share` of them, in place of its own.
+    """Return the backbone with the trained weights, `alpha` of them, in place of its own.
 
     It computes in float32: bfloat16 moves probabilities by more than a training's last epochs do.
     """

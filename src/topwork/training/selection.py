@@ -14,7 +14,7 @@ class Candidate(Plain):
     """One way of training, as far as it was tried.
 
     Attributes:
-        way: `head`, `last:7`, ...
+        strategy: `head`, `last:7`, ...
         accuracy: on examples left out.
         num_examples: how many these were.
         gain: how much more of them it got right than the head; None for the head itself.
@@ -37,9 +37,9 @@ class Selection(Plain):
     """Which way a model was trained, out of which, and why.
 
     Attributes:
-        way: the one taken.
+        strategy: the one taken.
         reason: in one sentence; empty where the user chose.
-        tried: all that were looked at, the head first.
+        candidates: all that were looked at, the head first.
         trained: which blocks were trained, and how, in a sentence; empty for the head alone.
     """
 

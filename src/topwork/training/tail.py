@@ -69,12 +69,6 @@ class _Crossing:
         self.calls: dict[str, int] = {}
         self._block = block
 
-    def begin(self, activations: torch.Tensor) -> None:
-        self.activations, self.calls = activations, {}
-
-    def end(self) -> None:
-        self.activations = None
-
     def zeros(self, shapes: Shapes, dtype: torch.dtype | None = None) -> torch.Tensor:
         """Return zeros of the shape that goes with this pass's batch and length."""
         given = self.activations
@@ -104,14 +98,14 @@ def _stub(part: Any, crossing: _Crossing, name: str, shapes: Sequence[Shapes] | 
     import torch
 
     plain = torch.nn.Module
-    strategies: dict[
-        str, Any
-    ] = {  # BatchNorm's own, and weight norm's, ask for tensors that are gone
-        strategy: getattr(plain, strategy)
-        for strategy in ("_load_from_state_dict", "_save_to_state_dict")
+    methods = {
+        # BatchNorm's own, and weight norm's, ask for tensors that are gone
+        "_load_from_state_dict": plain._load_from_state_dict,
+        "_save_to_state_dict": plain._save_to_state_dict,
+        "__deepcopy__": None,
+        "__getstate__": object.__getstate__,
     }
-    strategies |= {"__deepcopy__": None, "__getstate__": object.__getstate__}
-    kind: Any = type("Stub", (_Stub, type(part)), strategies)
+    kind: Any = type("Stub", (_Stub, type(part)), methods)
     stub: Any = kind.__new__(kind)
     plain.__init__(stub)
     stub.__dict__.update({key: v for key, v in vars(part).items() if key not in vars(stub)})
@@ -134,22 +128,18 @@ def _resumed(
             self.inner = copy.deepcopy(network.module)
             for name, shapes in stubs.items():
                 above, _, own = name.rpartition(".")
-                stub = _stub(
-                    self.inner.get_submodule(name),
-                    self._crossing,
-                    name,
-                    None if name == block else shapes,
-                )
+                part, given = self.inner.get_submodule(name), None if name == block else shapes
+                stub = _stub(part, self._crossing, name, given)
                 setattr(self.inner.get_submodule(above), own, stub)
 
         def forward(self, activations: torch.Tensor) -> Any:
             if not channels_first:  # a trainer lays out all with four dimensions in its own way
                 activations = activations.contiguous()
-            self._crossing.begin(activations)
+            self._crossing.activations, self._crossing.calls = activations, {}
             try:
                 return self.inner(self._crossing.zeros(seen.input, seen.dtype))
             finally:
-                self._crossing.end()
+                self._crossing.activations = None
 
     after = network.blocks[list(network.blocks).index(block) + 1 :]
     return replace(

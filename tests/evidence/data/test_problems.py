@@ -42,9 +42,9 @@ def found(**changed: object) -> Problems:
         "classes": ("no", "yes"),
         "oof_predictions": chances,
         "table": one_block(points),
-        "rows": np.arange(NUM),
+        "indices": np.arange(NUM),
         "test_examples": [example(f"test/{i}", texts[NUM + i], "no") for i in range(3)],
-        "test_rows": np.arange(NUM, NUM + 3),
+        "test_indices": np.arange(NUM, NUM + 3),
         "test_probabilities": np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]]),
     }
     return find_problems(**{**values, **changed})  # type: ignore[arg-type]
@@ -96,7 +96,7 @@ def test_the_list_is_written_and_comes_back(tmp_path: Path) -> None:
 
 
 def test_lengths_that_do_not_fit_are_an_error() -> None:
-    with pytest.raises(DataError, match=r"80 examples, and 79 rows"):
+    with pytest.raises(DataError, match=r"80 examples, and 79 indices"):
         found(indices=np.arange(NUM - 1))
     with pytest.raises(DataError, match=r"3 test_examples, and 2 probabilities"):
         found(test_probabilities=np.ones((2, 2)))

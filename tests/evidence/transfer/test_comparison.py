@@ -22,7 +22,7 @@ def test_all_examples_are_compared_by_what_the_head_said(head_run: HeadRun) -> N
     assert head_run.cross_val is not None
     wanted = (head_run.cross_val.probabilities.argmax(2) == head_run.labels.classes).mean(0)
     assert np.array_equal(comparison.transferred.right, wanted)
-    assert comparison.is_whole
+    assert comparison.examples == comparison.head_run.examples
     assert comparison.examples == head_run.examples
     for mine, own in zip(comparison.drawn[0], head_run.cross_val.folds, strict=True):
         assert np.array_equal(mine, own)
@@ -30,7 +30,7 @@ def test_all_examples_are_compared_by_what_the_head_said(head_run: HeadRun) -> N
 
 def test_of_many_a_sample_is_compared_and_learned_from(head_run: HeadRun) -> None:
     comparison = Comparison.of(head_run, max_examples=18)
-    assert not comparison.is_whole
+    assert len(comparison.examples) < len(comparison.head_run.examples)
     assert len(comparison.indices) == len(comparison.transferred.right) == 18
     assert np.array_equal(np.bincount(comparison.labels.classes), [6, 6, 6])
     assert sorted(np.concatenate(comparison.drawn[0])) == list(range(18))

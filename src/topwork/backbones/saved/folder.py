@@ -123,7 +123,9 @@ def write_backbone(
         made = replace(
             backbone,
             name=name or folder.absolute().name,
-            digest=_digest(backbone.input, architecture, written[WEIGHTS]),
+            digest=backbone_digest(
+                backbone.input, architecture=dict(architecture), weights=written[WEIGHTS]
+            ),
             card=card,
         )
         config: dict[str, Any] = {
@@ -210,13 +212,16 @@ def read_backbone(spec: Spec, repository: Repository, config: Mapping[str, Any])
     path, expected = _file(repository, WEIGHTS, written.files), written.files[WEIGHTS]
 
     def build() -> Network:
-        if input != written.input and architecture["library"] == "timm":
-            return _resized(architecture, input, path, expected, str(spec))
-        return rebuild(architecture, input, path, expected)
+        as_trained = input == written.input or architecture["library"] != "timm"
+        if as_trained or not isinstance(input, ImageInput):
+            return rebuild(architecture, input, path, expected)
+        check_weights(path, expected)  # for another size, timm adapts its position embeddings
+        weights = Weights(paths=(path,), digest=expected)
+        return build_timm(architecture, name=str(spec), size=input.size, weights=weights)
 
     return Backbone(
         name=str(spec),
-        digest=_digest(input, architecture, expected),
+        digest=backbone_digest(input, architecture=dict(architecture), weights=expected),
         input=input,
         card=written.card,
         architecture=architecture,
@@ -291,18 +296,3 @@ def _changed(spec: Spec, input: Input) -> Input:
         given = {key: value for key, value in chosen.items() if value is not None}
         return ImageInput.from_settings({**input.settings(), **given})
     return input
-
-
-def _resized(
-    architecture: Mapping[str, Any], input: Input, path: Path, expected: str, name: str
-) -> Network:
-    """Build a timm network for another size of pictures; timm adapts its position embeddings."""
-    check_weights(path, expected)
-    size = input.size if isinstance(input, ImageInput) else 0
-    return build_timm(
-        architecture, name=name, size=size, weights=Weights(paths=(path,), digest=expected)
-    )
-
-
-def _digest(input: Input, architecture: Mapping[str, Any], weights: str) -> str:
-    return backbone_digest(input, architecture=dict(architecture), weights=weights)

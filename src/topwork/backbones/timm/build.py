@@ -1,7 +1,6 @@
 """timm networks as torch modules.
 
- Importing this file loads no torch; calling
-its functions does.
+Importing this file loads no torch; calling its functions does.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Blocks of timm's network families, as data.
 
- A network of no family here is cut where timm's own
-`feature_info` says.
+A network of no family here is cut where timm's own `feature_info` says.
 """
 
 from __future__ import annotations

@@ -189,5 +189,24 @@ def name_outputs(
     return found
 
 
+def tapped_blocks(
+    module: Any, run: Callable[[], Sequence[torch.Tensor]], *, failed: str, advice: str
+) -> list[str]:
+    """Name the blocks whose outputs a run gives, adding taps where no submodule gives one.
+
+    Raises BackboneError, which begins with `failed` and ends with `advice`, where it does not run.
+    """
+    from torch import nn
+
+    try:
+        named = name_outputs(module.model, run)
+    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
+        raise BackboneError(f"{failed}: {' '.join(str(error).split())[:300]}. {advice}") from error
+    for place, found in enumerate(named):
+        if found is None:
+            module.taps[str(place)] = nn.Identity()
+    return [f"taps.{i}" if one is None else f"model.{one}" for i, one in enumerate(named)]
+
+
 def _short(error: Exception) -> str:
     return " ".join(str(error).split())[:300] or type(error).__name__

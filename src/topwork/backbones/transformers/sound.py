@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from topwork.backbones import speech
-from topwork.backbones.base import Backbone, Card, Network, Precision
-from topwork.backbones.catalog import CARDS, EmbeddedBackbone
-from topwork.backbones.random import random_backbone
-from topwork.backbones.repository import CONFIG, Repository
+from topwork.backbones.base import Backbone
+from topwork.backbones.catalog import EmbeddedBackbone, card_of
+from topwork.backbones.random import named_backbone
+from topwork.backbones.repository import Repository
 from topwork.backbones.spec import Spec
-from topwork.backbones.timm.families import backbone_digest
 from topwork.backbones.transformers.encoders import clean_config
 from topwork.backbones.transformers.sound_network import (
     AST,
@@ -57,7 +56,7 @@ SPEECH_INPUT = SoundInput(
 def embedded_sound(spec: Spec, entry: EmbeddedBackbone, folder: Path | None) -> Backbone:
     """Return the speech embedding; with random weights where no folder of it is given."""
     files = [] if folder is None else [folder / file for file in entry.sha256]
-    return _backbone(
+    return named_backbone(
         spec,
         SPEECH_INPUT,
         {"library": "topwork", "model": entry.name},
@@ -74,49 +73,13 @@ def sound_from(spec: Spec, repository: Repository, config: Mapping[str, Any]) ->
     sound = _sound_input(safe, clean_config(repository.config(PREPROCESSOR), repository.name))
     architecture = {"library": "transformers", "config": safe}
     weights = find_weights(repository) if spec.pretrained else None
-    card = CARDS.get(repository.name) or Card(
-        licence="unknown",
-        pretrained_on=f"not said in its {CONFIG}",
-        num_pretraining_examples=None,
-        source=repository.source,
-    )
-    return _backbone(
+    return named_backbone(
         spec,
         sound,
         architecture,
-        card=card,
+        card=card_of(repository),
         weights=None if weights is None else weights.digest,
         build=lambda: build_sound(architecture, sound, name=str(spec), weights=weights),
-    )
-
-
-def _backbone(
-    spec: Spec,
-    sound: SoundInput,
-    architecture: Mapping[str, Any],
-    *,
-    card: Card,
-    weights: Any,
-    build: Callable[[], Network],
-    precision: Precision = "f32",
-) -> Backbone:
-    if weights is None:
-        return random_backbone(
-            architecture,
-            sound,
-            name=str(spec),
-            source=spec.base,
-            seed=spec.seed,
-            precision=spec.precision or precision,
-        )
-    return Backbone(
-        name=str(spec),
-        digest=backbone_digest(sound, architecture=dict(architecture), weights=weights),
-        input=sound,
-        card=card,
-        architecture=architecture,
-        precision=spec.precision or precision,
-        build=build,
     )
 
 

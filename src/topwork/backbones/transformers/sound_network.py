@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from topwork.backbones.base import Network
-from topwork.backbones.transformers.encoders import build_model, name_outputs
+from topwork.backbones.transformers.encoders import build_model, tapped_blocks
 from topwork.backbones.weights import Weights
 from topwork.errors import BackboneError
 from topwork.examples.sounds.preprocessing import SoundInput
@@ -152,7 +152,6 @@ def _make_module(model: torch.nn.Module, kind: str) -> Any:
 def _name_blocks(module: Any, sound: SoundInput, name: str) -> tuple[str, ...]:
     """Name the blocks, adding taps where no submodule gives a layer's output."""
     import torch
-    from torch import nn
 
     modules = dict(module.model.named_modules())
     if "audio_encoder" in modules:  # CLAP: the stages give more than a tensor
@@ -169,21 +168,14 @@ def _name_blocks(module: Any, sound: SoundInput, name: str) -> tuple[str, ...]:
             del states[-1]
         return states
 
-    try:
-        named = name_outputs(module.model, run)
-    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
-        raise BackboneError(
-            f"The backbone {name!r} does not run on {sound.min_samples} samples: "
-            f"{' '.join(str(error).split())[:300]}. Take another backbone."
-        ) from error
-    blocks = [f"model.{front}" for front in FRONT if front in modules][:1]
-    if module.model.config.model_type not in OF_SAMPLES:
-        blocks = []
-    for place, found in enumerate(named):
-        if found is None:
-            module.taps[str(place)] = nn.Identity()
-        blocks.append(f"taps.{place}" if found is None else f"model.{found}")
-    return tuple(blocks)
+    layers = tapped_blocks(
+        module,
+        run,
+        failed=f"The backbone {name!r} does not run on {sound.min_samples} samples",
+        advice="Take another backbone.",
+    )
+    fronts = [f"model.{front}" for front in FRONT if front in modules][:1]
+    return (*(fronts if module.model.config.model_type in OF_SAMPLES else ()), *layers)
 
 
 def _probe(config: Any, sound: SoundInput) -> torch.Tensor:

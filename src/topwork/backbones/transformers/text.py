@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from topwork.backbones.base import Backbone, Card
-from topwork.backbones.catalog import CARDS, PROMPTS, EmbeddedBackbone
-from topwork.backbones.random import random_backbone
-from topwork.backbones.repository import CONFIG, Repository
+from topwork.backbones.base import Backbone, Card, Precision
+from topwork.backbones.catalog import PROMPTS, EmbeddedBackbone, card_of
+from topwork.backbones.random import named_backbone
+from topwork.backbones.repository import Repository
 from topwork.backbones.spec import Spec
-from topwork.backbones.timm.families import backbone_digest
 from topwork.backbones.transformers.encoders import clean_config
 from topwork.backbones.transformers.sentence import MODULES, read_sentence
 from topwork.backbones.transformers.text_network import build_text
@@ -90,13 +89,7 @@ def text_from(spec: Spec, repository: Repository) -> Backbone:
         spec,
         text,
         {"library": "transformers", "config": config, "pooling": pooling},
-        card=CARDS.get(repository.name)
-        or Card(
-            licence="unknown",
-            pretrained_on=f"not said in its {CONFIG}",
-            num_pretraining_examples=None,
-            source=repository.source,
-        ),
+        card=card_of(repository),
         weights=find_weights(inner) if spec.pretrained else None,
         dense=dense,
     )
@@ -109,33 +102,19 @@ def _backbone(
     *,
     card: Card,
     weights: Weights | None,
-    dense: list[Path] | None = None,
-    precision: Any = "f32",
+    dense: Sequence[Path] = (),
+    precision: Precision = "f32",
 ) -> Backbone:
-    if weights is None:
-        return random_backbone(
-            architecture,
-            text,
-            name=str(spec),
-            source=spec.base,
-            seed=spec.seed,
-            precision=spec.precision or precision,
-        )
-    digests = [weights.digest, *(digest_file(path) for path in dense or ())]
-    return Backbone(
-        name=str(spec),
-        digest=backbone_digest(text, architecture=dict(architecture), weights=digests),
-        input=text,
+    return named_backbone(
+        spec,
+        text,
+        architecture,
         card=card,
-        architecture=architecture,
-        precision=spec.precision or precision,
+        weights=weights and [weights.digest, *(digest_file(path) for path in dense)],
         build=lambda: build_text(
-            architecture,
-            name=str(spec),
-            tokenizer=text.tokenizer,
-            weights=weights,
-            dense=dense or (),
+            architecture, name=str(spec), tokenizer=text.tokenizer, weights=weights, dense=dense
         ),
+        precision=precision,
     )
 
 

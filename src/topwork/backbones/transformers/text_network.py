@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from topwork.backbones.base import Network
-from topwork.backbones.transformers.encoders import build_model, name_outputs
+from topwork.backbones.transformers.encoders import build_model, tapped_blocks
 from topwork.backbones.transformers.sentence import load_sentence, make_sentence
 from topwork.backbones.weights import Weights
-from topwork.errors import BackboneError
 
 if TYPE_CHECKING:
     import torch
@@ -120,7 +119,6 @@ def _probe(module: Any, name: str, *, special: bool) -> tuple[list[str], bool]:
     """Name the blocks, adding taps where no submodule gives a layer's output; see what is
     causal."""
     import torch
-    from torch import nn
 
     tokens = torch.tensor(PROBE)
     states: list[torch.Tensor] = []
@@ -129,18 +127,13 @@ def _probe(module: Any, name: str, *, special: bool) -> tuple[list[str], bool]:
         states.extend(module.run(tokens, all_states=True).hidden_states)
         return states
 
-    try:
-        named = name_outputs(module.model, run)
-    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
-        raise BackboneError(
-            f"The backbone {name!r} does not run on token numbers alone: "
-            f"{' '.join(str(error).split())[:300]}. Accepted: encoders, decoders, and encoders of "
-            "networks with both. Take another backbone."
-        ) from error
-    for place, found in enumerate(named):
-        if found is None:
-            module.taps[str(place)] = nn.Identity()
-    blocks = [f"taps.{i}" if one is None else f"model.{one}" for i, one in enumerate(named)]
+    blocks = tapped_blocks(
+        module,
+        run,
+        failed=f"The backbone {name!r} does not run on token numbers alone",
+        advice="Accepted: encoders, decoders, and encoders of networks with both. Take another "
+        "backbone.",
+    )
     last = states[-1]
     causal = bool(torch.equal(last[0, :-1], last[1, :-1]))
     local = any(getattr(module.model.config, key, None) for key in LOCAL)

@@ -21,9 +21,8 @@ import numpy as np
 from PIL import Image
 
 from topwork.core.shapes import Doubles, Floats, Pixels
-from topwork.errors import ModalityError
 from topwork.evidence.attribution.image_grid import overlay
-from topwork.evidence.attribution.log_odds import answer, chosen_class, log_odds, probabilities
+from topwork.evidence.attribution.log_odds import example_of, odds_of
 from topwork.examples.example import Example
 from topwork.examples.images.decode import decode_image, read_file
 from topwork.examples.images.headers import turn_upright
@@ -86,25 +85,17 @@ def regions(model: Model, example: object, label: str | None = None) -> ImageOcc
         SettingError: the model has no such class.
         ExampleError: the image cannot be read.
     """
-    preprocessing = model.backbone.input
-    if not isinstance(preprocessing, ImageInput):
-        raise ModalityError(
-            f"Regions are those of images, and this model takes {preprocessing.modality}s. Ask "
-            "for moments (of sounds) or words (of texts)."
-        )
-    given = example if isinstance(example, Example) else model.read([example])[0]
+    given, preprocessing = example_of(model, example, ImageInput)
     content = given.read()
     window = decode_image(content, preprocessing)
-    found = probabilities(model, _asked(given, window, preprocessing))
-    position = chosen_class(model, found[0], label)
-    odds = log_odds(found, position)
+    odds, said = odds_of(model, _asked(given, window, preprocessing), label)
     width, height, pixels = _shown(content)
     weights = (odds[0] - odds[1:]).reshape(GRID, GRID)
     down, across = _axes(preprocessing, (width, height), (pixels.shape[1], pixels.shape[0]))
     return ImageOcclusion(
         map=(down @ weights @ across.T).astype(np.float32),
         pixels=pixels,
-        **answer(model, found[0], position),
+        **said,
     )
 
 

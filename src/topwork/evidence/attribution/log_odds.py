@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from topwork.core.shapes import Doubles, Float64
-from topwork.errors import ExampleError, SettingError
+from topwork.errors import ExampleError, ModalityError, SettingError
 from topwork.examples.example import Example
+from topwork.examples.images.preprocessing import ImageInput
+from topwork.examples.sounds.preprocessing import SoundInput
+from topwork.examples.texts.preprocessing import TextInput
 from topwork.model.model import Model
 
 LEAST = 1e-12
 """Probabilities below it count as it: log-odds stay within 28 of 0."""
+
+
+SHOWN = {"image": "regions", "sound": "moments", "text": "words"}
+"""What can be asked of each modality."""
+
+T = TypeVar("T", ImageInput, SoundInput, TextInput)
+
+
+def example_of(model: Model, given: object, kind: type[T]) -> tuple[Example, T]:
+    """Return an `Example`, or what `model.predict` takes as one, and the model's own input.
+
+    Raises ModalityError where the model takes another kind of input.
+    """
+    preprocessing = model.backbone.input
+    if not isinstance(preprocessing, kind):
+        others = [f"{what} (of {one}s)" for one, what in SHOWN.items() if one != kind.modality]
+        raise ModalityError(
+            f"{SHOWN[kind.modality].capitalize()} are those of {kind.modality}s, and this model "
+            f"takes {preprocessing.modality}s. Ask for {' or '.join(others)}."
+        )
+    return given if isinstance(given, Example) else model.read([given])[0], preprocessing
 
 
 def probabilities(model: Model, examples: Iterable[Example]) -> Float64[np.ndarray, "n k"]:
@@ -59,6 +83,15 @@ def log_odds(rows: Float64[np.ndarray, "n k"], position: int) -> Float64[np.ndar
     return odds
 
 
-def answer(model: Model, row: Float64[np.ndarray, " k"], position: int) -> dict[str, Any]:
-    """Return the fields `label` and `probability` of what is said of a class."""
-    return {"label": model.classes[position], "probability": float(row[position])}
+def odds_of(
+    model: Model, examples: Iterable[Example], label: str | None
+) -> tuple[Float64[np.ndarray, " n"], dict[str, Any]]:
+    """Return the log-odds of a class for each example; and `label` and `probability` of the first.
+
+    A label of None stands for the class that is the most probable of the first. Raises as
+    `probabilities` and `chosen_class` do.
+    """
+    found = probabilities(model, examples)
+    position = chosen_class(model, found[0], label)
+    said = {"label": model.classes[position], "probability": float(found[0, position])}
+    return log_odds(found, position), said

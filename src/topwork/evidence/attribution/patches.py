@@ -88,14 +88,6 @@ class Patches:
     num_images: int
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Peaks:
-    """Of each image and channel: the largest value [N, C], and its place [N, C]."""
-
-    values: Floats
-    places: Indices
-
-
 def find_patches(
     backbone: Backbone,
     examples: Sequence[Example],
@@ -131,7 +123,10 @@ def find_patches(
     if not shapes or not examples:
         return ()
     fields = {f.block: f for f in receptive_fields(network, preprocessing, wanted, seed=seed)}
-    chosen, pixels = _read(_sample(examples, max_images, seed), preprocessing)
+    if len(examples) > max_images:
+        labels = [example.label or "" for example in examples]
+        examples = [examples[i] for i in stratified_sample(labels, max(1, max_images), seed)]
+    chosen, pixels = _read(examples, preprocessing)
     found = _peaks(network, shapes, preprocessing, fields, pixels)
     return tuple(
         _block_patches(fields[shape.block], found[shape.block], chosen, pixels, preprocessing,
@@ -144,13 +139,6 @@ def _spread(blocks: Sequence[str], count: int) -> list[str]:
     """Return `count` of the blocks, evenly from the first to the last."""
     at = np.unique(np.linspace(0, len(blocks) - 1, max(1, count)).round().astype(int))
     return [blocks[i] for i in at] if blocks else []
-
-
-def _sample(examples: Sequence[Example], size: int, seed: int) -> list[Example]:
-    if len(examples) <= size:
-        return list(examples)
-    rows = stratified_sample([e.label or "" for e in examples], max(1, size), seed)
-    return [examples[int(i)] for i in rows]
 
 
 def _read(
@@ -179,8 +167,11 @@ def _peaks(
     preprocessing: ImageInput,
     fields: dict[str, Field],
     pixels: Sequence[Pixels],
-) -> dict[str, _Peaks]:
-    """Run the images through the network once; keep every channel's peak in every image."""
+) -> dict[str, tuple[Floats, Indices]]:
+    """Run the images through the network once; return every channel's peak in every image.
+
+    Of each block: the largest values [N, C], and their places [N, C].
+    """
     import torch
 
     by_name = {shape.block: shape for shape in shapes}
@@ -200,10 +191,7 @@ def _peaks(
             done += len(batch)
             report("patches", done, len(pixels))
     return {
-        block: _Peaks(
-            values=np.concatenate([values for values, _ in parts]),
-            places=np.concatenate([places for _, places in parts]),
-        )
+        block: (np.concatenate([v for v, _ in parts]), np.concatenate([p for _, p in parts]))
         for block, parts in kept.items()
     }
 
@@ -234,28 +222,29 @@ def _inside(field: Field, preprocessing: ImageInput) -> Indices:
 
 def _block_patches(
     field: Field,
-    peaks: _Peaks,
+    peaks_and_places: tuple[Floats, Indices],
     examples: Sequence[Example],
     pixels: Sequence[Pixels],
     preprocessing: ImageInput,
     num_units: int,
     num_patches: int,
 ) -> Patches:
-    between = _between(peaks.values, [e.label for e in examples])
+    peaks, places = peaks_and_places
+    between = _between(peaks, [e.label for e in examples])
     units = []
-    for channel in _telling(peaks.values, between, num_units):
-        best = np.argsort(-peaks.values[:, channel], kind="stable")[:num_patches]
-        places = [divmod(int(peaks.places[i, channel]), field.side) for i in best]
+    for channel in _telling(peaks, between, num_units):
+        best = np.argsort(-peaks[:, channel], kind="stable")[:num_patches]
+        at = [divmod(int(places[i, channel]), field.side) for i in best]
         units.append(
             Unit(
                 index=int(channel),
                 images=tuple(
                     cut_out(pixels[i], field.box(*place), field.effective)
-                    for i, place in zip(best, places, strict=True)
+                    for i, place in zip(best, at, strict=True)
                 ),
                 names=tuple(examples[i].name for i in best),
                 labels=tuple(examples[i].label for i in best),
-                activations=tuple(float(peaks.values[i, channel]) for i in best),
+                activations=tuple(float(peaks[i, channel]) for i in best),
                 between=None if between is None else float(between[channel]),
             )
         )

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from topwork.core.shapes import Doubles, Float32, Floats, Pixels, UInt8
-from topwork.errors import ModalityError
 from topwork.evidence.attribution.image_grid import AGAINST, FOR
-from topwork.evidence.attribution.log_odds import answer, chosen_class, log_odds, probabilities
+from topwork.evidence.attribution.log_odds import example_of, odds_of
 from topwork.examples.example import Example
 from topwork.examples.sounds.mel import mel_bands
 from topwork.examples.sounds.preprocessing import SoundInput
@@ -83,38 +82,30 @@ def moments(model: Model, example: object, label: str | None = None) -> SoundOcc
         SettingError: the model has no such class.
         ExampleError: the sound cannot be read.
     """
-    preprocessing = model.backbone.input
-    if not isinstance(preprocessing, SoundInput):
-        raise ModalityError(
-            f"Moments are those of sounds, and this model takes {preprocessing.modality}s. Ask "
-            "for regions (of images) or words (of texts)."
-        )
-    given = example if isinstance(example, Example) else model.read([example])[0]
-    samples = _samples(given, preprocessing.rate_hz)
-    seconds = len(samples) / preprocessing.rate_hz
+    given, preprocessing = example_of(model, example, SoundInput)
+    rate_hz = preprocessing.rate_hz
+    samples = _samples(given, rate_hz)
+    seconds = len(samples) / rate_hz
     num = int(np.clip(seconds / MIN_SECONDS, 1, MAX_STRETCHES))
     edges = np.linspace(0, len(samples), num + 1).round().astype(np.intp)
     width = min(TOGETHER, num)
     starts = range(num - width + 1)
-    silenced = (
-        _silence(samples, int(edges[i]), int(edges[i + width]), preprocessing.rate_hz)
-        for i in starts
-    )
-    found = probabilities(
-        model, [_as_example(given, one, preprocessing.rate_hz) for one in (samples, *silenced)]
-    )
-    position = chosen_class(model, found[0], label)
-    odds = log_odds(found, position)
+    silenced = (_silence(samples, int(edges[i]), int(edges[i + width]), rate_hz) for i in starts)
+    examples = [
+        replace(given, read=partial(Sound, samples=one, rate_hz=rate_hz))
+        for one in (samples, *silenced)
+    ]
+    odds, said = odds_of(model, examples, label)
     sums, counts = np.zeros(num), np.zeros(num)
     for i, drop in zip(starts, odds[0] - odds[1:], strict=True):
         sums[i : i + width] += drop
         counts[i : i + width] += 1
     return SoundOcclusion(
-        spectrogram=draw_spectrogram(samples, preprocessing.rate_hz),
-        times=np.stack([edges[:-1], edges[1:]], axis=1) / preprocessing.rate_hz,
+        spectrogram=draw_spectrogram(samples, rate_hz),
+        times=np.stack([edges[:-1], edges[1:]], axis=1) / rate_hz,
         weights=sums / counts,
         seconds=seconds,
-        **answer(model, found[0], position),
+        **said,
     )
 
 
@@ -152,10 +143,6 @@ def _silence(samples: Floats, start: int, end: int, rate_hz: int) -> Floats:
     inside[:fade] = down[: len(inside)]
     inside[-fade:] = np.maximum(inside[-fade:], down[::-1][-len(inside) :])
     return samples * level
-
-
-def _as_example(example: Example, samples: Floats, rate_hz: int) -> Example:
-    return replace(example, read=partial(Sound, samples=samples, rate_hz=rate_hz))
 
 
 def draw_spectrogram(

@@ -14,9 +14,8 @@ from typing import final
 
 import numpy as np
 
-from topwork.errors import ModalityError
-from topwork.evidence.attribution.log_odds import answer, chosen_class, log_odds, probabilities
-from topwork.examples.example import Example
+from topwork.evidence.attribution.log_odds import example_of, odds_of
+from topwork.examples.texts.preprocessing import TextInput
 from topwork.model.model import Model
 
 MAX_PARTS = 64
@@ -55,20 +54,14 @@ def words(model: Model, example: object, label: str | None = None) -> TextOcclus
         SettingError: the model has no such class.
         ExampleError: the text cannot be read.
     """
-    if model.backbone.modality != "text":
-        raise ModalityError(
-            f"Words are those of texts, and this model takes {model.backbone.modality}s. Ask for "
-            "regions (of images) or moments (of sounds)."
-        )
-    given = example if isinstance(example, Example) else model.read([example])[0]
+    given, _ = example_of(model, example, TextInput)
     text = str(given.read())
     spans = [match.span() for match in re.finditer(r"\S+", text)]
-    parts = [run.tolist() for run in np.array_split(np.arange(len(spans)), _num_parts(spans))]
+    num_parts = max(1, min(len(spans), MAX_PARTS))
+    parts = [run.tolist() for run in np.array_split(np.arange(len(spans)), num_parts)]
     without = [] if len(parts) < 2 else [_without(text, spans, part) for part in parts]
     examples = [given, *(replace(given, read=partial(str, other)) for other in without)]
-    found = probabilities(model, examples)
-    position = chosen_class(model, found[0], label)
-    odds = log_odds(found, position)
+    odds, said = odds_of(model, examples, label)
     if len(parts) < 2:
         drops = [float(odds[0] + np.log(max(1, len(model.classes) - 1)))] * len(parts)
     else:
@@ -78,11 +71,7 @@ def words(model: Model, example: object, label: str | None = None) -> TextOcclus
         for part, drop in zip(parts, drops, strict=True)
         for i in part
     ]
-    return TextOcclusion(words=tuple(weights), **answer(model, found[0], position))
-
-
-def _num_parts(spans: Sequence[tuple[int, int]]) -> int:
-    return max(1, min(len(spans), MAX_PARTS))
+    return TextOcclusion(words=tuple(weights), **said)
 
 
 def _without(text: str, spans: Sequence[tuple[int, int]], part: Sequence[int]) -> str:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from topwork.core.plain import Plain
 from topwork.core.shapes import Bool, Float64, Indices, Int
-from topwork.evaluation.intervals import Estimate, effective_share, wilson
+from topwork.evaluation.intervals import Estimate, effective_share, group_numbers, wilson
 from topwork.evidence.data.neighbours import directions, most_alike
 from topwork.evidence.data.similarity import likeness
 from topwork.evidence.data.thumbnails import Look
@@ -126,16 +126,12 @@ def score_leaks(
     """Return the score with and without the leaked examples; None where no or all are.
 
     Args:
-        right: 1 for an example that was answered rightly, else 0, [N].
-        leaked: [N].
-        groups: [N]; the intervals then count what is independent.
+        right: 1 for an example that was answered rightly, else 0.
+        groups: the intervals then count what is independent.
     """
     if not leaked.any() or leaked.all():
         return None
-    codes = None
-    if groups is not None and any(group is not None for group in groups):
-        names = [f"own {i}" if g is None else f"group {g}" for i, g in enumerate(groups)]
-        codes = np.unique(names, return_inverse=True)[1].astype(np.intp)
+    codes = group_numbers(groups)
 
     def score(indices: npt.NDArray[np.bool_]) -> Estimate:
         own = None if codes is None else np.unique(codes[indices], return_inverse=True)[1]

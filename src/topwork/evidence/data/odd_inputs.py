@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -70,16 +70,16 @@ class Oddity:
 
 
 Finding = tuple[str, str, float]  # trait, reason, severity
-Judge = Callable[[Look], list[Finding]]
+Judge = Callable[[Any], list[Finding]]  # of one kind of look
 
 
 def find_odd(looks: Mapping[int, Look]) -> tuple[Oddity, ...]:
     """Return what is odd among the inputs looked at, the oddest first; one trait an input."""
-    cross_validate = _judge_for(list(looks.values()))
+    judge = _judge_for(list(looks.values()))
     found = [
         Oddity(position=position, trait=trait, reason=reason, severity=severity)
         for position, look in looks.items()
-        for trait, reason, severity in cross_validate(look)
+        for trait, reason, severity in judge(look)
     ]
     counts = Counter(oddity.trait for oddity in found)
     most = max(1.0, COMMON * len(looks))
@@ -103,7 +103,7 @@ def _judge_for(looks: list[Look]) -> Judge:
     if texts:
         judges[TextLook] = _text_judge(texts)
 
-    def cross_validate(look: Look) -> list[Finding]:
+    def judge(look: Look) -> list[Finding]:
         if isinstance(look, Unreadable):
             return [("unreadable", f"it can no longer be read: {look.reason}", 1.0)]
         if isinstance(look, ArrayLook):
@@ -111,7 +111,7 @@ def _judge_for(looks: list[Look]) -> Judge:
             return [("constant", "all its numbers are the same", 0.9)] if same else []
         return judges[type(look)](look)
 
-    return cross_validate
+    return judge
 
 
 def _image_judge(images: list[ImageLook]) -> Judge:
@@ -120,9 +120,7 @@ def _image_judge(images: list[ImageLook]) -> Judge:
     is_grey = {id(look): _chroma(look) < GREY for look in images}
     mostly_grey = sum(is_grey.values()) > len(images) / 2
 
-    def cross_validate(look: Look) -> list[Finding]:
-        if not isinstance(look, ImageLook):
-            return []
+    def judge(look: ImageLook) -> list[Finding]:
         found: list[Finding] = []
         size = f"{look.width} x {look.height} pixels"
         if min(look.width, look.height) < min(TINY, TINY_SHARE * usual_side):
@@ -138,7 +136,7 @@ def _image_judge(images: list[ImageLook]) -> Judge:
             found.append((one, f"it is {one}, and most others are {most}", 0.3))
         return found
 
-    return cross_validate
+    return judge
 
 
 def _exposure(look: ImageLook) -> list[Finding]:
@@ -162,17 +160,13 @@ def _shape(look: ImageLook) -> float:
 
 
 def _chroma(look: ImageLook) -> float:
-    red, green, blue = look.pixels.transpose(2, 0, 1)
-    high = np.maximum(np.maximum(red, green), blue)
-    return float((high - np.minimum(np.minimum(red, green), blue)).mean())
+    return float(np.ptp(look.pixels, axis=2).mean())
 
 
 def _sound_judge(sounds: list[SoundLook]) -> Judge:
     usual = median(look.seconds for look in sounds)
 
-    def cross_validate(look: Look) -> list[Finding]:
-        if not isinstance(look, SoundLook):
-            return []
+    def judge(look: SoundLook) -> list[Finding]:
         if look.peak < SILENT_PEAK:
             return [("silent", f"it is silent: its peak is {look.peak:.4f} of full scale", 0.95)]
         found: list[Finding] = []
@@ -184,7 +178,7 @@ def _sound_judge(sounds: list[SoundLook]) -> Judge:
             found.append(("offset", reason, 0.4))
         return found + _length(look.seconds, usual, MANY_TIMES, "{:.2f} s", "lasts")
 
-    return cross_validate
+    return judge
 
 
 def _length(value: float, usual: float, times: float, form: str, verb: str) -> list[Finding]:
@@ -202,8 +196,8 @@ def _text_judge(texts: list[str]) -> Judge:
     commonest, count = scripts.most_common(1)[0] if scripts else ("", 0)
     has_one = count >= SCRIPT_SHARE * len(texts)
 
-    def cross_validate(look: Look) -> list[Finding]:
-        text = look.text.strip() if isinstance(look, TextLook) else ""
+    def judge(look: TextLook) -> list[Finding]:
+        text = look.text.strip()
         if not text:
             return [("empty", "it is empty", 0.95)]
         if len(text) == 1:
@@ -216,7 +210,7 @@ def _text_judge(texts: list[str]) -> Judge:
             found.append(("script", reason, 0.6))
         return found
 
-    return cross_validate
+    return judge
 
 
 def script_of(text: str) -> str | None:

@@ -152,22 +152,17 @@ def of_odd(looks: Mapping[int, Look], everything: Sequence[Example]) -> list[Pro
 
 def of_outliers(outliers: Outliers, examples: Sequence[Example]) -> list[Problem]:
     """Return the examples that are far out."""
-    problems = []
-    for i in outliers.indices.tolist():
-        score = float(outliers.scores[i])
-        problems.append(
-            _problem(
-                "outlier",
-                examples[i],
-                suggestion="look whether it belongs here",
-                severity=min(FAR_OUT * score / THRESHOLD / 1.5, 0.95),
-                reason=(
-                    f"It is far from its class and from all others: {score:.1f} robust standard "
-                    f"deviations; {THRESHOLD} is named."
-                ),
-            )
+    return [
+        _problem(
+            "outlier",
+            examples[i],
+            suggestion="look whether it belongs here",
+            severity=min(FAR_OUT * score / THRESHOLD / 1.5, 0.95),
+            reason=f"It is far from its class and from all others: {score:.1f} robust standard "
+            f"deviations; {THRESHOLD} is named.",
         )
-    return problems
+        for i, score in zip(outliers.indices, outliers.scores[outliers.indices], strict=True)
+    ]
 
 
 def in_order(problems: Sequence[Problem]) -> tuple[Problem, ...]:

@@ -102,11 +102,11 @@ class Problems(Plain):
     def to_csv(self, path: str | Path) -> None:
         """Write the list as a table with the columns of `Problem`, whole or not at all."""
         text = io.StringIO()
-        indices = csv.DictWriter(text, [field.name for field in fields(Problem)])
-        indices.writeheader()
+        writer = csv.DictWriter(text, [field.name for field in fields(Problem)])
+        writer.writeheader()
         for item in self.items:
             own = asdict(item)
-            indices.writerow({**own, "severity": f"{item.severity:.4f}", "other": item.other or ""})
+            writer.writerow({**own, "severity": f"{item.severity:.4f}", "other": item.other or ""})
         write_bytes(Path(path), text.getvalue().encode("utf-8"))
 
 
@@ -127,8 +127,8 @@ def find_problems(
 
     Args:
         examples: that were learned from, [N], with their `labels` as positions in `classes`.
-        left_out: what models said that had not seen the example, [N, K]; None where none could be
-            asked: labels and confusions are then not judged.
+        oof_predictions: what models said that had not seen the example, [N, K]; None where none
+            could be asked: labels and confusions are then not judged.
         table: features; `indices` are those of the examples, [N].
         test_examples: of the test part, [M], with `test_indices`, and what the model said of them,
             `test_probabilities` [M, K], where it was asked.

@@ -48,21 +48,19 @@ MIN_ARRAY = 0.999
 def likeness(pairs: Sequence[tuple[Look, Look]]) -> Float64[np.ndarray, " p"]:
     """Return how surely the two are the same, 0 (they are not) or above 0 to 1, [P]."""
     out = np.zeros(len(pairs))
-    images = [i for i, (a, b) in enumerate(pairs) if _both(a, b, ImageLook)]
-    if images:
-        out[images] = _images([pairs[i] for i in images])  # type: ignore[misc]
+    images: dict[int, tuple[ImageLook, ImageLook]] = {}
     for i, (a, b) in enumerate(pairs):
-        if isinstance(a, SoundLook) and isinstance(b, SoundLook):
+        if isinstance(a, ImageLook) and isinstance(b, ImageLook):
+            images[i] = a, b
+        elif isinstance(a, SoundLook) and isinstance(b, SoundLook):
             out[i] = sounds(a, b)
         elif isinstance(a, TextLook) and isinstance(b, TextLook):
             out[i] = texts(a.text, b.text)
         elif isinstance(a, ArrayLook) and isinstance(b, ArrayLook):
             out[i] = arrays(a.values, b.values)
+    if images:
+        out[list(images)] = _images(list(images.values()))
     return out
-
-
-def _both(a: Look, b: Look, kind: type) -> bool:
-    return isinstance(a, kind) and isinstance(b, kind)
 
 
 def _images(pairs: Sequence[tuple[ImageLook, ImageLook]]) -> Doubles:

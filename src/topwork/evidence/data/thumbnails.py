@@ -216,10 +216,6 @@ def _clipped(samples: Floats, peak: float) -> float:
     return count / len(samples)
 
 
-def _look_at_text(content: object) -> TextLook:
-    return TextLook(text=str(content))
-
-
 def _look_at_array(content: object) -> ArrayLook:
     if isinstance(content, bytes | bytearray | memoryview | str | os.PathLike):
         data = read_file(Path(content)) if isinstance(content, str | os.PathLike) else content
@@ -233,6 +229,6 @@ def _look_at_array(content: object) -> ArrayLook:
 _LOOKERS: dict[Modality, Callable[[object], Look]] = {
     "image": _look_at_image,
     "sound": _look_at_sound,
-    "text": _look_at_text,
+    "text": lambda content: TextLook(text=str(content)),
     "array": _look_at_array,
 }

@@ -1,6 +1,6 @@
 """Learning curve and its prediction.
 
-    fits on samples (curve_points.py) -> curves through their means (curve_forms.py) -> a sentence
+    fits on samples (points.py) -> curves through their means (forms.py) -> a sentence
 
 The frozen features are there already, so a fit costs a second.
 """
@@ -16,7 +16,7 @@ from topwork.core.plain import Plain
 from topwork.core.shapes import Int
 from topwork.errors import SettingError
 from topwork.evaluation.intervals import Estimate, wilson
-from topwork.evidence.learning_curve.forms import Curves, Means, fit_curves, means_of
+from topwork.evidence.learning_curve.forms import Means, fit_curves, means_of
 from topwork.evidence.learning_curve.points import Points, measure
 from topwork.features.table import FeatureTable
 from topwork.heads.labels import Labels
@@ -163,8 +163,8 @@ def learning_curve(
         indices: of the table, [N]; `labels` holds theirs. Groups are never split.
         settings: which head; None: a kernel.
         seconds: how long to go on fitting. Each size is fitted once, however long that takes.
-        features: digest of the rows' features, as given to `cross_predict`: what that has kept on
-            disk is the largest size, and costs nothing. Without it no sample is larger than
+        features: digest of the rows' features, as given to `cross_val_predict`: what that has kept
+            on disk is the largest size, and costs nothing. Without it no sample is larger than
             `MAX_LANDMARKS`.
 
     Raises:
@@ -173,15 +173,9 @@ def learning_curve(
     """
     if not seconds > 0:
         raise SettingError(f"seconds is {seconds!r}; accepted: a number above 0, like {SECONDS}.")
-    points = measure(
-        table,
-        indices,
-        labels,
-        settings=settings,
-        seconds=seconds,
-        features=features,
+    return curve_of(
+        measure(table, indices, labels, settings=settings, seconds=seconds, features=features)
     )
-    return curve_of(points)
 
 
 def head_curve(head_run: HeadRun, *, seconds: float) -> LearningCurve:
@@ -206,6 +200,8 @@ def curve_of(points: Points) -> LearningCurve:
     marks = np.unique(np.concatenate([marks, [num, 2 * num, TIMES * num]]))
     marks = marks[marks <= TIMES * num]
     estimates = [curves.predict(float(mark)) for mark in marks]
+    now, twice = curves.at(num), curves.at(2 * num)
+    needed = np.maximum(PAYS_SHARE * (1 - now), PAYS_POINTS)
     num_groups = int(points.clusters.max()) + 1
     return LearningCurve(
         num_examples=num,
@@ -214,7 +210,7 @@ def curve_of(points: Points) -> LearningCurve:
         num_repeats=points.num_repeats,
         num_groups=None if num_groups == num or points.thins_groups else num_groups,
         past=_past(means, accuracy[-1]),
-        pays_probability=_pays_probability(curves, num),
+        pays_probability=float(np.mean(twice - now >= needed)),
         line=tuple(
             (float(mark), one.value, one.low, one.high)
             for mark, one in zip(marks, estimates, strict=True)
@@ -241,12 +237,6 @@ def _past(means: Means, came_true: Estimate) -> Past | None:
         predicted=fit_curves(means.take(below)).predict(float(largest)),
         came_true=came_true,
     )
-
-
-def _pays_probability(curves: Curves, num: int) -> float:
-    now, twice = curves.at(num), curves.at(2 * num)
-    needed = np.maximum(PAYS_SHARE * (1 - now), PAYS_POINTS)
-    return float(np.mean(twice - now >= needed))
 
 
 def _percent(estimate: Estimate) -> str:

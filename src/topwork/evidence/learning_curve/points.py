@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import final
 
 import numpy as np
@@ -205,29 +206,22 @@ class _CurveRun:
         seed = labels.seed + repeat
         rest = np.setdiff1d(np.arange(len(self._indices)), fold)
         if not self._is_whole(size):
-            own = labels.take(rest)
-            rest = rest[
-                stratified_sample(
-                    own.classes,
-                    min(self.sizes[size], len(rest)),
-                    seed=seed * 1000 + unit,
-                    groups=self.clusters[rest] if self.thins_groups else None,
-                )
-            ]
+            sample = stratified_sample(
+                labels.classes[rest],
+                min(self.sizes[size], len(rest)),
+                seed=seed * 1000 + unit,
+                groups=self.clusters[rest] if self.thins_groups else None,
+            )
+            rest = rest[sample]
         taken = replace(labels.take(rest), seed=seed)
-
-        def choose(
-            table: FeatureTable, indices: Indices, labels: Labels, kind: HeadKind
-        ) -> KernelChoice:
-            return self._choose(size, indices, labels, kind)
-
-        head = fit_head(
-            self._table, self._indices[rest], taken, settings=self._settings, choose=choose
-        )
+        choose, own = partial(self._choose, size), self._indices[rest]
+        head = fit_head(self._table, own, taken, settings=self._settings, choose=choose)
         found = head.predict(self._table, self._indices[fold])
         return Fit(size=size, unit=unit, test=fold, right=self._is_right(found, fold))
 
-    def _choose(self, size: int, indices: Indices, labels: Labels, kind: HeadKind) -> KernelChoice:
+    def _choose(
+        self, size: int, table: FeatureTable, indices: Indices, labels: Labels, kind: HeadKind
+    ) -> KernelChoice:
         """Search once for each size; above `SAMPLE`, what the size below chose is taken.
 
         The fit still tries the neighbouring penalties on all that it learns from. Searching anew in
@@ -235,13 +229,13 @@ class _CurveRun:
         on hand signs, with 412 and 825, none and -0.2 (+-0.2).
         """
         if self.sizes[size] <= FRESH_UP_TO:
-            return choose_space(self._table, indices, labels, kind)
+            return choose_space(table, indices, labels, kind)
         if size not in self._choices:
             below = self._choices.get(size - 1)
             if below is not None and self.sizes[size] > SAMPLE * 1.2:
                 self._choices[size] = below
             else:
-                self._choices[size] = choose_space(self._table, indices, labels, kind)
+                self._choices[size] = choose_space(table, indices, labels, kind)
         return self._choices[size]
 
     def _is_whole(self, size: int) -> bool:

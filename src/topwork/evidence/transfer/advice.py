@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 from topwork.backbones.base import Backbone
 from topwork.core.options import RunOptions
+from topwork.core.plain import KEY, Plain
 from topwork.core.progress import Listener, listening
 from topwork.core.units import parse_seconds
 from topwork.errors import BackboneError, SettingError, TooFewError, TrainingError
@@ -42,7 +43,7 @@ NOT_TRAINED_NOTE = "The network was not trained from scratch, the hardest rival 
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Advice:
+class Advice(Plain):
     """What can be said of the data before a model is trained.
 
     Attributes:
@@ -51,7 +52,7 @@ class Advice:
         num_examples: that can be learned from, of `num_classes`.
         verdict: what transfer is worth.
         depth: accuracy by depth of the network.
-        rivals: the backbones that were compared; None where one alone was asked about.
+        backbone_comparison: the backbones that were compared; None where one alone was asked about.
         curve: what more examples would give; None where there are too few to say.
         notes: what a person should know of this run, in sentences.
         seconds: that all of it took.
@@ -71,30 +72,12 @@ class Advice:
     pretrained_on: str
     num_examples: int
     num_classes: int
+    seconds: float
+    notes: tuple[str, ...]
     verdict: Verdict
     depth: LayerProbe
-    backbone_comparison: BackboneComparison | None
-    curve: LearningCurve | None
-    notes: tuple[str, ...]
-    seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        summary = {
-            name: getattr(self, name)
-            for name in ("origin", "modality", "backbone", "pretrained_on", "num_examples",
-                         "num_classes", "seconds")
-        }  # fmt: skip
-        return {
-            **summary,
-            "notes": list(self.notes),
-            "verdict": self.verdict.to_dict(),
-            "depth": self.depth.to_dict(),
-            "backbones": None
-            if self.backbone_comparison is None
-            else self.backbone_comparison.to_dict(),
-            "learning_curve": None if self.curve is None else self.curve.to_dict(),
-        }
+    backbone_comparison: BackboneComparison | None = field(metadata={KEY: "backbones"})
+    curve: LearningCurve | None = field(metadata={KEY: "learning_curve"})
 
 
 def advise(
@@ -151,18 +134,16 @@ def advise(
     columns = ColumnNames(
         input_column=input_column, label_column=label_column, group_column=group_column
     )
-    options = RunOptions(device=device)
     with listening(on_progress):
         comparison, head_run = _head_run(
-            (data, labels, groups), columns, backbone, backbones, seed, options
+            (data, labels, groups), columns, backbone, backbones, seed, RunOptions(device=device)
         )
-        found = head_run.found
         probe = probe_layers(head_run)
         verdict = judge_transfer(head_run, probe=probe, limit_seconds=limit if control else None)
         curve, why_none = _curve(head_run)
     return Advice(
-        origin=found.origin,
-        modality=found.modality,
+        origin=head_run.found.origin,
+        modality=head_run.found.modality,
         backbone=head_run.backbone.name,
         pretrained_on=head_run.backbone.card.pretrained_on,
         num_examples=len(head_run.examples),

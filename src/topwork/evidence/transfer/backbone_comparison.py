@@ -64,7 +64,7 @@ class ComparedBackbone:
 @final
 @dataclass(frozen=True, kw_only=True)
 class BackboneComparison(Plain):
-    """The backbones, the best first and those that failed last; `says` who won, and by how much."""
+    """The backbones, the best first, those that failed last; `message`: who won, by how much."""
 
     SHOWN: ClassVar[tuple[str, ...]] = ("winner",)
 
@@ -147,8 +147,7 @@ def _say(compared: Sequence[ComparedBackbone], num: int) -> str:
     best = compared[0]
     if len(compared) == 1 or compared[1].behind is None:
         return f"{best.name}: nothing else could be compared."
-    second = compared[1]
-    lead = compared[1].behind
+    second, lead = compared[1], compared[1].behind
     message = f"{points(lead)} over {second.name} on the same {num:,} examples left out"
     if lead.low > 0:
         return f"{best.name} is best: {message}."
@@ -162,12 +161,11 @@ def _measured(head_run: HeadRun) -> ComparedBackbone:
     """Return the backbone's size, and its time an example on this machine."""
     backbone = head_run.backbone
     module = backbone.build().module
-    state, parameters = module.state_dict(), module.parameters()
     return ComparedBackbone(
         name=backbone.name,
         ms_per_example=_milliseconds(head_run),
-        num_parameters=sum(one.numel() for one in parameters),
-        megabytes=sum(one.numel() * one.element_size() for one in state.values()) / 1e6,
+        num_parameters=sum(one.numel() for one in module.parameters()),
+        megabytes=sum(one.nbytes for one in module.state_dict().values()) / 1e6,
         pretrained_on=backbone.card.pretrained_on,
     )
 

@@ -37,7 +37,7 @@ class ComparedPredictions:
 
     Attributes:
         name: of the way, in words.
-        indices: the examples, positions in `Compared.labels`.
+        indices: the examples, positions in `Comparison.labels`.
         right: how often each was answered rightly, 0 to 1, parallel to `indices`.
         seconds: it took; 0 where it was kept from before.
     """
@@ -54,8 +54,8 @@ class Comparison:
     """The examples to compare on, and what transfer gave on them.
 
     Attributes:
-        frozen: the head on all examples.
-        places: the examples' positions in `frozen.examples`, sorted.
+        head_run: the head on all examples.
+        indices: the examples' positions in `head_run.examples`, sorted.
         labels: of these examples.
         drawn: the folds of each repeat: positions in `labels`.
         transferred: what the head on the frozen network said (or another model, where its answers
@@ -77,11 +77,6 @@ class Comparison:
     def groups(self) -> Int[np.ndarray, " n"] | None:
         """Number of each example's group."""
         return self.labels.group_numbers
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all examples are compared on."""
-        return len(self.indices) == len(self.head_run.examples)
 
     @staticmethod
     def of(
@@ -107,12 +102,8 @@ class Comparison:
         labels = head_run.labels.take(indices)
         recipe = head_run.recipe
         drawn, _ = draw_folds(labels, num_folds=recipe.num_folds, num_repeats=recipe.num_repeats)
-        whole = len(indices) == len(head_run.examples)
-        right = None
-        if whole:
-            right = (head_run.cross_val.probabilities.argmax(2) == labels.classes).mean(0)
-            right = _right(predictions, head_run.examples) if predictions is not None else right
-        else:
+        cross_val = head_run.cross_val
+        if len(indices) < len(head_run.examples):
             with renamed("{} sample"):
                 cross_val = cross_val_predict(
                     head_run.table,
@@ -123,7 +114,9 @@ class Comparison:
                     num_folds=recipe.num_folds,
                     num_repeats=recipe.num_repeats,
                 )
-            right = (cross_val.probabilities.argmax(2) == labels.classes).mean(0)
+        right = (cross_val.probabilities.argmax(2) == labels.classes).mean(0)
+        if predictions is not None and len(indices) == len(head_run.examples):
+            right = _right(predictions, head_run.examples)
         return Comparison(
             head_run=head_run,
             indices=indices,

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from topwork.core.shapes import Doubles, Float64, Indices, Int
-from topwork.evaluation.intervals import Estimate
+from topwork.core.shapes import Float64, Int
+from topwork.evaluation.intervals import Estimate, effective_share
 
 
 def gain(more: Float64[np.ndarray, " n"], groups: Int[np.ndarray, " n"] | None) -> Estimate:
@@ -29,23 +29,10 @@ def gain(more: Float64[np.ndarray, " n"], groups: Int[np.ndarray, " n"] | None) 
     if num_units < 2:
         value = float(more.mean()) if num else 0.0
         return Estimate.around(value, -1.0, 1.0)
-    count = num * _effective_share(more, groups)
+    numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    count = num * effective_share(more, numbers, variance=float(more.var()))
     centre = count * float(more.mean()) / (count + 2)
     second = (count * float((more**2).mean()) + 2) / (count + 2)
     spread = float(stdtrit(num_units - 1, 0.975)) * math.sqrt((second - centre**2) / (count + 2))
     low, high = max(centre - spread, -1.0), min(centre + spread, 1.0)
     return Estimate.around(float(more.mean()), low, high)
-
-
-def _effective_share(more: Doubles, groups: Indices | None) -> float:
-    """As `effective_share`, of differences: what an example is worth beside others of its group."""
-    if groups is None:
-        return 1.0
-    num, numbers = len(more), np.unique(groups, return_inverse=True)[1]
-    num_groups = int(numbers.max()) + 1
-    sums = np.bincount(numbers, more - more.mean())
-    between = float(sums @ sums) / num**2 * num_groups / (num_groups - 1)
-    independent = float(more.var()) / num
-    if independent <= 0 or between <= 0:
-        return num_groups / num
-    return float(np.clip(independent / between, 1 / num, 1.0))

@@ -68,7 +68,7 @@ class ScratchBaseline:
     """What the network that was trained from random weights said of examples left out.
 
     Attributes:
-        indices: these examples, positions in `Compared.labels`, sorted.
+        indices: these examples, positions in `Comparison.labels`, sorted.
         probabilities: [len(indices), K].
         num_folds: how many folds were trained, of `of_folds`.
         epochs: of each training; `usual_epochs` are those that it would have without a limit.

@@ -1,9 +1,10 @@
 """Verdict on what transfer is worth.
 
-Without it are: the same network trained from random weights within a time limit (control.py), the
-same network frozen with random weights, and the inputs as they are, both under the same kind of
-head. Whichever does best stands for "from scratch", so that nothing is claimed that a user could
-have had without transfer. Gains are paired, example by example, on the same folds.
+Without it are: the same network trained from random weights within a time limit
+(scratch_baseline.py), the same network frozen with random weights, and the inputs as they are, both
+under the same kind of head. Whichever does best stands for "from scratch", so that nothing is
+claimed that a user could have had without transfer. Gains are paired, example by example, on the
+same folds.
 """
 
 from __future__ import annotations
@@ -188,19 +189,10 @@ def _without(one: ComparedPredictions, comparison: Comparison) -> Without:
     )
 
 
-def _few(comparison: Comparison, num: int) -> str:
-    groups = comparison.groups
-    message = f"{num:,} examples"
-    return message if groups is None else f"{message} in {len(np.unique(groups)):,} groups"
-
-
 def _say(worth: Estimate, control: ComparedPredictions, comparison: Comparison, own: float) -> str:
     head_run = comparison.head_run
     num_all, num = len(head_run.examples), len(control.indices)
-    what = f"{head_run.found.modality}s"
-    on = f"on your {num_all:,} {what}"
-    if num < num_all:
-        on = f"on {num:,} of your {num_all:,} {what}"
+    on = f"on {'' if num == num_all else f'{num:,} of '}your {num_all:,} {head_run.found.modality}s"
     figures = points(worth)
     if worth.high < 0:
         figures = points(Estimate(value=-worth.value, low=-worth.high, high=-worth.low))
@@ -221,7 +213,9 @@ def _say(worth: Estimate, control: ComparedPredictions, comparison: Comparison, 
             start = "Transfer would not hurt, but do not expect a gain"
         message = f"{start}: {figures} over {control.name} {on}, which chance alone may give."
         if rough:
-            message += f" {_few(comparison, num)} are too few to tell."
+            groups = comparison.groups
+            few = "" if groups is None else f" in {len(np.unique(groups)):,} groups"
+            message += f" {num:,} examples{few} are too few to tell."
     if worth.low <= 0 and comparison.transferred.name == HEAD_ALONE:
         message += (
             " That is of a new head alone; `topwork train` also tries to train blocks below it."

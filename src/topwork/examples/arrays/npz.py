@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from topwork.errors import ColumnError, SourceError
 from topwork.examples.contents import InMemory, array_digest
-from topwork.examples.deduplicate import SPLIT_NAMES, RawExample, clean_text
-from topwork.examples.example import Skipped, Split
+from topwork.examples.deduplicate import SPLIT_NAMES, clean_text
+from topwork.examples.example import Split
 from topwork.examples.modality import as_meant
 from topwork.examples.tables.columns import ColumnNames, Columns, listed
 from topwork.examples.tables.rows import Outcome, TableColumns, TableRows
@@ -99,17 +99,10 @@ def _rows(
     outcomes: list[Outcome] = []
     for number, row in enumerate(rows):
         try:
-            outcomes.append(
-                RawExample(
-                    name=table.row_name(number),
-                    order=(name, number),
-                    digest=partial(array_digest, row),
-                    read=InMemory(content=row),
-                    **table.known(number),  # type: ignore[arg-type]
-                )
-            )
+            digest = partial(array_digest, row)
+            outcomes.append(table.found(number, digest, InMemory(content=row)))
         except ValueError as error:
-            outcomes.append(Skipped(name=table.row_name(number), reason=str(error)))
+            outcomes.append(table.skipped(number, str(error)))
     return outcomes
 
 

@@ -32,12 +32,17 @@ def array_view(
         most = round(MAX_SHIFT * array.shape[-1])
         array = slid(array, int(draw("shift").integers(-most, most + 1)), axis=-1)
     if "scale" in names:
-        array = array * np.float32(math.exp(draw("scale").uniform(-1, 1) * math.log(MAX_SCALE)))
+        array = array * np.float32(drawn_factor(draw("scale"), MAX_SCALE))
     if "noise" in names:
         random = draw("noise")
         strength = np.float32(random.uniform(0, MAX_NOISE)) * array.std(axis=-1, keepdims=True)
         array = array + strength * random.standard_normal(array.shape, np.float32)
     return np.ascontiguousarray(array, np.float32)
+
+
+def drawn_factor(random: np.random.Generator, most: float) -> float:
+    """Draw from 1 / most to most, as often above 1 as below."""
+    return math.exp(random.uniform(-1, 1) * math.log(most))
 
 
 def slid(

@@ -1,7 +1,6 @@
 """Decoding of images.
 
- Colour profiles are not applied, as in the tools that the
-backbones were trained with.
+Colour profiles are not applied, as in the tools that the backbones were trained with.
 """
 
 from __future__ import annotations
@@ -53,12 +52,16 @@ _JPEG_LOSSES = {
 
 def read_file(path: Path) -> bytes:
     """Return a file's bytes. Raises ExampleError with the reason where it cannot be read."""
+    return read_at_most(path, MAX_FILE_BYTES, advice="Save it smaller or compressed")
+
+
+def read_at_most(path: Path, most: int, *, kind: str = "", advice: str) -> bytes:
+    """Return the bytes of a file that has at most so many. Raises ExampleError as `read_file`."""
     try:
         size_bytes = path.stat().st_size
-        if size_bytes > MAX_FILE_BYTES:
+        if size_bytes > most:
             raise TooLargeError(
-                f"the file has {size_bytes:,} bytes; at most {MAX_FILE_BYTES:,} are read. "
-                "Save it smaller or compressed"
+                f"the file has {size_bytes:,} bytes; {kind}at most {most:,} are read. {advice}"
             )
         return path.read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the path

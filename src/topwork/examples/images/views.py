@@ -7,14 +7,12 @@ mirror image, never black. All of colour is one matrix, so it is rounded once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from topwork.core.shapes import Pixels, UInt8
-
-Draw = Callable[[str], np.random.Generator]
+from topwork.examples.arrays.views import Draw, drawn_factor
 
 IMAGE_AUGMENTATIONS = (
     "flip", "flip_vertical", "zoom", "rotate", "shift", "colour", "grey", "blur", "noise", "erase",
@@ -115,7 +113,7 @@ def _placed(pixels: Pixels, names: tuple[str, ...], draw: Draw) -> Pixels:
     degrees, shown, offset = 0.0, np.ones(2), np.zeros(2)
     if "zoom" in names:
         random = draw("zoom")
-        area, aspect = random.uniform(*ZOOM_AREA), _factor(random, ZOOM_ASPECT)
+        area, aspect = random.uniform(*ZOOM_AREA), drawn_factor(random, ZOOM_ASPECT)
         shown = np.sqrt([area * aspect, area / aspect])
         offset = random.uniform(-0.5, 0.5, 2) * np.abs(1 - shown)  # one holds all of the other
     if "rotate" in names:
@@ -132,8 +130,8 @@ def _coloured(pixels: Pixels, names: tuple[str, ...], draw: Draw) -> Pixels:
     image = Image.fromarray(pixels)
     if "colour" in names:
         random = draw("colour")
-        bright, contrast = _factor(random, LIGHT), _factor(random, LIGHT)
-        saturation = _factor(random, SATURATION)
+        bright, contrast = drawn_factor(random, LIGHT), drawn_factor(random, LIGHT)
+        saturation = drawn_factor(random, SATURATION)
         angle = 2 * math.pi * random.uniform(-HUE_TURNS, HUE_TURNS)
         chroma = saturation * np.array(
             [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
@@ -168,7 +166,7 @@ def _erased(pixels: Pixels, random: np.random.Generator) -> Pixels:
     """Cover a box with the picture's mean colour: frozen blocks would take noise for a texture."""
     if random.random() >= ERASE_SHARE:
         return pixels
-    area, aspect = random.uniform(*ERASE_AREA), _factor(random, ERASE_ASPECT)
+    area, aspect = random.uniform(*ERASE_AREA), drawn_factor(random, ERASE_ASPECT)
     height, width = pixels.shape[:2]
     tall = min(round(height * math.sqrt(area * aspect)), height)
     wide = min(round(width * math.sqrt(area / aspect)), width)
@@ -176,8 +174,3 @@ def _erased(pixels: Pixels, random: np.random.Generator) -> Pixels:
     covered = pixels.copy()
     covered[top : top + tall, left : left + wide] = np.rint(pixels.mean(axis=(0, 1)))
     return covered
-
-
-def _factor(random: np.random.Generator, most: float) -> float:
-    """Draw from 1 / most to most, as often above 1 as below."""
-    return math.exp(random.uniform(-1, 1) * math.log(most))

@@ -9,7 +9,6 @@ a spectrogram, whose unit is its extractor's own, only `shift` and `mask` have a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +16,8 @@ import scipy.fft
 import soxr
 
 from topwork.core.shapes import Float32, Floats
-from topwork.examples.arrays.views import slid
+from topwork.examples.arrays.views import Draw, drawn_factor, slid
 from topwork.examples.sounds.preprocessing import SoundInput
-
-Draw = Callable[[str], np.random.Generator]
 
 SOUND_AUGMENTATIONS = ("speed", "shift", "filter", "noise", "gain", "mask")
 
@@ -93,7 +90,7 @@ def sound_view(
 def _sped(window: Floats, random: np.random.Generator) -> Floats:
     """Play it faster or slower about the middle of what is heard; what no longer fits is cut."""
     heard = _heard(window)
-    speed = math.exp(random.uniform(-1, 1) * math.log(MAX_SPEED))
+    speed = drawn_factor(random, MAX_SPEED)
     if heard.stop - heard.start < _MIN_SAMPLES:
         return window
     samples = soxr.resample(window[heard], speed, 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -117,10 +117,10 @@ class ColumnNames:
         label = _given(names, origin, "label", self.label_column)
         group = _given(names, origin, "group", self.group_column)
         rest = [name for name in names if name not in (given, label, group)]
-        found = _Inputs() if given else _find_inputs(rest, stored, declared)
-        if given is None and not found.any:
+        found = Columns(given=given) if given else _find_inputs(rest, stored, declared)
+        if not found.inputs:
             raise _missing(names, origin, "input", (*_FILE_NAMES[:3], "image", "audio", "text"))
-        rest = [n for n in rest if n not in (found.file, found.text, found.array)]
+        rest = [name for name in rest if name not in found.inputs]
         if label is None and self.need_label:
             label = _usual(rest, _LABEL_NAMES)
             if label is None:
@@ -130,11 +130,8 @@ class ColumnNames:
             group = _usual(rest, _GROUP_NAMES)
             rest = [name for name in rest if name != group]
         start, end, duration = _time_columns(rest)
-        return Columns(
-            given=given,
-            file=found.file,
-            text=found.text,
-            array=found.array,
+        return replace(
+            found,
             label=label if self.need_label else None,
             group=group if self.need_label else None,
             split=_usual(rest, _SPLIT_COLUMNS) if self.need_label else None,
@@ -144,22 +141,11 @@ class ColumnNames:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Inputs:
-    file: str | None = None
-    text: str | None = None
-    array: str | None = None
-    any: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "any", any((self.file, self.text, self.array)))
-
-
 def _find_inputs(
     names: Sequence[str], stored: Mapping[str, Stored] | None, declared: Sequence[str]
-) -> _Inputs:
+) -> Columns:
     if stored is None:
-        return _Inputs(file=_usual(names, _FILE_NAMES), text=_usual(names, _TEXT_NAMES))
+        return Columns(file=_usual(names, _FILE_NAMES), text=_usual(names, _TEXT_NAMES))
 
     def of(*kinds: Stored) -> list[str]:
         return [name for name in names if stored.get(name) in kinds]
@@ -173,7 +159,7 @@ def _find_inputs(
     if text is None and array is None:
         # Bytes of any name; at last, one named `image` that holds numbers, to be refused as such.
         files += [*within, _usual(names, _FILE_NAMES)]
-    return _Inputs(file=next(iter(_present(*files)), None), text=text, array=array)
+    return Columns(file=next(iter(_present(*files)), None), text=text, array=array)
 
 
 def _time_columns(names: Sequence[str]) -> tuple[str | None, str | None, str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -108,10 +109,7 @@ def _names_file(folder: Path, value: str, there: bool) -> bool:
     suffix = suffix_of(value)
     if not there and (modality_of(value) or suffix in DOCUMENT_SUFFIXES):
         return True
-    try:
-        return (folder / value).is_file()
-    except (OSError, ValueError):
-        return False
+    return os.path.isfile(folder / value)
 
 
 def read_columns(path: Path, choose: Choose) -> dict[str, list[object]]:

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -113,7 +114,7 @@ class _Cells:
                 digest = array_digest(numbers(cell))
                 outcomes.append(self._found(number, digest, read_numbers))
             except ValueError as error:  # an ExampleError, too
-                outcomes.append(self._skipped(number, str(error)))
+                outcomes.append(self._table.skipped(number, str(error)))
         modality = as_meant("array", self._table.given.meant)
         return TableRows(modality=modality, outcomes=outcomes)
 
@@ -126,14 +127,16 @@ class _Cells:
             kinds.append(None)
             if not data:
                 # What kind it is, is known at the end only.
-                outcomes.append(self._skipped(number, _NOTHING if data is None else _NO_BYTES))
+                outcomes.append(
+                    self._table.skipped(number, _NOTHING if data is None else _NO_BYTES)
+                )
                 continue
             kind = sniff(data[:PREFIX_BYTES])
             kinds[-1] = kind if kind in ("image", "sound") else None
             try:
                 outcomes.append(self._found(number, digest_bytes(data), read_bytes))
             except ValueError as error:
-                outcomes.append(self._skipped(number, str(error)))
+                outcomes.append(self._table.skipped(number, str(error)))
         paths = (
             self._paths() if {getattr(o, "reason", "") for o in outcomes} == {_NOTHING} else None
         )
@@ -143,9 +146,9 @@ class _Cells:
         for number, (one, kind) in enumerate(zip(outcomes, kinds, strict=True)):
             if isinstance(one, Skipped):
                 if one.reason in (_NOTHING, _NO_BYTES):
-                    outcomes[number] = self._skipped(number, one.reason.format(kind=main))
+                    outcomes[number] = self._table.skipped(number, one.reason.format(kind=main))
             elif kind not in (None, main):
-                outcomes[number] = self._skipped(number, f"it is not {with_article(main)}")
+                outcomes[number] = self._table.skipped(number, f"it is not {with_article(main)}")
             elif main == "sound":
                 outcomes[number] = self._sound(number, one)
         return TableRows(modality=main, outcomes=outcomes)
@@ -163,34 +166,20 @@ class _Cells:
         try:
             start, end = self._table.part(number)
         except ValueError as error:
-            return self._skipped(number, str(error))
+            return self._table.skipped(number, str(error))
         digest = part_digest(str(one.digest), start, end)
-        whole = start is None and end is None
-        name = one.name if whole else one.name + part_name(start, end)
-        if not self._table.given.need_label:
-            name = one.name
-        return self._found(number, digest, read_sound, start, end, name=name)
+        found = self._found(number, digest, read_sound, start, end)
+        if (start is None and end is None) or not self._table.given.need_label:
+            return found
+        return replace(found, name=one.name + part_name(start, end))
 
     def _found(
-        self,
-        number: int,
-        digest: str,
-        read: Callable[..., object],
-        *more: object,
-        name: str | None = None,
+        self, number: int, digest: str, read: Callable[..., object], *more: object
     ) -> RawExample:
         row_group = bisect_right(self._starts, number) - 1
         place = number - self._starts[row_group]
-        return RawExample(
-            name=name or self._table.row_name(number),
-            order=(self._table.name, number),
-            digest=digest,
-            read=partial(read, self._path, self._column, row_group, place, *more),
-            **self._table.known(number),  # type: ignore[arg-type]
-        )
-
-    def _skipped(self, number: int, reason: str) -> Skipped:
-        return Skipped(name=self._table.row_name(number), reason=reason)
+        read = partial(read, self._path, self._column, row_group, place, *more)
+        return self._table.found(number, digest, read)
 
     def _cells(self) -> Iterator[Any]:
         for batch in self._file.iter_batches(batch_size=_BATCH_ROWS, columns=[self._column]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +18,17 @@ from topwork.examples.sounds.sound import SoundFile
 _MAX_ROW_GROUPS = 4
 
 
-class _RowGroups:
-    """The row groups read last, so that neighbours in the table are read from the disk once."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[object, ...], Any] = OrderedDict()
-
-    def get(self, path: Path, column: str, row_group: int) -> Any:
-        import pyarrow.parquet as pq
-
-        status = path.stat()  # a table that was written anew is another one
-        file = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
-        key = (file, column, row_group)
-        with self._lock:  # whoever waits here most likely waits for the same row group
-            if key not in self._kept:
-                while len(self._kept) >= _MAX_ROW_GROUPS:
-                    self._kept.popitem(last=False)
-                with pq.ParquetFile(path) as table:
-                    read = table.read_row_group(row_group, columns=[column])
-                self._kept[key] = plain_cells(read.column(0).combine_chunks())
-            self._kept.move_to_end(key)
-            return self._kept[key]
+_lock = threading.Lock()
 
 
-_row_groups = _RowGroups()
+@lru_cache(maxsize=_MAX_ROW_GROUPS)
+def _row_group(path: Path, column: str, row_group: int, file: tuple[int, ...]) -> Any:
+    """Read a row group of a file, of which the last few are kept for neighbours in the table."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as table:
+        read = table.read_row_group(row_group, columns=[column])
+    return plain_cells(read.column(0).combine_chunks())
 
 
 def plain_cells(array: Any) -> Any:
@@ -111,6 +97,9 @@ def _cell(path: Path, column: str, row_group: int, place: int) -> Any:
     import pyarrow as pa
 
     try:
-        return _row_groups.get(path, column, row_group)[place]
+        status = path.stat()  # a table that was written anew is another one
+        file = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+        with _lock:  # whoever waits here most likely waits for the same row group
+            return _row_group(path, column, row_group, file)[place]
     except (pa.ArrowException, OSError, IndexError) as error:
         raise ExampleError(f"its table cannot be read any more: {error}") from error

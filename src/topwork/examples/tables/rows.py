@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -81,6 +81,22 @@ class TableColumns:
         group = self._text(self.columns.group, number)
         return {"label": label, "group": group, "split": self._splits[0][number]}
 
+    def found(
+        self, number: int, digest: str | Callable[[], str], read: Callable[[], object]
+    ) -> RawExample:
+        """The input that a row holds. Raises ValueError as `known`."""
+        return RawExample(
+            name=self.row_name(number),
+            order=(self.name, number),
+            digest=digest,
+            read=read,
+            **self.known(number),  # type: ignore[arg-type]
+        )
+
+    def skipped(self, number: int, reason: str) -> Skipped:
+        """A row that holds no input that can be used."""
+        return Skipped(name=self.row_name(number), reason=reason)
+
     def part(self, number: int) -> tuple[float | None, float | None]:
         """Start and end of a row's sound in seconds. Raises ValueError with the reason."""
         names = (self.columns.start, self.columns.end, self.columns.duration)
@@ -118,24 +134,14 @@ def text_rows(table: TableColumns, column: str) -> list[Outcome]:
     """Return the rows whose inputs are the texts that they hold."""
     outcomes: list[Outcome] = []
     for number, value in enumerate(table.values[column]):
-        name = table.row_name(number)
         try:
-            known = table.known(number)
+            table.known(number)  # what it lacks counts before the text
             if value is not None and not isinstance(value, str):
                 raise ValueError(f"its text is {value!r}, not text")
             text = check_text(value or "")
+            outcomes.append(table.found(number, text_digest(text), InMemory(content=text)))
         except ValueError as error:  # an ExampleError, too
-            outcomes.append(Skipped(name=name, reason=str(error)))
-            continue
-        outcomes.append(
-            RawExample(
-                name=name,
-                order=(table.name, number),
-                digest=text_digest(text),
-                read=InMemory(content=text),
-                **known,  # type: ignore[arg-type]
-            )
-        )
+            outcomes.append(table.skipped(number, str(error)))
     return outcomes
 
 

@@ -5,15 +5,12 @@ The length stays, and so do special tokens and the prompt.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from topwork.core.shapes import Int
+from topwork.examples.arrays.views import Draw
 from topwork.examples.texts.preprocessing import TextInput
 from topwork.examples.texts.tokens import own_tokens, word_starts
-
-Draw = Callable[[str], np.random.Generator]
 
 TEXT_AUGMENTATIONS = ("swap",)
 

@@ -12,13 +12,13 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from topwork.core.digests import digest_file
 from topwork.core.files import disk_errors, replacing_folder
-from topwork.training.loop.task import Epoch, describe
+from topwork.training.loop.task import Epoch
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +73,7 @@ class Checkpoints:
                     "format": FORMAT,
                     "run": self._run,
                     "tensors": digest_file(folder / TENSORS),
-                    "history": [describe(epoch) for epoch in state.history],
+                    "history": [asdict(epoch) for epoch in state.history],
                     "micro_batch": state.micro_batch,
                     "num_threads": state.num_threads,
                 }

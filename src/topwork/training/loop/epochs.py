@@ -7,14 +7,15 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
+
+import numpy as np
 
 from topwork.errors import TrainingError
 from topwork.training.loop.batches import load_ahead, num_steps, steps_of_epoch
 from topwork.training.loop.checkpoints import Checkpoints, State
 from topwork.training.loop.learner import Learner
-from topwork.training.loop.task import Epoch, Plan, Task
+from topwork.training.loop.task import Epoch, FitResult, Plan, Task
 from topwork.training.settings import Training
 
 if TYPE_CHECKING:
@@ -27,15 +28,6 @@ CHECK_EVERY = 16
 logger = logging.getLogger(__name__)
 
 Report = Callable[[Epoch], None]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Outcome:
-    """What a run came to; the module is trained in place."""
-
-    history: tuple[Epoch, ...]
-    stopped: str | None
-    micro_batch: int
 
 
 def rate_factor(step: int, num_steps: int, settings: Training) -> float:
@@ -74,7 +66,7 @@ class Loop:
         self._history: tuple[Epoch, ...] = ()
         self._good: Mapping[str, torch.Tensor] | None = None
 
-    def run(self, state: State | None, on_epoch: Report) -> Outcome:
+    def run(self, state: State | None, on_epoch: Report) -> FitResult:
         """Train from `state` on, until the end, the deadline, or numbers that are none.
 
         Raises:
@@ -100,20 +92,22 @@ class Loop:
                 break
         if stopped:
             logger.warning("%s", stopped)
-        return Outcome(
-            history=self._history, stopped=stopped, micro_batch=self._learner.micro_batch
-        )
-
-    def release(self) -> None:
-        """Bring the module back to the CPU, in eval mode."""
         self._learner.release()
+        return FitResult(
+            module=self._task.module,
+            history=self._history,
+            stopped=stopped,
+            micro_batch=self._learner.micro_batch,
+        )
 
     def _epoch(self, number: int) -> tuple[Epoch | None, str]:
         """Return what one pass gave, or None, and why it ended early ("" where it did not)."""
         import torch
 
         plan, fabric = self._plan, self._fabric
-        torch.manual_seed(_epoch_seed(plan.seed, number))
+        # one number of both, so that a resumed epoch draws what it would have drawn
+        seed = np.random.SeedSequence([plan.seed, number, 0]).generate_state(1, np.uint64)[0]
+        torch.manual_seed(int(seed))
         self._learner.train()
         batches = steps_of_epoch(self._task.source, plan.batch_size, seed=plan.seed, epoch=number)
         on_gpu = fabric.device.type == "cuda"
@@ -166,15 +160,11 @@ class Loop:
         import torch
 
         self._history = (*self._history, epoch)
-        to_disk = self._checkpoints is not None
-        tensors = self._learner.tensors(optimiser=to_disk)
+        checkpoints, whole = self._checkpoints, epoch.examples == self._task.source.num_examples
+        tensors = self._learner.tensors(optimiser=checkpoints is not None)
         self._good = {k: v for k, v in tensors.items() if k.startswith("module/")}
-        if (
-            to_disk
-            and self._checkpoints is not None
-            and epoch.examples == self._task.source.num_examples
-        ):
-            self._checkpoints.save(
+        if checkpoints is not None and whole:
+            checkpoints.save(
                 State(
                     history=self._history,
                     micro_batch=self._learner.micro_batch,
@@ -202,11 +192,8 @@ class Loop:
         )
 
     def _not_finite(self, number: int, rate: float) -> str:
-        smaller = (
-            "a smaller lr"
-            if self._fabric.strategy.precision.precision == "32-true"
-            else ("a smaller lr, or precision = 'f32'")
-        )
+        half = self._fabric.strategy.precision.precision != "32-true"
+        smaller = "a smaller lr, or precision = 'f32'" if half else "a smaller lr"
         return (
             f"The loss or its gradient became infinite or not a number in epoch {number}, at a "
             f"learning rate of {rate:.2g}. Use {smaller}."
@@ -233,10 +220,3 @@ def _num_loaders(on_gpu: bool) -> int:
     from topwork.executors.openvino import num_cores
 
     return max(2, min(8, num_cores())) if on_gpu else 2
-
-
-def _epoch_seed(seed: int, epoch: int) -> int:
-    """Return one number for both, so that a resumed epoch draws what it would have drawn."""
-    import numpy as np
-
-    return int(np.random.SeedSequence([seed, epoch, 0]).generate_state(1, np.uint64)[0])

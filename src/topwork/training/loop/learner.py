@@ -75,21 +75,20 @@ class Learner:
         Raises:
             TrainingError: there is no memory for one example.
         """
+        import torch
+
         weights = self._task.weights
         total = float(len(batch) if weights is None else weights[batch].sum(dtype=np.float64))
         largest = max((len(part.indices) for part in parts), default=1)
         self._optimiser.zero_grad()
-        sums = self._accumulate(parts, total)
-        while sums is None:
+        while (sums := self._accumulate(parts, total)) is None:
             self._halve(largest)
             self._optimiser.zero_grad()
-            sums = self._accumulate(parts, total)
-        loss, correct = sums
         norm: Any = self._fabric.clip_gradients(
             self._module, self._optimiser, max_norm=self._clip, error_if_nonfinite=False
         )
         self._move()
-        return _stacked(loss, correct, norm)
+        return torch.cat([sums, norm.to(sums.dtype).reshape(1)])
 
     def _move(self) -> None:
         """Let the optimiser take its step; at the first it makes numbers of its own."""
@@ -171,13 +170,19 @@ class Learner:
 
     def tensors(self, *, optimiser: bool) -> dict[str, torch.Tensor]:
         """Return copies on the CPU: trained weights, buffers and, if asked for, the optimiser's."""
+        import torch
+
         found = {f"module/{name}": tensor for name, tensor in self._own_tensors()}
         if optimiser:
             for index, state in self._plain.state_dict()["state"].items():
                 for key, value in state.items():
                     if value is not None:
                         found[f"optimiser/{index}/{key}"] = value
-        return {name: _copy(tensor) for name, tensor in found.items()}
+        plain = torch.contiguous_format
+        return {
+            name: tensor.detach().to("cpu", copy=True).contiguous(memory_format=plain)
+            for name, tensor in found.items()
+        }
 
     def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
         """Undo `tensors`. The optimiser is left as it is where they say nothing of it."""
@@ -232,15 +237,3 @@ def is_out_of_memory(error: Exception) -> bool:
     if isinstance(error, torch.cuda.OutOfMemoryError | MemoryError):
         return True
     return any(phrase in str(error) for phrase in OUT_OF_MEMORY)
-
-
-def _copy(tensor: torch.Tensor) -> torch.Tensor:
-    import torch
-
-    return tensor.detach().to("cpu", copy=True).contiguous(memory_format=torch.contiguous_format)
-
-
-def _stacked(*values: torch.Tensor) -> torch.Tensor:
-    import torch
-
-    return torch.stack([value.to(values[0].dtype) for value in values])

@@ -41,9 +41,12 @@ def parameter_groups(
     Raises:
         SettingError: a name that fits nothing, or nothing left to train.
     """
-    _freeze(module, settings.freeze)
-    known = [name for name, _ in module.named_modules() if name]
-    known += [name for name, _ in module.named_parameters()]
+    known = names_of(module)
+    for prefix in settings.freeze:
+        check_fits(prefix, known, setting="freeze")
+    for name, parameter in module.named_parameters():
+        if any(fits(name, prefix) for prefix in settings.freeze):
+            parameter.requires_grad_(False)
     for name in (*blocks, *settings.learning_rates):
         check_fits(name, known, setting="learning_rates" if name not in blocks else "blocks")
     depth = _depths(module, blocks)
@@ -112,14 +115,10 @@ def put_in_training(module: torch.nn.Module) -> None:
                 part.eval()
 
 
-def _freeze(module: torch.nn.Module, names: Sequence[str]) -> None:
-    known = [name for name, _ in module.named_modules() if name]
-    known += [name for name, _ in module.named_parameters()]
-    for prefix in names:
-        check_fits(prefix, known, setting="freeze")
-    for name, parameter in module.named_parameters():
-        if any(fits(name, prefix) for prefix in names):
-            parameter.requires_grad_(False)
+def names_of(module: torch.nn.Module) -> list[str]:
+    """Return the names of its submodules and of its parameters."""
+    named = [name for name, _ in module.named_modules() if name]
+    return named + [name for name, _ in module.named_parameters()]
 
 
 def check_fits(prefix: str, known: Sequence[str], *, setting: str) -> None:
@@ -150,11 +149,7 @@ def _depths(module: torch.nn.Module, blocks: Sequence[str]) -> dict[str, int]:
     """
     depths, reached = {}, 0
     for name, _ in module.named_parameters():
-        inside = [k for k, block in enumerate(blocks) if name == block or _below(name, block)]
+        inside = [k for k, block in enumerate(blocks) if f"{name}.".startswith(f"{block}.")]
         reached = max(inside, default=reached)
         depths[name] = reached
     return depths
-
-
-def _below(name: str, block: str) -> bool:
-    return name.startswith(block + ".")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -184,8 +184,3 @@ def digest_run(task: Task, plan: Plan) -> str:
             },
         }
     )
-
-
-def describe(epoch: Epoch) -> dict[str, Any]:
-    """Return an epoch as plain data."""
-    return dict(vars(epoch))

@@ -11,7 +11,7 @@ from topwork.training.loop.checkpoints import Checkpoints
 from topwork.training.loop.epochs import Loop, Report
 from topwork.training.loop.fabric import make_fabric, repeatable, sound_convolutions
 from topwork.training.loop.task import Epoch, FitResult, Plan, Task, digest_run
-from topwork.training.loop.tensorboard import Scalars
+from topwork.training.loop.tensorboard import scalars
 
 
 def fit(
@@ -49,20 +49,13 @@ def fit(
     checkpoints = None if checkpoint is None else Checkpoints(checkpoint, digest_run(task, plan))
     state = checkpoints.load() if checkpoints is not None and resume else None
     threads = None if state is None else state.num_threads
-    with Scalars(log) as scalars:
+    with scalars(log) as write:
 
         def report(epoch: Epoch) -> None:
-            scalars.write(epoch)
+            write(epoch)
             if on_epoch is not None:
                 on_epoch(epoch)
 
         with sound_convolutions(task.module), repeatable(fabric, threads):
             loop = Loop(fabric, task, plan, checkpoints=checkpoints, stop_at=stop_at)
-            outcome = loop.run(state, report)
-            loop.release()
-    return FitResult(
-        module=task.module,
-        history=outcome.history,
-        stopped=outcome.stopped,
-        micro_batch=outcome.micro_batch,
-    )
+            return loop.run(state, report)
