@@ -20,7 +20,7 @@ ROOMS = (
     "training", "recipe", "model", "runs", "evidence", "reports", "estimator", "cli",
 )  # fmt: skip
 MAX_LOOSE_FILES = 4
-MAX_LINES, MAX_FUNCTION_LINES = 340, 75
+MAX_LINES, MAX_FUNCTION_LINES = 340, 70
 MAX_WORDS = 8
 MANY_PARAMETERS, MAX_WITH_MANY = 8, 8
 MIN_WITH_SHAPES = 0.95
@@ -124,7 +124,10 @@ def test_files_and_functions_are_short() -> None:
         assert len(path.read_text().splitlines()) <= MAX_LINES, name_of(path)
         for node in ast.walk(tree_of(path)):
             if isinstance(node, ast.FunctionDef):
+                docstring = node.body[0] if ast.get_docstring(node) else None
                 length = (node.end_lineno or 0) - node.lineno
+                if docstring is not None:
+                    length -= (docstring.end_lineno or 0) - docstring.lineno + 1
                 assert length < MAX_FUNCTION_LINES, f"{name_of(path)}: {node.name}"
 
 

@@ -75,7 +75,7 @@ def test_one_piece_that_fails_stops_none_of_the_others(
         raise MemoryError("there is none left")
 
     monkeypatch.setattr(room, "probe_layers", fail)
-    monkeypatch.setattr(room, "_curve", fail)
+    monkeypatch.setattr(room, "head_curve", fail)
     found = gather(tiny_model)
     assert isinstance(found.depth, Missing)
     assert found.depth.why == "there is none left."

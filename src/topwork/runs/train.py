@@ -85,8 +85,7 @@ def train(
     recipe = recipe.with_settings(settings)
     if out is not None and not weights:
         recipe = _for_weights_elsewhere(recipe)
-    place = None if log is None else Path(log)
-    _check_log(place, recipe)
+    place = _log_folder(log, recipe)
     options = RunOptions(device=device, resume=resume, log=place, strict=recipe.strict)
     wanted, call = recipe.backbone if backbone is None else backbone, "train(inputs, labels)"
     with listening(on_progress):
@@ -128,12 +127,15 @@ def train_examples(
     return run_auto(head_run)
 
 
-def _check_log(log: Path | None, recipe: Recipe) -> None:
-    if log is not None and recipe.strategy().kind == "head":
+def _log_folder(log: str | Path | None, recipe: Recipe) -> Path | None:
+    if log is None:
+        return None
+    if recipe.strategy().kind == "head":
         raise SettingError(
             f"log is {str(log)!r} with train = 'head', which trains no network step by step; "
             f"accepted with train = {TRAINING_STRATEGIES}. Leave it out, or choose one of these."
         )
+    return Path(log)
 
 
 def _for_weights_elsewhere(recipe: Recipe) -> Recipe:
