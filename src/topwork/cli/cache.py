@@ -11,7 +11,7 @@ import typer
 from topwork.cli.options import Shared, shares
 from topwork.core.units import parse_size, readable
 
-app = typer.Typer(help="See and clean what was computed once and kept.")
+app = typer.Typer(help="Show and remove what was computed and saved.")
 
 
 @app.callback(invoke_without_command=True)

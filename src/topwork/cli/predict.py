@@ -36,7 +36,7 @@ def predict(
     *,
     shared: Shared,
 ) -> None:
-    """Say what each input is: its name, label and probability, a line each."""
+    """Predict the class of each input: name, label and probability, a line each."""
     from topwork.cli.output import WRITERS, write_timelines
     from topwork.model.model import load
 

@@ -16,7 +16,7 @@ from topwork.errors import SettingError
 def report(
     model: ModelFolder,
     data: Annotated[
-        Path | None, typer.Option(help="Where the labelled examples lie, if not where they lay.")
+        Path | None, typer.Option(help="Where the labelled examples lie now, if they were moved.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The file to write; by default report.html in MODEL.")

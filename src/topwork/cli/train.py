@@ -48,7 +48,7 @@ def train(
     *,
     shared: Shared,
 ) -> None:
-    """Train a model on labelled images, sounds or texts, and say how good it is."""
+    """Train a model on labelled images, sounds or texts, and score it."""
     from topwork.cli import console
     from topwork.runs import train as pipeline
 
