@@ -130,8 +130,10 @@ class Recipe:
 
     def _check_given(self, training: Mapping[str, Any]) -> None:
         """Refuse a setting of training where the head alone is fitted, even its default."""
+        if self.strategy().kind != "head":
+            return
         for name, value in training.items():
-            if value is not None and self.strategy().kind == "head":
+            if value is not None:
                 _not_used(name, value, f"train = '{self.train}'", TRAINING_STRATEGIES)
 
     def head_settings(self) -> HeadSettings:

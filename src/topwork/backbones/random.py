@@ -57,6 +57,30 @@ def random_backbone(
     )
 
 
+def random_by_name(
+    spec: Spec,
+    input: Input,
+    architecture: Mapping[str, Any],
+    *,
+    source: str | None = None,
+    precision: Precision = "f32",
+) -> Backbone:
+    """Return the network of random weights that a name stands for.
+
+    Args:
+        source: what the architecture is that of, for the card; None: what the name begins with.
+        precision: where the name does not say.
+    """
+    return random_backbone(
+        architecture,
+        input,
+        name=str(spec),
+        source=source or spec.base,
+        seed=spec.seed,
+        precision=spec.precision or precision,
+    )
+
+
 def named_backbone(
     spec: Spec,
     input: Input,
@@ -74,23 +98,15 @@ def named_backbone(
         build: makes the network with these weights.
         precision: where the name does not say.
     """
-    precision = spec.precision or precision
     if weights is None:
-        return random_backbone(
-            architecture,
-            input,
-            name=str(spec),
-            source=spec.base,
-            seed=spec.seed,
-            precision=precision,
-        )
+        return random_by_name(spec, input, architecture, precision=precision)
     return Backbone(
         name=str(spec),
         digest=backbone_digest(input, architecture=dict(architecture), weights=weights),
         input=input,
         card=card,
         architecture=architecture,
-        precision=precision,
+        precision=spec.precision or precision,
         build=build,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from topwork.backbones.base import Backbone
-from topwork.backbones.random import random_backbone
+from topwork.backbones.random import random_by_name
 from topwork.backbones.small import MODELS, PREFIX, check_architecture
 from topwork.backbones.spec import Spec, nearest_names
 from topwork.errors import SettingError, UnknownBackboneError
@@ -30,14 +30,7 @@ def small_from(spec: Spec) -> Backbone:
     input = _input(spec, model)
     architecture = {"library": "topwork", "model": model, "units": list(units)}
     check_architecture(architecture, input)
-    return random_backbone(
-        architecture,
-        input,
-        name=str(spec),
-        source=spec.base,
-        seed=spec.seed,
-        precision=spec.precision or "f32",
-    )
+    return random_by_name(spec, input, architecture)
 
 
 def _read_name(spec: Spec) -> tuple[str, tuple[int, ...]]:

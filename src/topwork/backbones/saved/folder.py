@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from topwork.backbones.architecture import build_bare
 from topwork.backbones.base import Backbone, Card, Network, Precision
-from topwork.backbones.random import random_backbone
+from topwork.backbones.random import random_by_name
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.saved.card import model_card
 from topwork.backbones.saved.rebuild import card_from, check_weights, describe_backbone, rebuild
@@ -201,14 +201,7 @@ def read_backbone(spec: Spec, repository: Repository, config: Mapping[str, Any])
     input = _changed(spec, written.input)
     architecture = written.architecture
     if not spec.pretrained:
-        return random_backbone(
-            architecture,
-            input,
-            name=str(spec),
-            source=spec.base,
-            seed=spec.seed,
-            precision=spec.precision or written.precision,
-        )
+        return random_by_name(spec, input, architecture, precision=written.precision)
     path, expected = _file(repository, WEIGHTS, written.files), written.files[WEIGHTS]
 
     def build() -> Network:

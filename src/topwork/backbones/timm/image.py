@@ -14,7 +14,7 @@ from typing import Any
 
 from topwork.backbones.base import Backbone, Card
 from topwork.backbones.catalog import CARDS, EmbeddedBackbone
-from topwork.backbones.random import random_backbone
+from topwork.backbones.random import random_by_name
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.spec import Spec
 from topwork.backbones.timm.build import build_embedded, build_timm
@@ -110,14 +110,8 @@ def _random(
     arguments: Mapping[str, Any] | None = None,
 ) -> Backbone:
     stem = {"stem": "small"} if spec.stem == "small" else {}
-    return random_backbone(
-        _architecture(model, fixed_size, arguments) | stem,
-        image,
-        name=str(spec),
-        source=f"timm's {model}",
-        seed=spec.seed,
-        precision=spec.precision or "f32",
-    )
+    architecture = _architecture(model, fixed_size, arguments) | stem
+    return random_by_name(spec, image, architecture, source=f"timm's {model}")
 
 
 def _architecture(
