@@ -7,7 +7,7 @@ from tests import small
 from topwork.backbones.base import Backbone
 from topwork.cli.console import (
     name_skipped,
-    progress_bars,
+    following,
     show_evaluation,
     show_training,
     stage_name,
@@ -62,6 +62,6 @@ def test_stages_are_named() -> None:
 
 
 def test_no_bars_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress_bars(quiet=False):
+    with following(quiet=False):
         report("features", 1, 2)
     assert capsys.readouterr() == ("", "")

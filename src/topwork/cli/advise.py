@@ -40,7 +40,7 @@ def advise(
     from topwork.cli import console
     from topwork.evidence.transfer.advice import advise as run
 
-    with console.progress_bars(quiet=shared.silent):
+    with console.following(quiet=shared.silent):
         advice = run(
             data,
             backbone=backbone,

@@ -7,10 +7,11 @@ piped.
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 from rich.console import Console
 from rich.markup import escape
@@ -30,6 +31,7 @@ from rich.text import Text
 from topwork.backbones.hub_models import Row
 from topwork.cli.account import show_account
 from topwork.core.progress import listening
+from topwork.core.telling import LOGGER
 from topwork.evaluation.intervals import Estimate
 from topwork.evaluation.metrics import Evaluation
 from topwork.examples.example import Skipped
@@ -66,13 +68,50 @@ class _Rate(ProgressColumn):
         return Text("" if speed is None or speed < 2 else f"{speed:,.0f}/s", style="dim")
 
 
+@final
+class _Lines(logging.Handler):
+    """Prints what a run says of itself: above the bars, where there are any."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        looks_wrong = record.levelno >= logging.WARNING
+        text = f"Remark: {record.getMessage()}" if looks_wrong else record.getMessage()
+        self._console.print(
+            text, style="yellow" if looks_wrong else "dim", markup=False, soft_wrap=True
+        )
+
+
 @contextmanager
-def progress_bars(*, quiet: bool) -> Iterator[None]:
-    """Show a bar for each stage of what runs inside: none where quiet, or not in a terminal."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+def _lines(handler: logging.Handler) -> Iterator[None]:
+    level, passed_on = LOGGER.level, LOGGER.propagate
+    LOGGER.setLevel(logging.INFO)
+    LOGGER.propagate = False
+    LOGGER.addHandler(handler)
+    try:
         yield
-        return
+    finally:
+        LOGGER.removeHandler(handler)
+        LOGGER.setLevel(level)
+        LOGGER.propagate = passed_on
+
+
+@contextmanager
+def following(*, quiet: bool) -> Iterator[None]:
+    """Show what runs inside: what it says of itself, and in a terminal a bar for each stage."""
+    console = Console(stderr=True, highlight=False)
+    with _lines(logging.NullHandler() if quiet else _Lines(console)):
+        if quiet or not console.is_terminal:
+            yield
+            return
+        with _progress_bars(console):
+            yield
+
+
+@contextmanager
+def _progress_bars(console: Console) -> Iterator[None]:
     bars = Progress(
         TextColumn("{task.description:<16}"),
         BarColumn(),

@@ -29,7 +29,7 @@ def demo(
     if sound and text:
         raise SettingError("--sound and --text were both given; accepted: one of them.")
     modality: Modality = "sound" if sound else "text" if text else "image"
-    with console.progress_bars(quiet=shared.silent):
+    with console.following(quiet=shared.silent):
         rows = run_demo(out, modality)
     if shared.as_json:
         console.print_json([row.to_dict() for row in rows])

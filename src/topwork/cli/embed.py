@@ -26,7 +26,7 @@ def embed(
     from topwork.cli import console
     from topwork.runs.embed import embed as run
 
-    with console.progress_bars(quiet=shared.quiet):
+    with console.following(quiet=shared.quiet):
         written = run(
             data,
             out,

@@ -22,7 +22,7 @@ def evaluate(
     from topwork.model.model import load
 
     loaded = load(model, device=shared.device)
-    with console.progress_bars(quiet=shared.silent):
+    with console.following(quiet=shared.silent):
         evaluation = loaded.evaluate(
             data,
             input_column=shared.input_column,

@@ -40,7 +40,7 @@ def pretrain(
     from topwork.runs import pretrain as pretraining
 
     recipe_values = _read_recipe(recipe)
-    with console.progress_bars(quiet=shared.silent):
+    with console.following(quiet=shared.silent):
 
         def on_epoch(epoch: Any, num_epochs: int) -> None:
             if not shared.silent:

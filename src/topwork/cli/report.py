@@ -44,7 +44,7 @@ def report(
             f"There is a file {str(path)!r} already. Give another name (--out), or say --overwrite "
             "to replace it."
         )
-    with console.progress_bars(quiet=shared.quiet):
+    with console.following(quiet=shared.quiet):
         made = run(model, path, data=data, control=limit, device=shared.device)
     beside = "" if made.table is None else f", and {made.table.name} beside it"
     size = f"{made.num_bytes / 1e6:.1f} MB"

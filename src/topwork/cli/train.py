@@ -52,7 +52,7 @@ def train(
     from topwork.cli import console
     from topwork.runs import train as pipeline
 
-    with console.progress_bars(quiet=shared.silent):
+    with console.following(quiet=shared.silent):
         model = pipeline.train(
             data,
             backbone=backbone,

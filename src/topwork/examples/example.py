@@ -52,6 +52,8 @@ class ExampleSet:
         skipped: inputs that were meant but cannot be used: broken, in conflict, repeated in test.
         ignored: how many files or rows were not inputs at all, by reason ("hidden file": 3).
         num_duplicates: how many inputs repeat the content and label of another.
+        decided: what reading settled by itself, a sentence each: which columns were taken.
+        remarks: what looks like a mistake of the data, in sentences, each with the next step.
     """
 
     examples: Sequence[Example]
@@ -60,6 +62,8 @@ class ExampleSet:
     skipped: Sequence[Skipped] = ()
     ignored: Counter[str] = field(default_factory=Counter)
     num_duplicates: int = 0
+    decided: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.examples)

@@ -30,7 +30,7 @@ def divide(found: ExampleSet) -> Parts:
     """
     train, test = found.of_split("train", None), found.of_split("test")
     validation = found.of_split("validation")
-    notes = []
+    notes = list(found.remarks)
     if validation and test:
         train = (*train, *validation)
         notes.append(
