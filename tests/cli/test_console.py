@@ -6,8 +6,8 @@ import pytest
 from tests import small
 from topwork.backbones.base import Backbone
 from topwork.cli.console import (
-    name_skipped,
     following,
+    name_skipped,
     show_evaluation,
     show_training,
     stage_name,
