@@ -135,8 +135,9 @@ def test_command_and_function_predict_alike(saved: Path, digits: Path) -> None:
 
 
 def test_command_and_function_score_alike(saved: Path, digits: Path) -> None:
-    printed = json.loads(good("evaluate", saved, digits, "--json").stdout)
-    assert Evaluation.from_dict(printed) == topwork.load(saved).evaluate(digits)
+    printed = json.loads(good("evaluate", saved, digits, "--include-known", "--json").stdout)
+    scores = topwork.load(saved).evaluate(digits, include_known=True)
+    assert Evaluation.from_dict(printed) == scores
 
 
 def test_a_folder_a_table_and_a_list_are_the_same_data(
@@ -187,3 +188,25 @@ def test_a_model_says_what_it_is_at_every_door(saved: Path) -> None:
         assert name in card
     assert f"{model.evaluation.accuracy.value:.3f}" in card
     assert model.backbone.name in card.replace("\\", "")  # escaped in Markdown
+
+
+def test_what_looks_like_a_mistake_is_said_at_every_door(
+    tmp_path: Path, tiny_backbone: Backbone
+) -> None:
+    pictures = small.digit_pictures(6)
+    pictures["One"] = small.digit_pictures(5, skip=6)["one"]
+    data = small.write_folder(tmp_path / "data", pictures)
+    model = topwork.train(data, backbone=tiny_backbone, train="head", out=tmp_path / "model")
+    (remark,) = model.notes
+    assert "'one' (6) and 'One' (5)" in remark
+    advice = topwork.advise(data, backbone=tiny_backbone, control=False)
+    assert remark in advice.notes
+    paths = sorted(data.rglob("*.png"))
+    labels = [path.parent.name for path in paths]
+    estimator = topwork.TransferClassifier(tiny_backbone).fit(list(map(str, paths)), labels)
+    assert estimator.model_.notes == model.notes
+    page = Checked(topwork.report(tmp_path / "model", tmp_path / "r.html").path.read_text()).words
+    assert remark in " ".join(page.split())
+    assert topwork.load(tmp_path / "model").notes == model.notes
+    with pytest.raises(topwork.DataError, match=r"--strict.*'one' \(6\) and 'One' \(5\)"):
+        topwork.train(data, backbone=tiny_backbone, train="head", strict=True)

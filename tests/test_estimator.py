@@ -1,21 +1,34 @@
 """The scikit-learn estimator among scikit-learn's own tools."""
 
+import copy
+import datetime
+import io
+import pickle
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 import pytest
+import scipy.sparse
+import torch
 from PIL import Image
 from sklearn.base import clone, is_classifier
-from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
-from sklearn.pipeline import Pipeline
+from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score, cross_validate
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from tests import small
 from topwork.backbones.base import Backbone
+from topwork.backbones.modules import from_module
 from topwork.errors import ExampleError, SettingError, TooFewError, UnknownBackboneError
 from topwork.estimator import TransferClassifier
+from topwork.examples.arrays.preprocessing import ArrayInput
 
 Images = list[npt.NDArray[np.uint8]]
 
@@ -44,8 +57,8 @@ def test_clones_have_the_settings_alone(
 ) -> None:
     changed = clone(fitted).set_params(class_weight="balanced", seed=3)
     assert changed.get_params() == {
-        "backbone": tiny_backbone, "train": "head", "class_weight": "balanced", "pools": None,
-        "seed": 3, "device": "auto",
+        "backbone": tiny_backbone, "train": "head", "head": "kernel", "class_weight": "balanced",
+        "pools": None, "seed": 3, "device": "auto",
     }  # fmt: skip
     assert not hasattr(clone(fitted), "model_")
     with pytest.raises(ValueError, match="Invalid parameter 'epochs'"):
@@ -179,3 +192,246 @@ def test_blocks_may_be_trained_too(tiny_backbone: Backbone, data: tuple[Images, 
     assert auto.model_.selection.strategy == "head"
     with pytest.raises(SettingError, match="train is 'top'; accepted: auto, head"):
         TransferClassifier(tiny_backbone, train="top").fit(images, labels)
+
+
+class Missing:
+    """Says neither yes nor no when it is compared, as pandas' NA does."""
+
+    def __ne__(self, other: object) -> "Missing":  # type: ignore[override]
+        return self
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __bool__(self) -> bool:
+        raise TypeError("boolean value of NA is ambiguous")
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [NAN, 1.0, 0.0, 1.0],
+        ["a", NAN, "b", "a"],
+        np.array(["a", NAN, "b", "a"]),  # of which NumPy makes a text
+        np.array(["a", NAN, "b", "a"], object),
+        ["a", None, "b", "a"],
+        [1, Missing(), 2, 1],
+        [np.datetime64("2021-01-01"), np.datetime64("NaT"), np.datetime64("2021-01-02"), None],
+        ["a", "", "b", "a"],
+    ],
+)
+def test_missing_labels_are_counted(labels: Any, tiny_backbone: Backbone) -> None:
+    with pytest.raises(SettingError, match=r"Input y contains NaN\. [12] of 4 labels are missing"):
+        TransferClassifier(tiny_backbone).fit(small.colours(2, 2)[0], labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ([0.1, 0.2, 0.3, 0.4], r"Unknown label type: continuous\. y\[0\] is 0\.1.*digitize"),
+        ([1.0, 2.0, np.inf, 1.0], "Input y contains infinity"),
+        ([1j, 2j, 1j, 2j], "Complex data not supported: y"),
+        ([[0, 1], [1, 0], [1, 0], [0, 1]], r"1d array, and is of shape \(4, 2\).*argmax"),
+        (["a", 1, "a", 1], r"y mixes numbers and text; .*str\(label\)"),
+        (None, "requires y to be passed"),
+        ("abab", "y is one str; accepted: a label for each"),
+        ([object()] * 2 + [object()] * 2, "y holds what has no order"),
+    ],
+)
+def test_labels_that_are_no_classes(labels: Any, reason: str, tiny_backbone: Backbone) -> None:
+    with pytest.raises(SettingError, match=reason):
+        TransferClassifier(tiny_backbone).fit(small.colours(2, 2)[0], labels)
+
+
+def test_a_column_of_labels_is_taken_with_a_warning(tiny_backbone: Backbone) -> None:
+    images, labels = small.colours(2, 3)
+    with pytest.warns(DataConversionWarning, match="column-vector y"):
+        found = TransferClassifier(tiny_backbone).fit(images, np.array(labels)[:, None])
+    assert found.predict(images).tolist() == labels
+
+
+def test_labels_of_other_types_come_back(tiny_backbone: Backbone) -> None:
+    images, names = small.colours(2, 3)
+    days = [datetime.date(2021, 5, 1 + int(name[-1])) for name in names]
+    found = TransferClassifier(tiny_backbone).fit(images, days)
+    assert found.predict(images).tolist() == days
+    assert found.model_.classes == ("2021-05-01", "2021-05-02")
+    coded = [name.encode() + b"\xff" for name in names]  # no text, so classes have numbers
+    found = TransferClassifier(tiny_backbone).fit(images, np.array(coded))
+    assert found.predict(images).tolist() == coded
+    assert found.model_.classes == ("class 0", "class 1")
+
+
+@pytest.mark.parametrize(
+    ("one", "reason"),
+    [
+        ("lovely", r"X is one str\. Iterable over raw text documents expected, .*\[X\]"),
+        (b"lovely", r"X is one bytes\. Give a list"),
+        (Path("1.png"), "X is one PosixPath"),
+        (Image.new("RGB", (3, 3)), "X is one Image"),
+        (3, "X is a int"),
+        (np.array("a"), r"X is one <U1"),
+        (np.arange(3.0), "Reshape your data"),
+        (np.zeros((3, 0)), r"0 feature\(s\)"),
+        (np.array([[1.0, NAN]]), "Input X contains NaN"),
+        (np.array([[1j]]), "Complex data not supported: X"),
+        (np.array([["a", "b"]], object), r"of shape \(1, 2\), of object; accepted: one column"),
+        (scipy.sparse.csr_array(np.eye(3)), r"sparse .*X\.toarray\(\)"),
+    ],
+)
+def test_one_input_is_no_list(one: Any, reason: str, fitted: TransferClassifier) -> None:
+    with pytest.raises(SettingError, match=reason):
+        fitted.predict(one)
+    with pytest.raises(SettingError, match=reason):
+        clone(fitted).fit(one, ["a", "b", "a"])
+
+
+class Frame:
+    """A table of one column, as pandas and Polars have them: a list of it is its columns' names."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self._values = values
+
+    def __iter__(self) -> Any:
+        return iter(["column"])
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
+        column = np.empty((len(self._values), 1), object)
+        column[:, 0] = self._values
+        return column
+
+
+def test_a_table_of_one_column(fitted: TransferClassifier, tmp_path: Path) -> None:
+    paths = []
+    for i, pixels in enumerate(small.colours(3, 1, seed=3)[0]):
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+        paths.append(str(tmp_path / f"{i}.png"))
+    for inputs in (Frame(paths), np.array(paths, object)[:, None], np.array(paths)):
+        assert fitted.predict(inputs).tolist() == ["c000", "c001", "c002"]
+
+
+def test_class_weights(tiny_backbone: Backbone) -> None:
+    images, labels = small.colours(2, 3)
+    found = TransferClassifier(tiny_backbone, class_weight=None).fit(images, labels)
+    assert found.model_.recipe.class_weight == "none"
+    for given in ({"c000": 2}, "even", np.ones(2)):
+        with pytest.raises(SettingError, match=r"class_weight is .*'balanced', or 'none'"):
+            TransferClassifier(tiny_backbone, class_weight=given).fit(images, labels)  # type: ignore[arg-type]
+
+
+def test_heads_are_tuned(tiny_backbone: Backbone, data: tuple[Images, list[str]]) -> None:
+    search = GridSearchCV(TransferClassifier(tiny_backbone), {"head": ["nearest", "linear"]}, cv=2)
+    search.fit(*data)
+    assert search.best_estimator_.model_.recipe.head == search.best_params_["head"]
+    with pytest.raises(SettingError, match="head is 'tree'; accepted: kernel"):
+        TransferClassifier(tiny_backbone, head="tree").fit(*data)
+
+
+def test_a_class_that_is_lost_is_named(tiny_backbone: Backbone) -> None:
+    images, labels = small.colours(2, 3)
+    with pytest.raises(TooFewError, match=r"of the classes: 'c' \(input \d: labelled 'c', but"):
+        TransferClassifier(tiny_backbone).fit([*images, images[0]], [*labels, "c"])
+
+
+def test_one_example_of_each_of_many_classes_is_no_quantity(tiny_backbone: Backbone) -> None:
+    images, _ = small.colours(30, 1)
+    found = TransferClassifier(tiny_backbone).fit(images, [f"shop {i}" for i in range(30)])
+    assert found.predict(images).shape == (30,)
+
+
+def by_pickle(one: Any) -> Any:
+    return pickle.loads(pickle.dumps(one))
+
+
+def by_joblib(one: Any) -> Any:
+    file = io.BytesIO()
+    joblib.dump(one, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+@pytest.mark.parametrize("through", [by_pickle, by_joblib, copy.deepcopy])
+def test_it_comes_back_as_it_was(
+    through: Any, fitted: TransferClassifier, data: tuple[Images, list[str]], tmp_path: Path
+) -> None:
+    images, _ = data
+    before = fitted.predict_proba(images)
+    again = through(fitted)
+    np.testing.assert_array_equal(again.predict_proba(images), before)
+    np.testing.assert_array_equal(through(again).predict_proba(images), before)
+    assert again.classes_.tolist() == fitted.classes_.tolist()
+    assert again.get_params()["backbone"] == fitted.get_params()["backbone"]
+    assert again.model_.save(tmp_path / "model").is_dir()
+    assert clone(again).fit(*data).score(*data) == 1.0
+
+
+def test_it_comes_back_from_other_processes() -> None:
+    images, labels = small.colours(2, 4)
+    found = cross_validate(
+        TransferClassifier(small.SMALL), images, labels, cv=2, n_jobs=2, return_estimator=True
+    )
+    for one in found["estimator"]:
+        assert one.predict(images).shape == (8,)
+
+
+NOT_APPLICABLE = {
+    "check_estimators_overwrite_params": "hashes the settings, and a module in memory is none",
+    "check_dont_overwrite_parameters": "of Pipeline: it sets its public `steps`",
+    "check_n_features_in_after_fitting": "of Pipeline: its first step takes any width",
+    "check_dtype_object": "wants a TypeError; what cannot be used is a ValueError everywhere here",
+    "check_methods_subset_invariance": "wants 1e-7; features are float32, and equal to 1e-5",
+}
+
+
+def widened(rows: Any) -> Any:
+    """Bring rows of numbers to the width of the backbone; leave anything else to the estimator."""
+    if isinstance(rows, list) or (not isinstance(rows, np.ndarray) and hasattr(rows, "__array__")):
+        rows = np.asarray(rows)
+    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or not rows.shape[1]:
+        return rows
+    return np.pad(rows, ((0, 0), (0, 32 - rows.shape[1])))
+
+
+def row_backbone() -> Backbone:
+    """Return one that takes rows of 32 numbers: the only inputs that scikit-learn's checks have."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = torch.nn.Sequential(torch.nn.Linear(32, 64), torch.nn.ReLU())
+    return from_module(module, blocks=["0", "1"], input=ArrayInput(shape=(32,)), name="rows")
+
+
+def checks() -> Iterator[Any]:
+    """Yield scikit-learn's own checks, with names that are the same in every process."""
+    rows = make_pipeline(FunctionTransformer(widened), TransferClassifier(row_backbone()))
+    for number, (estimator, check) in enumerate(estimator_checks_generator(rows)):
+        name = check.func.__name__
+        reason = NOT_APPLICABLE.get(name)
+        marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+        yield pytest.param(estimator, check, marks=marks, id=f"{number}-{name}")
+
+
+@pytest.mark.parametrize(("estimator", "check"), list(checks()))
+def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+def test_rows_of_another_width() -> None:
+    rows = np.random.default_rng(0).normal(size=(12, 32))
+    found = TransferClassifier(row_backbone()).fit(rows, [0, 1] * 6)
+    assert found.n_features_in_ == 32
+    with pytest.raises(SettingError, match=r"X has 5 features, .* is expecting 32"):
+        found.predict(rows[:, :5])
+    assert found.predict(rows.astype(object)).tolist() == found.predict(rows).tolist()
+
+
+def test_tags_say_what_it_takes(tiny_backbone: Backbone) -> None:
+    lists = get_tags(TransferClassifier(tiny_backbone)).input_tags
+    assert (lists.one_d_array, lists.string, lists.two_d_array) == (True, True, False)
+    rows = get_tags(TransferClassifier(row_backbone())).input_tags
+    assert (rows.one_d_array, rows.string, rows.two_d_array) == (False, False, True)
+    assert not any((lists.allow_nan, lists.sparse, rows.allow_nan))

@@ -80,9 +80,9 @@ def test_trained_saved_loaded_and_used(
     inputs = inputs_of(modality, source)
     np.testing.assert_allclose(loaded.predict_proba(inputs), model.predict_proba(inputs), atol=1e-6)
     assert [p.label for p in loaded.predict(inputs)] == [p.label for p in model.predict(inputs)]  # type: ignore[union-attr]
-    scores = loaded.evaluate(source)
+    scores = loaded.evaluate(source, include_known=True)
     assert scores.num_examples == model.evaluation.num_examples
-    assert scores.accuracy == model.evaluate(source).accuracy
+    assert scores.accuracy == model.evaluate(source, include_known=True).accuracy
 
 
 def test_low_rank_updates(data: dict[str, tuple[Path, str]], tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,19 +14,30 @@ from topwork.backbones.base import Backbone
 from topwork.core.options import RunOptions
 from topwork.core.shapes import Float64, Shaped
 from topwork.errors import SettingError, TooFewError
+from topwork.examples.scikit_inputs import (
+    as_inputs,
+    as_labels,
+    class_names,
+    classes_of,
+    num_features,
+)
 from topwork.model.model import Model
 from topwork.recipe import ClassWeight, Recipe
 from topwork.runs.source import examples_and_backbone
 from topwork.runs.train import train_examples
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 
 @final
 class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Classifies images, sounds, texts or arrays with a pre-trained network and a new head.
 
-    Inputs `X` are lists (or object arrays) of paths, texts, PIL images, `Sound`s, arrays [H, W, 3]
-    or encoded bytes; labels `y` are text, whole numbers or truths. Features are kept on disk, so
-    that a grid search or a cross-validation computes them once.
+    Inputs `X` are lists (object arrays, Series, tables of one column) of paths, texts, PIL images,
+    `Sound`s, arrays [H, W, 3] or encoded bytes; labels `y` are text, whole numbers or truths.
+    Features are kept on disk, so that a grid search or a cross-validation computes them once. A
+    fitted one can be pickled, by way of its model's folder.
 
     Args:
         backbone: a name, or a `Backbone`; None: the one that comes with Topwork for the kind of
@@ -34,7 +45,8 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         train: `head`: the network stays frozen; `last:K`, `all` or `scratch`: blocks are trained
             too. Cross-validation is left to scikit-learn, so nothing calibrates those, and `auto`,
             which chooses by it, is `head`.
-        class_weight: `none`, or `balanced`.
+        head: `kernel`, `linear`, `nearest`, or `mlp:256,128`: hidden layers of so many units.
+        class_weight: `none` (or None), or `balanced`.
         pools: how blocks become numbers; None: by the number of examples.
         seed: of the folds inside.
         device: where features are computed.
@@ -58,13 +70,15 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         backbone: str | Backbone | None = None,
         *,
         train: str = "head",
-        class_weight: ClassWeight = "none",
+        head: str = "kernel",
+        class_weight: ClassWeight | None = "none",
         pools: Sequence[str] | None = None,
         seed: int = 0,
         device: str = "auto",
     ) -> None:
         self.backbone = backbone
         self.train = train
+        self.head = head
         self.class_weight = class_weight
         self.pools = pools
         self.seed = seed
@@ -76,25 +90,31 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Train on inputs and their labels; `groups` keep together in the folds inside.
 
         Raises:
-            TooFewError: there is one class only.
-            SettingError: the numbers of inputs and labels differ, or a setting is not accepted.
+            TooFewError: there is one class only, or one has lost all its examples.
+            SettingError: labels are missing or quantities, the numbers of inputs and labels
+                differ, or a setting is not accepted.
         """
-        inputs, labels = list(X), np.asarray(y)
+        inputs, labels = as_inputs(X), as_labels(y)
         if len(inputs) != len(labels):
             raise SettingError(
                 f"{len(inputs)} inputs came with {len(labels)} labels; accepted: one for each."
             )
-        classes, codes = np.unique(labels, return_inverse=True)
+        classes, codes = classes_of(labels)
         if len(classes) < 2:
             raise TooFewError(f"There is only one class, {classes.tolist()}; accepted: 2 or more.")
+        if num_features(inputs) is not None:
+            self.n_features_in_ = num_features(inputs)
+        names = class_names(classes)
         found, backbone = examples_and_backbone(
-            inputs, codes.tolist(), groups, backbone=self.backbone, call="fit(X, y)"
-        )
+            inputs, [names[code] for code in codes], groups, backbone=self.backbone,
+            call="fit(X, y)",
+        )  # fmt: skip
         recipe = Recipe(
             backbone=backbone.name,
             train=self.train,
+            head=self.head,
             pools=None if self.pools is None else tuple(self.pools),
-            class_weight=self.class_weight,
+            class_weight=self._class_weight(),
             seed=self.seed,
         )
         options = RunOptions(device=self.device)
@@ -106,9 +126,17 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Sequence[object]) -> Float64[np.ndarray, "n k"]:
         """Return probabilities [len(X), number of classes], in the order of `classes_`."""
         check_is_fitted(self)
-        known = self.model_.predict_proba(list(X))
+        inputs = as_inputs(X)
+        num, expected = num_features(inputs), getattr(self, "n_features_in_", None)
+        if expected is not None and num not in (None, expected):
+            raise SettingError(
+                f"X has {num} features, but TransferClassifier is expecting {expected} features as "
+                "input. Give rows as those that it was fitted on."
+            )
+        known = self.model_.predict_proba(inputs)
+        places = {name: place for place, name in enumerate(class_names(self.classes_))}
         out = np.zeros((len(known), len(self.classes_)))
-        out[:, [int(name) for name in self.model_.classes]] = known
+        out[:, [places[name] for name in self.model_.classes]] = known
         return out
 
     def predict(self, X: Sequence[object]) -> Shaped[np.ndarray, " n"]:
@@ -116,3 +144,38 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         best = self.predict_proba(X).argmax(1)
         labels: npt.NDArray[Any] = self.classes_[best]
         return labels
+
+    def _class_weight(self) -> ClassWeight:
+        given = self.class_weight
+        if given is None or (isinstance(given, str) and given in ("none", "balanced")):
+            return given or "none"
+        raise SettingError(
+            f"class_weight is {given!r}; accepted: 'balanced', or 'none' (None). To weigh one "
+            "class more, give more examples of it."
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        """What scikit-learn asks: `X` is a list of inputs, or rows of a backbone of arrays."""
+        tags = super().__sklearn_tags__()
+        of_arrays = isinstance(self.backbone, Backbone) and self.backbone.modality == "array"
+        tags.input_tags.two_d_array = of_arrays
+        tags.input_tags.three_d_array = not of_arrays
+        tags.input_tags.one_d_array = tags.input_tags.string = not of_arrays
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The state to pickle; a backbone in memory goes the way of the fitted model's."""
+        state = dict(super().__getstate__())
+        if isinstance(self.backbone, Backbone) and hasattr(self, "model_"):
+            state["backbone"] = _OfModel()
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if isinstance(self.backbone, _OfModel):
+            self.backbone = self.model_.backbone
+
+
+@final
+class _OfModel:
+    """Stands in a pickle for the backbone of the model that is pickled with it."""

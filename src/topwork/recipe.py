@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +21,9 @@ from topwork.training.strategy import Strategy, parse_strategy
 
 ClassWeight = Literal["none", "balanced"]
 
+PATHS = ("data", "groups", "backbone")
+"""Settings that may be paths."""
+
 TRAINING_STRATEGIES = "auto, last:K, all, scratch"
 """Those by which blocks are trained, or may be."""
 
@@ -32,6 +37,8 @@ class Recipe:
         input_column: the table's column of files or texts; None: found by the usual names.
         label_column: the same for labels.
         group_column: the same for groups (patient, speaker), which are never split.
+        time_columns: of the start and the end of a part of a sound: `start,end`; empty: none.
+        groups: of a folder of classes: a table of its files and their groups (`file,patient`).
         backbone: what to transfer from, with its options (`name?size=160&resize=squash`); None:
             the one that comes with Topwork for this kind of input.
         pools: how a block's output becomes numbers; None: chosen by the number of examples.
@@ -50,7 +57,7 @@ class Recipe:
         num_folds: of the cross-validation, 2 or more.
         num_repeats: of the same; None: more where there are fewer examples.
         seed: of folds and samples, 0 or more.
-        strict: stop at the first example that cannot be read, instead of passing over it.
+        strict: stop at an example that cannot be read, and at what looks like a mistake.
         training: how blocks are trained: the `[training]` table.
 
     >>> import topwork
@@ -65,6 +72,8 @@ class Recipe:
     input_column: str | None = None
     label_column: str | None = None
     group_column: str | None = None
+    time_columns: str | None = None
+    groups: str | None = None
     backbone: str | None = None
     pools: tuple[str, ...] | None = None
     train: str = "auto"
@@ -92,7 +101,8 @@ class Recipe:
             _refuse("num_repeats", self.num_repeats, "a whole number, 1 or more")
         if not _whole(self.seed) or self.seed < 0:
             _refuse("seed", self.seed, "a whole number, 0 or more")
-        for name in ("data", "input_column", "label_column", "group_column"):
+        columns = ("input_column", "label_column", "group_column", "time_columns")
+        for name in ("data", *columns, "groups"):
             if not isinstance(getattr(self, name), str | None):
                 _refuse(name, getattr(self, name), "text")
         if not isinstance(self.backbone, str | None):
@@ -155,7 +165,21 @@ class Recipe:
             input_column=self.input_column,
             label_column=self.label_column,
             group_column=self.group_column,
+            time_columns=self.time_columns,
         )
+
+    def moved(self, old: Path, new: Path) -> Recipe:
+        """Return one whose relative paths, which begin at one folder, begin at another.
+
+        Absolute paths stay as they are, and so does a name that is no path.
+        """
+        changes: dict[str, Any] = {}
+        for name in PATHS:
+            value, mark, options = (getattr(self, name) or "").partition("?")
+            if value and not os.path.isabs(value) and (old / value).exists():
+                with suppress(ValueError):  # two drives of Windows have no way between them
+                    changes[name] = f"{os.path.relpath(old / value, new)}{mark}{options}"
+        return replace(self, **changes)
 
     def with_settings(self, settings: Mapping[str, Any]) -> Recipe:
         """Return one with settings put in place of its own: its fields, and those of `Training`.
@@ -227,7 +251,10 @@ class Recipe:
 
     @staticmethod
     def read(path: str | Path) -> Recipe:
-        """Read a recipe file. Raises SettingError where it is missing or not a recipe."""
+        """Read a recipe file; its paths begin at its folder, or else where they are read from.
+
+        Raises SettingError where it is missing or not a recipe.
+        """
         try:
             data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -235,7 +262,7 @@ class Recipe:
                 f"The recipe {str(path)!r} cannot be read: {error}. Give the recipe.toml that a "
                 "training run wrote into its model folder, or one like it."
             ) from error
-        return Recipe.from_dict(data)
+        return Recipe.from_dict(data).moved(Path(path).absolute().parent, Path.cwd())
 
 
 def _whole(value: object) -> bool:

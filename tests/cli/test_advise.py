@@ -21,7 +21,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(*arguments: object) -> str:
     done = CliRunner().invoke(app, ["advise", *map(str, arguments)])
     assert done.exit_code == 0, done.output
-    return done.output
+    return done.stdout
 
 
 def test_the_verdict_comes_first_and_a_table_for_each_question(digits: Path) -> None:

@@ -31,3 +31,18 @@ def test_evaluate_classes_that_are_not_known(saved: Path, tmp_path: Path) -> Non
     result = run("evaluate", saved, root)
     assert result.exit_code == 3
     assert "does not know: cat" in result.stderr
+
+
+def test_evaluate_what_was_learned(saved: Path, digits: Path, tmp_path: Path) -> None:
+    refused = run("evaluate", saved, digits)
+    assert refused.exit_code == 3
+    assert "trained on all 30 examples" in refused.stderr
+    assert "--include-known" in refused.stderr
+    asked = good("evaluate", saved, digits, "--include-known", "--json")
+    assert json.loads(asked.stdout)["num_examples"] == 30
+    mixed = small.write_folder(tmp_path / "mixed", small.digit_pictures(13))
+    some = good("evaluate", saved, mixed)
+    assert "trained on 30 of the 39 examples" in some.stderr
+    told = json.loads(good("evaluate", saved, mixed, "--json").stdout)
+    assert (told["num_examples"], len(told["skipped"])) == (9, 30)
+    assert told["skipped"][0]["reason"] == "the model was trained on it"

@@ -32,7 +32,7 @@ def test_predict_as_csv_and_jsonl(saved: Path, digits: Path, tmp_path: Path, bro
     odd.write_bytes((digits / "one" / "0.png").read_bytes())
     text = run("predict", saved, odd, broken, "--format", "csv").stdout
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert list(rows[0]) == ["file", "label", "probability", *small.NAMES, "error"]
+    assert list(rows[0]) == ["file", "label", "probability", "unknown", *small.NAMES, "error"]
     assert [row["file"] for row in rows] == [str(odd), str(broken)]
     assert (rows[0]["label"], rows[0]["error"], rows[1]["label"]) == ("one", "", "")
     assert rows[1]["error"]
@@ -53,7 +53,14 @@ def test_predict_rejects_what_belongs_to_no_class(saved: Path, tmp_path: Path) -
     assert plain["ood"] <= 0.1
     for rate in ("10%", "0.1"):
         text = predict(saved, tmp_path / "noise.png", "--reject", rate)
-        assert text.split("\t")[1:] == ["unknown", f"{1 - plain['ood']:.4f}\n"]
+        probability = f"{plain['probability']:.4f}"
+        assert text.split("\t")[1:] == [plain["label"], probability, "unknown\n"]
+    told = predict(saved, tmp_path / "noise.png", "--reject", "10%", "--format", "csv")
+    (row,) = csv.DictReader(io.StringIO(told))
+    assert (row["label"], row["unknown"]) == (plain["label"], "yes")
+    assert " unknown " in predict(
+        saved, tmp_path / "noise.png", "--reject", "10%", "--format", "table"
+    )
 
 
 def test_predict_as_a_table(saved: Path, digits: Path, broken: Path) -> None:
@@ -73,7 +80,8 @@ def test_predict_what_cannot_be_read(saved: Path, digits: Path, broken: Path) ->
     assert some.exit_code == 0
     assert len(some.stdout.splitlines()) == 1
     assert some.stderr.startswith(f"1 of 2 inputs could not be read:\n  {broken}: ")
-    assert run("predict", saved, broken, image, "--quiet").stderr == ""
+    quiet = run("predict", saved, broken, image, "--quiet")
+    assert (quiet.stdout, quiet.stderr) == (some.stdout, some.stderr)  # it is no remark
     none = run("predict", saved, broken)
     assert (none.exit_code, none.stdout) == (3, "")
     strict = run("predict", saved, image, broken, "--strict")
@@ -82,3 +90,89 @@ def test_predict_what_cannot_be_read(saved: Path, digits: Path, broken: Path) ->
     missing = run("predict", saved, image, broken.parent / "gone.png")
     assert missing.exit_code == 3
     assert "gone.png" in missing.stderr
+
+
+def test_a_line_each_whatever_the_names_are(saved: Path, digits: Path, tmp_path: Path) -> None:
+    picture = (digits / "one" / "0.png").read_bytes()
+    names = ["a\tb.png", "c\nd.png", "\x1b[31mred.png", "\u202etxt.png"]
+    for name in names:
+        (tmp_path / name).write_bytes(picture)
+    told = predict(saved, *(tmp_path / name for name in names))
+    rows = [line.split("\t") for line in told.split("\n")[:-1]]
+    assert [row[0].rsplit("/", 1)[1] for row in rows] == [
+        r"a\tb.png", r"c\nd.png", r"\x1b[31mred.png", r"\u202etxt.png"
+    ]  # fmt: skip
+    assert {row[1] for row in rows} == {"one"}
+    for form in ("lines", "table"):
+        shown = run("predict", saved, *(tmp_path / name for name in names), "--format", form)
+        assert not set("\x1b\u202e") & set(shown.output)
+
+
+def test_cells_that_a_spreadsheet_takes_for_formulas(
+    saved: Path, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "=1+1.png").write_bytes((digits / "one" / "0.png").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    plain = good("predict", saved, "=1+1.png", "--format", "csv")
+    assert plain.stdout.splitlines()[1].startswith("=1+1.png,one,")
+    assert "1 cells begin with" in plain.stderr
+    assert "--guard-cells" in plain.stderr
+    guarded = good("predict", saved, "=1+1.png", "--format", "csv", "--guard-cells")
+    assert guarded.stdout.splitlines()[1].startswith("'=1+1.png,one,")
+    assert guarded.stderr == ""
+    refused = run("predict", saved, "=1+1.png", "--guard-cells")
+    assert refused.exit_code == 2
+    assert "--format lines; accepted: csv" in refused.stderr
+
+
+@pytest.fixture(scope="module")
+def read_texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of texts."""
+    folder = tmp_path_factory.mktemp("texts")
+    rows = [f"a {word} meal {i},{label}" for i in range(6)
+            for word, label in (("lovely", "good"), ("horrid", "bad"))]  # fmt: skip
+    (folder / "t.csv").write_text("\n".join(["text,label", *rows]))
+    good("train", folder / "t.csv", "--train", "head", "--out", folder / "model")
+    return folder / "model"
+
+
+@pytest.mark.parametrize("text", ["lovely", "great!", "and/or", "今天天气很好", "v1.10", "a b"])
+def test_a_text_of_one_word(read_texts: Path, text: str) -> None:
+    name, label, _ = predict(read_texts, text).split("\t")
+    assert name == "input 0"
+    assert label in ("good", "bad")
+
+
+def test_a_file_of_texts_that_is_not_there(read_texts: Path) -> None:
+    refused = run("predict", read_texts, "tickts.csv")
+    assert refused.exit_code == 3
+    assert "no file 'tickts.csv'" in refused.stderr
+    assert "topwork predict" in refused.stderr
+
+
+def test_texts_that_the_tokenizer_does_not_know(read_texts: Path) -> None:
+    told = good("predict", read_texts, "ምግብ ቡና ዳቦ", "ኳስ ጨዋታ ቡድን")
+    assert "Of 2 of 2 texts" in told.stderr
+    assert "knows 0% of the letters" in told.stderr
+    assert good("predict", read_texts, "a lovely meal").stderr == ""
+
+
+def test_columns_that_training_was_told(tmp_path: Path) -> None:
+    rows = [f"{i},a {word} meal {i},{label}" for i in range(6)
+            for word, label in (("lovely", "good"), ("horrid", "bad"))]  # fmt: skip
+    (tmp_path / "t.csv").write_text("\n".join(["comment,betreff,art", *rows]))
+    told = ("--input-column", "betreff", "--label-column", "art", "--train", "head")
+    model = tmp_path / "model"
+    good("train", tmp_path / "t.csv", *told, "--out", model)
+    (tmp_path / "new.csv").write_text("comment,betreff,art\n7,a lovely day,good\n8,a bad day,bad\n")
+    named = good("predict", model, tmp_path / "new.csv", "--format", "jsonl").stdout
+    asked = good("predict", model, "a lovely day", "a bad day", "--format", "jsonl").stdout
+    for one, other in zip(named.splitlines(), asked.splitlines(), strict=True):
+        assert json.loads(one)["probabilities"] == json.loads(other)["probabilities"]
+    scored = json.loads(good("evaluate", model, tmp_path / "new.csv", "--json").stdout)
+    assert scored["num_examples"] == 2
+    (tmp_path / "other.csv").write_text("text\nmore\n")  # where it is not there, the usual names
+    assert "other.csv[0]" in good("predict", model, tmp_path / "other.csv").stdout
+    refused = run("predict", model, "a text", "--input-column", "betreff")
+    assert refused.exit_code == 2
+    assert "no columns; accepted with a table" in refused.stderr

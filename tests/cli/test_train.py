@@ -17,7 +17,9 @@ def test_train_prints_a_table(digits: Path, tmp_path: Path) -> None:
     assert "5-fold cross-validation" in result.stdout
     assert "commonest class" in result.stdout
     assert "Next: topwork predict" in result.stdout.replace("\n", " ")
-    assert result.stderr == ""
+    assert result.stderr == (
+        f"{digits}: 30 images of 3 classes.\nClasses: one 10, two 10, zero 10.\n"
+    )
     assert (tmp_path / "pets" / "model.json").is_file()
 
 
@@ -70,7 +72,7 @@ def test_train_trains_blocks_too(digits: Path, tmp_path: Path) -> None:
 
 
 def test_train_names_what_it_passed_over(tmp_path: Path) -> None:
-    root = small.write_folder(tmp_path / "data", small.digit_pictures(4))
+    root = small.write_folder(tmp_path / "data", small.digit_pictures(6))
     (root / "one" / "broken.png").write_bytes(b"text")
     (root / "one" / "notes.txt").write_text("notes")
     (root / "two" / "copy.png").write_bytes((root / "two" / "0.png").read_bytes())
@@ -83,7 +85,7 @@ def test_train_names_what_it_passed_over(tmp_path: Path) -> None:
     assert quiet.stdout == loud.stdout
     strict = train(root, "--strict")
     assert strict.exit_code == 3
-    assert strict.stderr.startswith("Error: one/broken.png: ")
+    assert strict.stderr.splitlines()[-1].startswith("Error: one/broken.png: ")
 
 
 def test_train_names_twenty_and_counts_the_rest(tmp_path: Path) -> None:
@@ -130,3 +132,50 @@ def test_a_model_in_the_way(digits: Path, tmp_path: Path) -> None:
     assert "--overwrite" in second.stderr
     third = train(digits, "--out", tmp_path / "m", "--overwrite")
     assert third.exit_code == 0
+
+
+def test_what_looks_like_a_mistake_is_said_before_training(tmp_path: Path) -> None:
+    pictures = small.digit_pictures(6)
+    root = small.write_folder(
+        tmp_path / "data", {**pictures, "One": small.digit_pictures(5, skip=6)["one"]}
+    )
+    remark = "'one' (6) and 'One' (5)"
+    told = train(root, "--out", tmp_path / "model")
+    assert told.exit_code == 0
+    assert "Remark: Labels that differ only in upper case" in told.stderr
+    assert remark in told.stderr
+    assert remark in json.loads((tmp_path / "model" / "model.json").read_text())["notes"][0]
+    assert "Labels that differ only" in (tmp_path / "model" / "README.md").read_text()
+    assert remark in json.loads(train(root, "--json").stdout)["notes"][0]
+    refused = train(root, "--strict", "--out", tmp_path / "strict")
+    assert refused.exit_code == 3
+    assert remark in refused.stderr.splitlines()[-1]
+    assert "--strict" in refused.stderr.splitlines()[-1]
+    assert not (tmp_path / "strict").exists()
+
+
+def test_no_place_for_the_model_is_said_first(digits: Path, tmp_path: Path) -> None:
+    assert "There is no --out" in train(digits, "--train", "head").stderr.splitlines()[0]
+    (tmp_path / "file").write_text("")
+    refused = train(digits, "--out", tmp_path / "file" / "model")
+    assert refused.exit_code == 5
+    assert "Nothing can be written to" in refused.stderr
+    assert "images of" not in refused.stderr  # nothing was read before
+
+
+def test_columns_of_what_has_none(digits: Path) -> None:
+    refused = train(digits, "--label-column", "nonsense")
+    assert refused.exit_code == 2
+    assert "label_column is 'nonsense' with " in refused.stderr
+    assert "a folder of classes, which has no columns" in refused.stderr
+
+
+def test_groups_of_a_folder(digits: Path, tmp_path: Path) -> None:
+    rows = [f"{name}/{i}.png,p{i % 5}" for name in small.NAMES for i in range(10)]
+    (tmp_path / "patients.csv").write_text("\n".join(["file,patient", *rows]))
+    model = tmp_path / "model"
+    told = train(digits, "--train", "head", "--groups", tmp_path / "patients.csv", "--out", model)
+    assert "Groups of patients.csv: 5 (column 'patient') of 30 of 30 files" in told.stderr
+    assert "each of 5 groups left out in turn" in told.stdout
+    again = good("train", "--recipe", model / "recipe.toml", "--json")
+    assert json.loads(again.stdout)["evaluation"]["num_groups"] == 5

@@ -73,7 +73,7 @@ class TestTexts:
         assert found.modality == "text"
         assert found.examples[0].read() == "in a file"
         assert [e.read() for e in found.examples] == ["in a file", "memo.txt"]
-        found = two(tmp_path / "note", tmp_path / "memo.txt")
+        found = examples_from([tmp_path / "note", tmp_path / "memo.txt"], "aa")
         assert found.skipped[0].reason.endswith("No such file or directory")
         (tmp_path / "memo.txt").write_text("another")
         assert [e.read() for e in two("note", "memo.txt").examples] == ["another", "in a file"]
@@ -126,7 +126,7 @@ class TestMixtures:
         assert two(WAV, WAV + b"1", modality="image").modality == "sound"
         image = Image.new("L", (2, 2))
         assert two(image, np.zeros((2, 2)), modality="text").modality == "image"
-        assert two("a.wav", WAV, modality="image").modality == "sound"
+        assert examples_from(["a.wav", WAV], "aa", modality="image").modality == "sound"
 
     def test_bytes_of_no_kind_are_what_the_others_are(self):
         found = two(WAV, b"junk")
@@ -136,5 +136,5 @@ class TestMixtures:
         assert two(b"1", b"2", modality="sound").modality == "sound"
 
     def test_odd_paths(self):
-        found = examples_from([WAV, "nul\0.wav", b"x"], "abc", modality="sound")
+        found = examples_from([WAV, "nul\0.wav", b"x"], "aaa", modality="sound")
         assert [s.name for s in found.skipped] == ["nul\0.wav"]

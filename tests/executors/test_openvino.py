@@ -298,3 +298,59 @@ def test_the_converter_reports_to_nobody(
     monkeypatch.setenv("CI", "1")
     module.compile_network(tiny, ["std"], tmp_path / "b")
     assert os.environ["CI"] == "1"
+
+
+FORK = """
+import os, signal, sys, numpy
+from topwork.backbones.registry import get_backbone
+from topwork.executors.base import POOLS
+from topwork.executors.choose import open_executor
+used = open_executor(get_backbone("efficientnet-lite0"), pools=POOLS, device="cpu")
+images = [numpy.full((224, 224, 3), grey, "uint8") for grey in range(5)]
+before = list(used.run(images))
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    if sys.argv[1] == "predicts":
+        for _ in range(2):
+            after = list(used.run(images))
+        assert all(map(numpy.array_equal, before, after))
+        print("the child agrees", flush=True)
+    sys.exit(3)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+assert all(map(numpy.array_equal, before, list(used.run(images))))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.parametrize(("what", "said"), [("predicts", "the child agrees\n3\n"), ("ends", "3\n")])
+def test_a_forked_process_goes_on(what: str, said: str) -> None:
+    open_compiled(get_backbone("efficientnet-lite0"), POOLS)
+    command = [sys.executable, "-c", FORK, what]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, said), done.stderr
+
+
+MANY_LENGTHS = """
+import resource, numpy
+from topwork.backbones.registry import get_backbone
+from topwork.executors.choose import open_executor
+used = open_executor(get_backbone("speech-embedding"), pools=("mean", "std", "max"), device="cpu")
+form, rng = used._form, numpy.random.default_rng(0)
+def peak(lengths):
+    for length in lengths:
+        window = rng.normal(0, 3000, (length, *form.shape[1:])).astype(form.dtype)
+        assert numpy.isfinite(next(iter(used.run([window])))).all()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(peak([160_000] * 10), peak(rng.integers(20_000, 160_000, 80)))
+"""
+
+
+def test_memory_does_not_grow_with_the_number_of_lengths() -> None:
+    pytest.importorskip("resource")
+    open_compiled(get_backbone("speech-embedding"), ("mean", "std", "max"))
+    done = subprocess.run(
+        [sys.executable, "-c", MANY_LENGTHS], capture_output=True, text=True, check=True
+    )
+    one, many = map(int, done.stdout.split())
+    assert many <= 1.3 * one

@@ -1,5 +1,9 @@
 """PyTorch's executor: the same promises as OpenVINO's."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -61,3 +65,38 @@ def test_a_gpu_agrees_with_the_cpu(tiny: Backbone, pictures: Pictures) -> None:
     found = np.stack(list(fast.run(images)))
     expected = np.stack(list(TorchExecutor(tiny, pools=POOLS).run(images)))
     assert np.abs(found - expected).max() <= 0.02 * np.abs(expected).max()
+
+
+FORK = """
+import os, signal, sys, numpy
+from topwork.backbones.registry import get_backbone
+from topwork.executors.choose import open_executor
+used = open_executor(get_backbone("efficientnet-lite0"), pools=("mean",), device="torch")
+images = [numpy.full((224, 224, 3), grey, "uint8") for grey in range(5)]
+before = list(used.run(images))
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    after = list(used.run(images))
+    assert all(map(lambda a, b: numpy.allclose(a, b, atol=1e-4), before, after))
+    print("the child agrees", flush=True)
+    sys.exit(3)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_process_goes_on() -> None:
+    command = [sys.executable, "-c", FORK]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "the child agrees\n3\n"), done.stderr
+
+
+def test_a_gpu_across_a_fork_is_refused(
+    tiny: Backbone, monkeypatch: pytest.MonkeyPatch, pictures: Pictures
+) -> None:
+    executor = TorchExecutor(tiny, pools=["mean"])
+    monkeypatch.setattr(executor, "_device", torch.device("cuda"))
+    monkeypatch.setattr(executor, "_process", -1)
+    with pytest.raises(BackboneError, match=r"GPU cannot be used across a fork.*in the child"):
+        executor.run(pictures(1, 20))

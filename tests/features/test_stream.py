@@ -1,3 +1,4 @@
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -7,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from tests.features.fake import example, examples, png
-from topwork.errors import ExampleError, TooLargeError
+from topwork.errors import ExampleError, SettingError, TooLargeError
 from topwork.examples.example import Example, Skipped
 from topwork.examples.images.decode import decode_image
 from topwork.examples.sounds.preprocessing import SoundInput
@@ -153,11 +154,52 @@ def test_decoding_goes_on_in_several_threads_and_ends_with_the_stream() -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith("topwork-decode")]
 
 
-def test_an_error_that_is_no_examples_goes_through() -> None:
+@pytest.mark.parametrize(
+    ("error", "kind", "reason"),
+    [
+        (ZeroDivisionError("of a reader"), ExampleError, r"ZeroDivisionError: of a reader.*report"),
+        (MemoryError(), TooLargeError, "more memory than there is"),
+        (OverflowError("2^63"), ExampleError, "OverflowError: 2.63.*fault of Topwork"),
+    ],
+)
+def test_whatever_its_decoding_raises_it_alone_is_skipped(
+    error: Exception, kind: type[ExampleError], reason: str
+) -> None:
     def read() -> object:
-        raise ZeroDivisionError("a user's own reader")
+        raise error
+
+    given = [*examples(2), Example(name="x", digest="0" * 64, read=read), *examples(1)]
+    results = [result for _, result in stream_features(given, FakeExecutor(), IMAGES)]
+    assert [type(one) for one in results] == [np.ndarray, np.ndarray, Skipped, np.ndarray]
+    skipped = results[2]
+    assert isinstance(skipped, Skipped)
+    assert re.search(reason, skipped.reason)
+    with pytest.raises(kind, match=rf"^x: .*{reason}"):
+        list(stream_features(given, FakeExecutor(), IMAGES, strict=True))
+    assert not [t for t in threading.enumerate() if t.name.startswith("topwork-decode")]
+
+
+def test_the_same_where_it_is_decoded_as_it_is_taken() -> None:
+    def long() -> Iterator[npt.NDArray[np.uint8]]:
+        yield decode_image(png(0), IMAGES)
+        raise OverflowError("far into a sound")
+
+    decoded: list[tuple[str, stream.Decoded]] = [
+        ("a", long()),
+        ("b", [decode_image(png(1), IMAGES)]),
+    ]
+    pending = list(stream.run_through(decoded, FakeExecutor().run, IMAGES, strict=False))
+    assert "OverflowError: far into" in str(pending[0].error)
+    assert pending[1].error is None
+    assert len(pending[1].vectors) == 1
+
+
+@pytest.mark.parametrize("error", [SettingError("of the run"), KeyboardInterrupt()])
+def test_what_is_no_examples_goes_through(error: BaseException) -> None:
+    def read() -> object:
+        raise error
 
     given = [*examples(2), Example(name="x", digest="0" * 64, read=read)]
-    with pytest.raises(ZeroDivisionError, match="own reader"):
+    with pytest.raises(type(error)):
         list(stream_features(given, FakeExecutor(), IMAGES))
     assert not [t for t in threading.enumerate() if t.name.startswith("topwork-decode")]

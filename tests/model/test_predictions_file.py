@@ -24,9 +24,10 @@ def answers() -> Predictions:
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     given = answers()
-    write_predictions(tmp_path / "a", {"left_out": given, "tested": None})
-    found = read_predictions(tmp_path / "a")
+    write_predictions(tmp_path / "a", {"left_out": given, "tested": None}, given.digests)
+    found, trained_on = read_predictions(tmp_path / "a")
     assert list(found) == ["left_out"]
+    assert trained_on == given.digests
     read = found["left_out"]
     assert (read.names, read.digests, read.groups) == (given.names, given.digests, given.groups)
     np.testing.assert_array_equal(read.truth, given.truth)

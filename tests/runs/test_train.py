@@ -1,6 +1,7 @@
 """Training from end to end, with a tiny backbone."""
 
 import csv
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from topwork.errors import (
     ModelError,
     SettingError,
     SourceError,
+    StoreError,
     TooFewError,
 )
 from topwork.model.model import Model, load
@@ -126,7 +128,8 @@ def test_one_group_a_class_has_no_score(digits: Path, tiny_backbone: Backbone) -
     images, labels = small.colours(2, 6)
     model = train(images, labels, groups=labels, backbone=tiny_backbone)
     assert model.evaluation is None
-    assert "Every class stands in a single group" in model.notes[0]
+    assert "2 classes have all examples in one group" in model.notes[0]
+    assert "Every class stands in a single group" in model.notes[-1]
     predictions = model.predict(images)
     assert isinstance(predictions, list)
     assert [p.label for p in predictions] == labels
@@ -222,6 +225,10 @@ def test_a_broken_image_is_skipped_and_named(broken: Path, tiny_backbone: Backbo
 
 
 def test_strict_stops_at_a_broken_image(broken: Path, tiny_backbone: Backbone) -> None:
+    small.write_folder(broken / "more", small.digit_pictures(6, skip=4))
+    for name in ("one", "two"):  # so that there are no small classes to stop at
+        (broken / "more" / name).rename(broken / name / "more")
+    shutil.rmtree(broken / "more")
     with pytest.raises(ExampleError, match=r"two.[01]\.png"):
         train(broken, backbone=tiny_backbone, strict=True)
 
@@ -271,7 +278,7 @@ def test_one_example_a_class(tiny_backbone: Backbone) -> None:
     images, labels = small.colours(4, 1)
     model = train(images, labels, backbone=tiny_backbone)
     assert model.evaluation is None
-    assert model.notes[0].startswith("There is no cross-validated score: Every class stands in")
+    assert model.notes[-1].startswith("There is no cross-validated score: Every class stands in")
     assert [p.label for p in model.predict(images)] == labels  # type: ignore[union-attr]
 
 
@@ -405,3 +412,37 @@ def test_a_group_on_both_sides_of_the_authors_split_is_said(
     ]
     model = train(write_table(digits.parent, rows), backbone=tiny_backbone, num_repeats=1)
     assert any("5 groups stand in the training part and in the test part" in n for n in model.notes)
+
+
+def test_two_runs_with_one_place(digits: Path, tiny_backbone: Backbone, tmp_path: Path) -> None:
+    seen = []
+
+    def second(stage: str, done: int, total: int) -> None:
+        if not seen:
+            seen.append(stage)
+            with pytest.raises(StoreError, match=r"Another run is about to write to .*model"):
+                train(digits, backbone=tiny_backbone, out=tmp_path / "model", train="head")
+
+    train(digits, backbone=tiny_backbone, out=tmp_path / "model", train="head", on_progress=second)
+    assert seen
+    train(digits, backbone=tiny_backbone, out=tmp_path / "model", train="head", overwrite=True)
+
+
+def test_a_recipe_works_from_anywhere(
+    tmp_path: Path, tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small.write_folder(tmp_path / "here" / "photos", small.digit_pictures(6))
+    monkeypatch.chdir(tmp_path / "here")
+    made = train("photos", backbone=small.SMALL, train="head", out="models/digits")
+    assert made.recipe.data == "photos"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    recipe = tmp_path / "here" / "models" / "digits" / "recipe.toml"
+    assert f'data = "{Path("../../photos")}"' in recipe.read_text()
+    again = train(recipe=recipe)
+    assert again.data.per_class == made.data.per_class
+    assert Path(load(recipe.parent).recipe.data or "").resolve() == tmp_path / "here" / "photos"
+    (tmp_path / "here" / "photos").rename(tmp_path / "moved")
+    with pytest.raises(SourceError, match=r"names the data .*photos.*topwork train DATA --recipe"):
+        train(recipe=recipe)
+    assert train(tmp_path / "moved", recipe=recipe).data.per_class == made.data.per_class

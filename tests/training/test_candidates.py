@@ -166,6 +166,15 @@ def test_the_first_fold_without_a_gain_ends_it(cv_result: list[Any]) -> None:
     assert "no more than chance would give" in decision.selection.reason
 
 
+def test_a_loss_is_called_one(cv_result: list[Any]) -> None:
+    labels, head, folds = setting()
+    job = Say(right=np.zeros(100, bool), labels=labels)
+    decision = run([(LAST, job)], head, folds, labels)
+    assert decision.selection.candidates[-1].verdict == "not taken: worse after 1 of 5 folds"
+    assert decision.selection.reason.startswith("The head alone: last:2 is worse: 0.000 against")
+    assert "chance" not in decision.selection.reason
+
+
 @pytest.mark.parametrize("errors", [0, 1, MIN_ERRORS - 1, MIN_ERRORS])
 def test_with_hardly_any_errors_nothing_is_tried(errors: int, cv_result: list[Any]) -> None:
     labels, head, folds = setting(head_wrong=errors)

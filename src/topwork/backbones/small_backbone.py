@@ -63,7 +63,7 @@ def _input(spec: Spec, model: str) -> ArrayInput | ImageInput:
     if spec.shape is not None:
         return ArrayInput(shape=spec.shape)
     if for_images and spec.size is not None:
-        values = {"size": spec.size, "resize": spec.resize or "crop"}
+        values = {"size": spec.size, "resize": spec.resize or "crop", "bits": spec.bits}
         return ImageInput.from_settings({**values, "mean": [0.5] * 3, "std": [0.5] * 3})
     size = ", or for images their size: ?size=32" if for_images else ""
     raise SettingError(

@@ -17,6 +17,7 @@ OPTIONS = {
     "seed": "a whole number, with pretrained=false",
     "size": "pixels on each side",
     "resize": "squash, crop or pad",
+    "bits": "8 to 16, which pictures of 16 bits use",
     "max_tokens": "a whole number, 8 or more",
     "prompt": "what is put in front of every text",
     "precision": "f32 or bf16",
@@ -28,6 +29,7 @@ FORMS = {
     "pretrained": "(?i:true|false)",
     "seed": "[0-9]+",
     "size": "[0-9]+",
+    "bits": "[89]|1[0-6]",
     "max_tokens": "[0-9]+",
     "precision": "f32|bf16",
     "stem": "small|full",
@@ -38,6 +40,7 @@ FORMS = {
 OPTION_OF = {
     "size": "image",
     "resize": "image",
+    "bits": "image",
     "stem": "image",
     "max_tokens": "text",
     "prompt": "text",
@@ -55,6 +58,7 @@ class Spec:
         pretrained: False for random weights, made from `seed`.
         size: pixels on each side; None for what the backbone was published with.
         resize: how a picture is brought to the square; None for the default.
+        bits: that pictures of 16 bits use; None for all of them.
         max_tokens: of a window of text; None for what the backbone was published with.
         prompt: what is put in front of every text; None for what it was published with.
         precision: of the arithmetic on a CPU; None for the backbone's own.
@@ -69,6 +73,7 @@ class Spec:
     seed: int = 0
     size: int | None = None
     resize: str | None = None
+    bits: int | None = None
     max_tokens: int | None = None
     prompt: str | None = None
     precision: Precision | None = None
@@ -82,7 +87,7 @@ class Spec:
             options.append("pretrained=false")
             if self.seed:
                 options.append(f"seed={self.seed}")
-        for key in ("stem", "size", "resize", "max_tokens", "prompt", "precision"):
+        for key in ("stem", "size", "resize", "bits", "max_tokens", "prompt", "precision"):
             if getattr(self, key) is not None:
                 options.append(f"{key}={getattr(self, key)}")
         if self.shape is not None:
@@ -125,7 +130,7 @@ def parse_spec(text: str) -> Spec:
                 f"pretrained=false, or remove the {key}."
             )
     values: dict[str, Any] = {**given, "pretrained": pretrained}
-    for key in ("seed", "size", "max_tokens"):
+    for key in ("seed", "size", "bits", "max_tokens"):
         if key in given:
             values[key] = int(given[key])
     if "shape" in given:

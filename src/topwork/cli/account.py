@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from topwork.cli.markup import escape
 from topwork.evaluation.ood_scores import OODScores
 from topwork.model.model import Model
 from topwork.training.selection import Candidate

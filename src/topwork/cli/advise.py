@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 ANSWERS = {True: "yes", False: "no", None: "in part, or not known"}
 
 
-@shares("input_column", "label_column", "group_column", "device", "as_json", "quiet")
+@shares(
+    *("input_column", "label_column", "group_column", "time_columns", "groups", "device"),
+    *("as_json", "quiet"),
+)
 def advise(
     data: Data,
     backbone: Backbone = None,
@@ -43,6 +46,7 @@ def advise(
     with console.following(quiet=shared.silent):
         advice = run(
             data,
+            groups=shared.groups,
             backbone=backbone,
             backbones=[name.strip() for name in (backbones or "").split(",") if name.strip()],
             time_limit=time_limit,
@@ -51,6 +55,7 @@ def advise(
             input_column=shared.input_column,
             label_column=shared.label_column,
             group_column=shared.group_column,
+            time_columns=shared.time_columns,
         )
     if shared.as_json:
         console.print_json(advice.to_dict())
@@ -60,9 +65,8 @@ def advise(
 
 def show_advice(advice: Advice) -> None:
     """Print the verdict, and a table for each question."""
-    from rich.markup import escape
-
     from topwork.cli.console import results
+    from topwork.cli.markup import escape
 
     console = results()
     console.print(f"[bold]{escape(advice.verdict.message)}[/]")
@@ -88,8 +92,9 @@ def show_advice(advice: Advice) -> None:
 
 
 def _without(advice: Advice) -> Table:
-    from rich.markup import escape
     from rich.table import Table
+
+    from topwork.cli.markup import escape
 
     verdict = advice.verdict
     table = Table("", title="Transfer, and doing without it", title_justify="left")
@@ -106,8 +111,9 @@ def _without(advice: Advice) -> Table:
 
 
 def _conditions(verdict: Verdict) -> Table:
-    from rich.markup import escape
     from rich.table import Table
+
+    from topwork.cli.markup import escape
 
     table = Table("question", "answer", title="What speaks for transfer", title_justify="left")
     table.add_column("because", overflow="fold")
@@ -117,8 +123,9 @@ def _conditions(verdict: Verdict) -> Table:
 
 
 def _rivals(backbone_comparison: BackboneComparison) -> Table:
-    from rich.markup import escape
     from rich.table import Table
+
+    from topwork.cli.markup import escape
 
     title = f"Which backbone? On the same {backbone_comparison.num_examples:,} examples left out"
     table = Table("backbone", title=title, title_justify="left")
@@ -152,8 +159,9 @@ def _rivals(backbone_comparison: BackboneComparison) -> Table:
 
 
 def _depth(depth: LayerProbe) -> Table:
-    from rich.markup import escape
     from rich.table import Table
+
+    from topwork.cli.markup import escape
 
     on = f"{depth.num_examples:,} examples"
     if depth.num_examples < depth.num_all:

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, final
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -30,6 +29,8 @@ from rich.text import Text
 
 from topwork.backbones.hub_models import Row
 from topwork.cli.account import show_account
+from topwork.cli.markup import escape
+from topwork.core.printable import printable
 from topwork.core.progress import listening
 from topwork.core.telling import LOGGER
 from topwork.evaluation.intervals import Estimate
@@ -80,7 +81,7 @@ class _Lines(logging.Handler):
         looks_wrong = record.levelno >= logging.WARNING
         text = f"Remark: {record.getMessage()}" if looks_wrong else record.getMessage()
         self._console.print(
-            text, style="yellow" if looks_wrong else "dim", markup=False, soft_wrap=True
+            printable(text), style="yellow" if looks_wrong else "dim", markup=False, soft_wrap=True
         )
 
 
@@ -144,7 +145,8 @@ def stage_name(stage: str) -> str:
 
 def say(text: str, *, style: str | None = None) -> None:
     """Print a remark to standard error."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(text, style=style, markup=False)
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(printable(text), style=style, markup=False)
 
 
 def results() -> Console:

@@ -10,7 +10,7 @@ import typer
 from topwork.cli.options import Overwrite, Shared, shares
 
 
-@shares("input_column", "label_column", "device", "strict", "quiet")
+@shares("input_column", "label_column", "time_columns", "device", "strict", "quiet")
 def embed(
     data: Annotated[Path, typer.Argument(help="Labelled examples, as for `train`.")],
     out: Annotated[Path, typer.Option(help="The folder to write features.parquet into.")],

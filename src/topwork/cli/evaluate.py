@@ -10,10 +10,16 @@ import typer
 from topwork.cli.options import ModelFolder, Shared, shares
 
 
-@shares("input_column", "label_column", "group_column", "device", "as_json", "quiet")
+@shares(
+    *("input_column", "label_column", "group_column", "time_columns", "groups", "device"),
+    *("as_json", "quiet"),
+)
 def evaluate(
     model: ModelFolder,
     data: Annotated[Path, typer.Argument(help="Labelled examples that it was not trained on.")],
+    include_known: Annotated[
+        bool, typer.Option("--include-known", help="Score what it was trained on, too.")
+    ] = False,
     *,
     shared: Shared,
 ) -> None:
@@ -25,9 +31,12 @@ def evaluate(
     with console.following(quiet=shared.silent):
         evaluation = loaded.evaluate(
             data,
+            groups=shared.groups,
             input_column=shared.input_column,
             label_column=shared.label_column,
             group_column=shared.group_column,
+            time_columns=shared.time_columns,
+            include_known=include_known,
         )
     if shared.as_json:
         console.print_json(evaluation.to_dict())

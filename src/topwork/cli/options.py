@@ -33,7 +33,14 @@ class Shared:
     ] = None
     label_column: Annotated[str | None, typer.Option(help="A table's column of labels.")] = None
     group_column: Annotated[
-        str | None, typer.Option(help="A table's column of groups that are never split.")
+        str | None,
+        typer.Option(help='A table\'s column of groups that are never split; "": none.'),
+    ] = None
+    time_columns: Annotated[
+        str | None, typer.Option(help='Of parts of sounds, in seconds: start,end; "": none.')
+    ] = None
+    groups: Annotated[
+        Path | None, typer.Option(help="Of a folder: a table of its files and groups.")
     ] = None
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps, openvino or torch.")] = "auto"
     resume: Annotated[
@@ -43,7 +50,7 @@ class Shared:
         Path | None, typer.Option(help="A folder for TensorBoard, where blocks are trained.")
     ] = None
     strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first unreadable input.")
+        bool, typer.Option("--strict", help="Stop at an unreadable input, and at any remark.")
     ] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")] = False
@@ -62,6 +69,7 @@ class Shared:
             input_column=self.input_column,
             label_column=self.label_column,
             group_column=self.group_column,
+            time_columns=self.time_columns,
         )
 
     @property

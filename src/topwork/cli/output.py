@@ -1,7 +1,7 @@
 """Predictions as lines, CSV, JSON or a table.
 
-Each writer takes the names of the classes and gives a callable, which gets every prediction in
-turn, and None at the end; a timeline is written moment by moment.
+Each writer takes the names of the classes and how CSV cells are written, and gives a callable,
+which gets every prediction in turn, and None at the end; a timeline is written moment by moment.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
+
+from topwork.core.printable import printable
 
 if TYPE_CHECKING:
     from topwork.model.predictions import Prediction
@@ -19,40 +21,77 @@ if TYPE_CHECKING:
 Write = Callable[["Prediction | None"], None]
 
 
-def _as_lines(classes: tuple[str, ...]) -> Write:
+@final
+class Cells:
+    """The cells of a CSV, of which a spreadsheet takes some for formulas.
+
+    Args:
+        guard: put an apostrophe before these; without it they are counted.
+    """
+
+    FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+    """What a formula may begin with (OWASP, CSV Injection)."""
+
+    def __init__(self, *, guard: bool) -> None:
+        self._guard = guard
+        self.num_formulas = 0
+
+    def __call__(self, text: str | None) -> str:
+        """Return a cell's text."""
+        if not text or not text.startswith(self.FORMULAS):
+            return text or ""
+        self.num_formulas += 1
+        return f"'{text}" if self._guard else text
+
+    @property
+    def remark(self) -> str | None:
+        """What to say in the end; None where there were none, or they are guarded."""
+        if self._guard or not self.num_formulas:
+            return None
+        return (
+            f"{self.num_formulas:,} cells begin with =, +, - or @, which a spreadsheet takes for a "
+            "formula: --guard-cells puts an apostrophe before them."
+        )
+
+
+def _as_lines(classes: tuple[str, ...], cells: Cells) -> Write:
     def write(prediction: Prediction | None) -> None:
         if prediction is not None and prediction.error is None:
-            sys.stdout.write(
-                f"{prediction.name}\t{prediction.label}\t{prediction.probability:.4f}\n"
-            )
+            name, label = printable(prediction.name), printable(prediction.label or "")
+            more = "\tunknown" if prediction.unknown else ""
+            sys.stdout.write(f"{name}\t{label}\t{prediction.probability:.4f}{more}\n")
 
     return write
 
 
-def _as_csv(classes: tuple[str, ...]) -> Write:
+def _as_csv(classes: tuple[str, ...], cells: Cells) -> Write:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["file", "label", "probability", *classes, "error"])
+    writer.writerow(["file", "label", "probability", "unknown", *map(cells, classes), "error"])
 
     def write(prediction: Prediction | None) -> None:
         if prediction is None:
             return
         if prediction.error is not None:
-            writer.writerow([prediction.name, "", "", *("" for _ in classes), prediction.error])
+            blanks = ["" for _ in classes]
+            writer.writerow([cells(prediction.name), "", "", "", *blanks, cells(prediction.error)])
             return
         values = [f"{prediction.probabilities[name]:.6f}" for name in classes]
-        row = [prediction.name, prediction.label, f"{prediction.probability:.6f}", *values, ""]
-        writer.writerow(row)
+        unknown = "yes" if prediction.unknown else "no"
+        probability = f"{prediction.probability:.6f}"
+        name, label = cells(prediction.name), cells(prediction.label)
+        writer.writerow([name, label, probability, unknown, *values, ""])
 
     return write
 
 
-def _as_jsonl(classes: tuple[str, ...]) -> Write:
+def _as_jsonl(classes: tuple[str, ...], cells: Cells) -> Write:
     def write(prediction: Prediction | None) -> None:
         if prediction is not None:
             row = {
                 "file": prediction.name,
                 "label": prediction.label,
                 "probability": prediction.probability,
+                "unknown": prediction.unknown,
                 "probabilities": prediction.probabilities,
                 "ood": prediction.ood,
                 "error": prediction.error,
@@ -62,21 +101,21 @@ def _as_jsonl(classes: tuple[str, ...]) -> Write:
     return write
 
 
-def _as_table(classes: tuple[str, ...]) -> Write:
-    from rich.markup import escape
+def _as_table(classes: tuple[str, ...], cells: Cells) -> Write:
     from rich.table import Table
 
     from topwork.cli.console import results
+    from topwork.cli.markup import escape
 
     table = Table()
-    for title in ("file", "label", "probability", "next"):
+    for title in ("file", "label", "probability", "next", ""):
         table.add_column(title, overflow="fold")
 
     def write(prediction: Prediction | None) -> None:
         if prediction is None:
             results().print(table)
         elif prediction.error is not None:
-            table.add_row(escape(prediction.name), "", "", escape(prediction.error))
+            table.add_row(escape(prediction.name), "", "", escape(prediction.error), "")
         else:
             others = sorted(prediction.probabilities.items(), key=lambda item: -item[1])[1:3]
             rest = ", ".join(f"{name} {value:.2f}" for name, value in others)
@@ -85,6 +124,7 @@ def _as_table(classes: tuple[str, ...]) -> Write:
                 escape(prediction.label or ""),
                 f"{prediction.probability:.3f}",
                 escape(rest),
+                "unknown" if prediction.unknown else "",
             )
 
     return write
@@ -93,28 +133,31 @@ def _as_table(classes: tuple[str, ...]) -> Write:
 WRITERS = {"lines": _as_lines, "csv": _as_csv, "jsonl": _as_jsonl, "table": _as_table}
 
 
-def write_timelines(recordings: Iterable[tuple[str, Iterable[Moment]]], form: str) -> None:
+def write_timelines(
+    recordings: Iterable[tuple[str, Iterable[Moment]]], form: str, cells: Cells
+) -> None:
     """Write what is to be heard in each recording, as it is found out."""
     rows = csv.writer(sys.stdout, lineterminator="\n")
     if form == "csv":
         rows.writerow(["file", "start_seconds", "end_seconds", "label", "probability"])
     for name, moments in recordings:
         if form == "table":
-            sys.stdout.write(f"{name}\n")
+            sys.stdout.write(f"{printable(name)}\n")
         for one in moments:
             start, end = round(one.start_seconds, 3), round(one.end_seconds, 3)
             if form == "csv":
-                rows.writerow([name, start, end, one.label, f"{one.probability:.6f}"])
+                label = cells(one.label)
+                rows.writerow([cells(name), start, end, label, f"{one.probability:.6f}"])
             elif form == "jsonl":
                 row = {"file": name, "start_seconds": start, "end_seconds": end,
                        "label": one.label, "probability": one.probability}  # fmt: skip
                 sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
             elif form == "table":
                 clock = f"{_clock(start)} to {_clock(end)}"
-                sys.stdout.write(f"  {clock}  {one.label}  {one.probability:.2f}\n")
+                sys.stdout.write(f"  {clock}  {printable(one.label)}  {one.probability:.2f}\n")
             else:
-                row_text = f"{name}\t{start}\t{end}\t{one.label}\t{one.probability:.4f}"
-                sys.stdout.write(row_text + "\n")
+                shown = f"{printable(name)}\t{start}\t{end}\t{printable(one.label)}"
+                sys.stdout.write(f"{shown}\t{one.probability:.4f}\n")
 
 
 def _clock(seconds: float) -> str:

@@ -11,7 +11,7 @@ import typer
 from topwork.cli.options import Data, Overwrite, Shared, shares
 from topwork.errors import SettingError
 
-COLUMNS = ("input_column", "label_column", "group_column")
+COLUMNS = ("input_column", "label_column", "group_column", "time_columns")
 
 
 @shares("device", "resume", "log", "as_json", "quiet")
@@ -53,6 +53,7 @@ def pretrain(
             input_column=recipe_values.get("input_column"),
             label_column=recipe_values.get("label_column"),
             group_column=recipe_values.get("group_column"),
+            time_columns=recipe_values.get("time_columns"),
             size=size,
             overwrite=overwrite,
             settings=recipe_values["training"],

@@ -14,6 +14,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from topwork.core.printable import printable
 from topwork.errors import StoreError, TopworkError
 
 STOPPED = "Stopped. What was computed is kept: run the same command again to go on from here."
@@ -27,7 +28,7 @@ class Commands(TyperGroup):
             outcome = super().invoke(ctx)
             sys.stdout.flush()  # a closed pipe shows itself here, not when Python ends
         except TopworkError as error:
-            print(f"Error: {error}", file=sys.stderr)
+            print(printable(f"Error: {error}"), file=sys.stderr)
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as error:
             print(f"\n{STOPPED}", file=sys.stderr)

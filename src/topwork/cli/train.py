@@ -24,8 +24,8 @@ Fresh = Annotated[
 
 
 @shares(
-    *("input_column", "label_column", "group_column", "device", "resume", "log", "strict"),
-    *("as_json", "quiet"),
+    *("input_column", "label_column", "group_column", "time_columns", "groups", "device"),
+    *("resume", "log", "strict", "as_json", "quiet"),
 )
 def train(
     data: Annotated[
@@ -52,9 +52,12 @@ def train(
     from topwork.cli import console
     from topwork.runs import train as pipeline
 
+    if out is None and not shared.silent:
+        console.say("There is no --out: the model is scored, and not saved.", style="yellow")
     with console.following(quiet=shared.silent):
         model = pipeline.train(
             data,
+            groups=shared.groups,
             backbone=backbone,
             out=out,
             overwrite=overwrite,
@@ -69,6 +72,7 @@ def train(
             input_column=shared.input_column,
             label_column=shared.label_column,
             group_column=shared.group_column,
+            time_columns=shared.time_columns,
             strict=shared.strict or None,
         )
     if shared.as_json:

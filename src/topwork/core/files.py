@@ -9,6 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
+from topwork.core.digests import digest_bytes
 from topwork.errors import StoreError
 
 CACHE_VARIABLE = "TOPWORK_CACHE"
@@ -84,6 +85,47 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Keep a place for one run: another that asks for it meanwhile is refused.
+
+    The lock lies in the cache, and falls with the process that holds it. Raises StoreError.
+    """
+    from filelock import FileLock, Timeout
+
+    place = cache_folder() / "locks" / digest_bytes(os.fsencode(path.absolute()))
+    with disk_errors(f"Keeping {str(path)!r} for this run"):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(place, blocking=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise StoreError(
+                f"Another run is about to write to {str(path)!r}. Wait until it has ended, or give "
+                "another place."
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def check_writable(path: Path) -> None:
+    """Raise StoreError where nothing can be written at a path: asked before the work, not after.
+
+    Nothing is left behind, and no folder is made.
+    """
+    above = next(one for one in path.absolute().parents if one.exists())
+    try:
+        with tempfile.TemporaryFile(dir=above):
+            pass
+    except OSError as error:
+        raise StoreError(
+            f"Nothing can be written to {str(path)!r}: {error.strerror or error}. Give another "
+            "place, or see to the permissions of the folder."
+        ) from error
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -16,7 +16,7 @@ class RunOptions:
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`, `openvino` or `torch`.
         resume: take what an earlier run of the same has kept; without it, all is done anew.
         log: folder for TensorBoard, where networks are trained; None: no log.
-        strict: stop at the first example that cannot be read, instead of passing over it.
+        strict: stop at an example that cannot be read, and at what looks like a mistake.
     """
 
     device: str = "auto"

@@ -20,6 +20,7 @@ from topwork.examples.deduplicate import RawExample
 from topwork.examples.example import Modality
 from topwork.examples.images.decode import read_at_most, read_file
 from topwork.examples.kinds import PREFIX_BYTES, describe
+from topwork.examples.regular import check_regular
 from topwork.examples.sounds.sound import SoundFile
 
 EMPTY = "the file is empty (0 bytes)"
@@ -59,10 +60,15 @@ def found_file(path: Path, name: str, modality: Modality, **known: object) -> Ra
     """Return the input that a file of this kind is; `known` as in `Found`."""
     return RawExample(
         name=name,
-        digest=partial(_DIGESTS[modality], path),
+        digest=partial(_digest, modality, path),
         read=partial(_READERS[modality], path),
         **known,  # type: ignore[arg-type]
     )
+
+
+def _digest(modality: Modality, path: Path) -> str:
+    check_regular(path)
+    return _DIGESTS[modality](path)
 
 
 def read_text(path: Path) -> str:
@@ -132,9 +138,10 @@ class FileDigest:
         self._lock = threading.Lock()
 
     def of_part(self, start_seconds: float | None, end_seconds: float | None) -> str:
-        """The digest of a part of the file. Raises OSError where it cannot be read."""
+        """The digest of a part of the file. Raises OSError or ExampleError where it is none."""
         with self._lock:
             if self._digest is None:
+                check_regular(self._path)
                 self._digest = digest_file(self._path)
         return part_digest(self._digest, start_seconds, end_seconds)
 
@@ -149,6 +156,7 @@ def check_numbers(array: Shaped[np.ndarray, "..."]) -> None:
 
 def _mapped(path: Path) -> npt.NDArray[Any]:
     """The array in a file, which is not read yet: a header can claim any size."""
+    check_regular(path)
     try:
         array: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except ValueError as error:

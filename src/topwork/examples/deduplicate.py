@@ -5,6 +5,8 @@
 - The same content in two parts of a data set: kept in test, else in validation, else in train.
   A copy of a test image that was learned from would flatter the score.
 - The same content and label in two groups: kept once, in the first one's group, and reported.
+
+A class that loses all its examples so, or because they cannot be read, is an error.
 """
 
 from __future__ import annotations
@@ -12,24 +14,25 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from topwork.core.progress import staged
-from topwork.errors import SourceError
+from topwork.errors import SourceError, TooFewError
 from topwork.examples.example import Example, ExampleSet, Modality, Skipped, Split
 from topwork.examples.kinds import with_article
 
+_SPLIT_WORDS: dict[Split, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
 SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
+    f"{word}{ending}": split
+    for split, words in _SPLIT_WORDS.items()
+    for word in words
+    for ending in ("", "set", "_set", "-set", " set")
 }
 """The names that authors give to the parts of a data set, in lower case."""
 
@@ -78,21 +81,26 @@ def gather(
     origin: str,
     skipped: Iterable[Skipped] = (),
     ignored: Counter[str] | None = None,
+    decided: Iterable[str] = (),
+    remarks: Iterable[str] = (),
 ) -> ExampleSet:
     """Hash all that was found and return it as a set in which each content stands once.
 
-    Every input ends up in exactly one of `examples`, `skipped` and `num_duplicates`. Raises
-    SourceError where no example is left.
+    Every input ends up in exactly one of `examples`, `skipped` and `num_duplicates`.
+
+    Raises:
+        SourceError: no example is left.
+        TooFewError: none is left of a class to learn.
     """
-    passed_over = list(skipped)
     ordered = sorted(found, key=lambda one: one.order or (one.name, 0))
     digests = hash_all(ordered)
     counts = Counter(digest for digest in digests if isinstance(digest, str))
     repeated: dict[str, list[int]] = {digest: [] for digest, n in counts.items() if n > 1}
     kept: list[int] = []  # places in `ordered`
+    lost: dict[int, Skipped] = {}
     for place, result in enumerate(digests):
         if isinstance(result, Skipped):
-            passed_over.append(result)
+            lost[place] = result
         elif result in repeated:
             repeated[result].append(place)
         else:
@@ -102,14 +110,20 @@ def gather(
         same = [ordered[place] for place in places]
         chosen = _choose(same)
         kept += [place for place in places if ordered[place] is chosen]
-        for one in same:
+        for place, one in zip(places, same, strict=True):
             conflict = _conflict(one, chosen, same)
             if conflict:
-                passed_over.append(Skipped(name=one.name, reason=conflict))
+                lost[place] = Skipped(name=one.name, reason=conflict)
             elif one is not chosen:
                 num_duplicates += 1
+    passed_over = [*skipped, *lost.values()]
     if not kept:
         raise SourceError(_nothing_left(origin, passed_over, modality))
+    first_lost: dict[str, Skipped] = {}
+    for place in sorted(lost):
+        if _learned(ordered[place]) and ordered[place].label is not None:
+            first_lost.setdefault(ordered[place].label or "", lost[place])
+    check_classes_left(first_lost, (ordered[place] for place in kept))
     return ExampleSet(
         examples=tuple(ordered[place].example(str(digests[place])) for place in sorted(kept)),
         modality=modality,
@@ -117,7 +131,32 @@ def gather(
         skipped=tuple(sorted(passed_over, key=lambda s: (s.name, s.reason))),
         ignored=ignored if ignored is not None else Counter(),
         num_duplicates=num_duplicates,
+        decided=tuple(decided),
+        remarks=tuple(remarks),
     )
+
+
+def check_classes_left(lost: Mapping[str, Skipped], left: Iterable[RawExample | Example]) -> None:
+    """Raise TooFewError where a class has inputs to learn from, but none that can be used.
+
+    Args:
+        lost: of classes that have lost inputs, one of these.
+        left: what can be used.
+    """
+    there = {one.label for one in left if _learned(one)}
+    gone = [label for label in lost if label not in there]
+    if gone:
+        listed = "; ".join(f"{label!r} ({lost[label].name}: {lost[label].reason})"
+                           for label in sorted(gone)[:5])  # fmt: skip
+        raise TooFewError(
+            f"No example is left to learn from of {len(gone)} of the classes: {listed}. Correct "
+            "these, bring others, or take the class out."
+        )
+
+
+def _learned(one: RawExample | Example) -> bool:
+    """Whether it is in a part that may be learned from."""
+    return one.split != "test"
 
 
 def hash_all(found: Sequence[RawExample]) -> list[str | Skipped]:

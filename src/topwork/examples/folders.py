@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import final
 
 from topwork.errors import DataError, ModalityError, SourceError
 from topwork.examples.contents import found_file
-from topwork.examples.deduplicate import SPLIT_NAMES, RawExample, clean_text
+from topwork.examples.deduplicate import RawExample, clean_text
 from topwork.examples.example import Modality, Skipped, Split
 from topwork.examples.kinds import (
     ARCHIVE_SUFFIX,
@@ -21,6 +22,7 @@ from topwork.examples.kinds import (
     with_article,
 )
 from topwork.examples.modality import MediaFile, as_meant, most, one_kind
+from topwork.examples.split_folders import SplitFolders, folders_in, split_folders
 from topwork.examples.walk import Walk
 
 LAYOUTS = (
@@ -42,17 +44,24 @@ class _File:
     modality: Modality | None
 
 
-def split_folders(walk: Walk) -> dict[Path, Split]:
-    """Return the root's subfolders with the part each is, if all are parts and one is train."""
-    folders, _ = walk.children(walk.root)
-    splits = {path: SPLIT_NAMES.get(path.name.lower()) for path in folders}
-    known = {path: split for path, split in splits.items() if split is not None}
-    return known if len(known) == len(splits) and "train" in known.values() else {}
+@final
+@dataclass(frozen=True, kw_only=True)
+class ClassFolders:
+    """What was read of folders of classes.
+
+    Attributes:
+        unused: of classes with files that cannot be used, one of these.
+        remarks: what looks like a mistake of their layout, in sentences.
+    """
+
+    modality: Modality
+    found: list[RawExample]
+    walk: Walk
+    unused: dict[str, Skipped]
+    remarks: tuple[str, ...]
 
 
-def read_class_folders(
-    root: Path, meant: Modality | None
-) -> tuple[Modality, list[RawExample], Walk]:
+def read_class_folders(root: Path, meant: Modality | None) -> ClassFolders:
     """Return the inputs of `root/<class>/` or `root/<split>/<class>/`, at any depth below.
 
     Which kind they are of, and which files are strays, is told by `one_kind`. `meant` is what the
@@ -62,15 +71,16 @@ def read_class_folders(
         SourceError: there are no inputs, or they are in no class's folder.
         ModalityError: they are of several kinds, or documents that are not plain text.
     """
-    walk = Walk(root)
-    files, loose = _list_files(walk)
+    walk, splits = Walk(root), split_folders(root)
+    files, loose = _list_files(walk, splits.parts)
     kind = _kind_of(files, f"The folder {clean_text(str(root))!r}")
     found: list[RawExample] = []
+    unused: dict[str, Skipped] = {}
     for one in files:
+        label, num_skipped = clean_text(one.folder.name), len(walk.skipped)
         if kind is not None and one.modality == kind:
             # Of an empty text, the reason is given when it is read.
             if walk.usable(one.path, empty=kind == "text"):
-                label = clean_text(one.folder.name)
                 name = walk.name(one.path)
                 found.append(found_file(one.path, name, kind, label=label, split=one.split))
         elif kind in (None, "text") and suffix_of(one.path.name) in DOCUMENT_SUFFIXES:
@@ -78,6 +88,8 @@ def read_class_folders(
             walk.skipped.append(Skipped(name=walk.name(one.path), reason=reason))
         else:
             walk.ignore_other(one.path, kind)
+        if len(walk.skipped) > num_skipped and one.split != "test":
+            unused.setdefault(label, walk.skipped[-1])
     for path in loose:
         if kind is not None and modality_of(path.name) == kind:
             walk.ignored[f"{kind} outside the class folders"] += 1
@@ -86,7 +98,60 @@ def read_class_folders(
     documents = [one.path for one in files if suffix_of(one.path.name) in DOCUMENT_SUFFIXES]
     if not found and (not walk.skipped or (kind is None and documents)):
         raise _no_inputs(walk, loose, documents)
-    return as_meant(kind or meant or "image", meant), found, walk
+    return ClassFolders(
+        modality=as_meant(kind or meant or "image", meant),
+        found=found,
+        walk=walk,
+        unused=unused,
+        remarks=(*_beside(splits, walk), *_within(walk, found), *_alike(splits, walk)),
+    )
+
+
+def _beside(splits: SplitFolders, walk: Walk) -> list[str]:
+    """Say what lies beside train and test, and is not read."""
+    if not splits.others:
+        return []
+    counts = {p.name: sum(1 for _ in Walk(walk.root).files(p)) for p in splits.others}
+    walk.ignored["file beside the parts"] += sum(counts.values())
+    listed = ", ".join(f"{clean_text(name)!r} ({n:,} files)" for name, n in counts.items())
+    parts = ", ".join(repr(clean_text(path.name)) for path in splits.parts)
+    return [
+        f"Beside the folders {parts}, which are the parts of the data set, there is {listed}, "
+        "which is not read. Move it away; or move its classes into a part, if it belongs there."
+    ]
+
+
+def _within(walk: Walk, found: Sequence[RawExample]) -> list[str]:
+    """Say where one folder alone holds folders, which may be the classes."""
+    if len({one.label for one in found}) != 1:
+        return []
+    folders, _ = Walk(walk.root).children(walk.root)
+    inner = folders_in(folders[0]) if len(folders) == 1 else set()
+    if len(inner) < 2:
+        return []
+    names = ", ".join(repr(clean_text(name)) for name in sorted(inner)[:5])
+    return [
+        f"{clean_text(str(walk.root))!r} has one folder, {clean_text(folders[0].name)!r}, with "
+        f"the folders {names} in it. If these are the classes, give "
+        f"{clean_text(str(folders[0]))!r}."
+    ]
+
+
+def _alike(splits: SplitFolders, walk: Walk) -> list[str]:
+    """Say where the folders that were taken for classes all hold the same folders."""
+    folders = [] if splits.parts else Walk(walk.root).children(walk.root)[0]
+    inner = [folders_in(folder) for folder in folders]
+    if len(inner) < 2 or len(inner[0]) < 2 or any(names != inner[0] for names in inner):
+        return []
+    shown, names = (
+        ", ".join(repr(clean_text(name)) for name in some[:5])
+        for some in ([folder.name for folder in folders], sorted(inner[0]))
+    )
+    return [
+        f"The folders {shown} were taken for the classes, and all of them hold the folders "
+        f"{names}. If those are the classes, name the parts train, validation and test, or give "
+        "one of them."
+    ]
 
 
 def files_below(root: Path, modality: Modality) -> list[Path]:
@@ -119,9 +184,8 @@ def files_below(root: Path, modality: Modality) -> list[Path]:
     raise SourceError(f"There is no {modality} {origin}. Give a folder that holds {modality}s.")
 
 
-def _list_files(walk: Walk) -> tuple[list[_File], list[Path]]:
+def _list_files(walk: Walk, splits: dict[Path, Split]) -> tuple[list[_File], list[Path]]:
     """Return the files in the folders of classes, and those outside them."""
-    splits = split_folders(Walk(walk.root))
     tops: Sequence[tuple[Path, Split | None]] = list(splits.items()) or [(walk.root, None)]
     files: list[_File] = []
     loose: list[Path] = []

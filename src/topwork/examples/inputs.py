@@ -26,6 +26,7 @@ from topwork.examples.kinds import (
     suffix_of,
 )
 from topwork.examples.objects import ACCEPTED, found_object, kind_of_object
+from topwork.examples.regular import check_regular_table
 from topwork.examples.sounds.sound import Sound, SoundFile
 from topwork.examples.tables.columns import ColumnNames
 from topwork.examples.tables.delimited import read_table
@@ -40,6 +41,7 @@ def read_inputs(
     *,
     modality: Modality,
     input_column: str | None = None,
+    earlier: ColumnNames | None = None,
     array_ndim: int | None = None,
 ) -> list[Example]:
     """Return unlabelled examples to predict, in the order given; repeats stay.
@@ -52,20 +54,26 @@ def read_inputs(
             (.csv, .tsv, .jsonl, .parquet; of arrays .npz) for its rows: `new.csv[3]`.
         modality: what the model takes.
         input_column: of the tables; by default that of a usual name.
+        earlier: columns that were named for the training, which go before the usual names.
         array_ndim: dimensions of one array; one of one more stands for many.
 
     An input that is there but cannot be used (an empty text, a row that names no file) becomes an
     example that says so when it is read.
 
     Raises:
-        SettingError: an input is of another type.
+        SettingError: an input is of another type, or a column was named and there is no table.
         SourceError: a path is not there, or a table cannot be read.
         ColumnError: a table lacks the column of inputs.
         ModalityError: a file, folder, table or object is of another kind than the model takes.
     """
-    given = ColumnNames(input_column=input_column, need_label=False, meant=modality)
+    given = ColumnNames(
+        input_column=input_column, need_label=False, meant=modality, earlier=earlier
+    )
     outcomes: list[Outcome] = []
-    for thing in _many(inputs, modality, array_ndim):
+    things = _many(inputs, modality, array_ndim)
+    if not any(_is_table(thing) for thing in things):
+        given.refuse_told("inputs")
+    for thing in things:
         if isinstance(thing, os.PathLike) or (isinstance(thing, str) and modality != "text"):
             outcomes += _of_path(Path(thing), given, modality)
         else:
@@ -80,6 +88,12 @@ def read_inputs(
         elif isinstance(one, RawExample):
             examples.append(one.example(result))
     return examples
+
+
+def _is_table(thing: object) -> bool:
+    if not isinstance(thing, str | os.PathLike):
+        return False
+    return suffix_of(os.path.basename(thing)) in (*TABLE_SUFFIXES, ARCHIVE_SUFFIX)
 
 
 def is_one(inputs: object, *, modality: Modality, array_ndim: int | None = None) -> bool:
@@ -129,6 +143,7 @@ def _of_path(path: Path, given: ColumnNames, modality: Modality) -> Sequence[Out
         return [_of_file(one, modality) for one in files_below(path, modality)]
     suffix = suffix_of(path.name)
     if suffix in TABLE_SUFFIXES or suffix == ARCHIVE_SUFFIX:
+        check_regular_table(path, name)
         read = {ARCHIVE_SUFFIX: read_npz, ".parquet": read_parquet}.get(suffix, read_table)
         rows = read(path, given, root=path.parent)
         if rows.modality != modality:

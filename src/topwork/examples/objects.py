@@ -32,8 +32,10 @@ from topwork.examples.example import ExampleSet, Modality, Skipped
 from topwork.examples.images.decode import load_image
 from topwork.examples.kinds import PREFIX_BYTES, modality_of, sniff, suffix_of
 from topwork.examples.modality import as_meant, most, refuse_mixture
+from topwork.examples.remarks.forms import check_label_form, check_label_values
 from topwork.examples.sounds.sound import Sound, SoundFile
-from topwork.examples.tables.columns import plain_text
+from topwork.examples.spellings import say_spelling, spelt_alike
+from topwork.examples.tables.values import plain_text
 
 ACCEPTED: dict[Modality | None, str] = {
     "image": "a path, encoded bytes, a PIL image, or a NumPy array [height, width, 3]",
@@ -89,6 +91,7 @@ def examples_from(
                 f"{len(things)} inputs came with {len(values)} {name}; accepted: one for each "
                 "input, in the same order."
             )
+    check_label_values(kinds)
     main, sure = _kinds(things, modality)
     found: list[RawExample] = []
     skipped: list[Skipped] = []
@@ -103,11 +106,14 @@ def examples_from(
             skipped.append(Skipped(name=one.name, reason="no label"))
         else:
             found.append(one)
+    found, spelt = spelt_alike(found)
+    check_label_form([one.label for one in found if one.label is not None])
     return gather(
         found,
         modality=as_meant(main, modality),
         origin="the inputs",
         skipped=skipped,
+        decided=say_spelling(spelt),
     )
 
 

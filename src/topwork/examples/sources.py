@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from topwork.core.progress import Tally
 from topwork.errors import ModalityError, SettingError, SourceError
 from topwork.examples.arrays.npz import read_npz
-from topwork.examples.deduplicate import SPLIT_NAMES, RawExample, clean_text, gather
+from topwork.examples.deduplicate import (
+    SPLIT_NAMES,
+    RawExample,
+    check_classes_left,
+    clean_text,
+    gather,
+)
 from topwork.examples.example import ExampleSet, Modality, Skipped, Split
-from topwork.examples.folders import LAYOUTS, NOT_PLAIN, read_class_folders, split_folders
+from topwork.examples.folders import LAYOUTS, NOT_PLAIN, read_class_folders
 from topwork.examples.inputs import read_inputs
 from topwork.examples.kinds import (
     ARCHIVE_SUFFIX,
@@ -25,9 +33,15 @@ from topwork.examples.kinds import (
     with_article,
 )
 from topwork.examples.objects import examples_from
+from topwork.examples.regular import check_regular_table
+from topwork.examples.remarks.forms import check_label_form
+from topwork.examples.spellings import say_spelling, spelt_alike
+from topwork.examples.split_folders import split_folders
 from topwork.examples.tables.columns import ColumnNames
 from topwork.examples.tables.delimited import read_table
+from topwork.examples.tables.groups import Grouped, read_groups
 from topwork.examples.tables.parquet import count_rows, read_parquet
+from topwork.examples.tables.rows import TableRows, say_columns
 from topwork.examples.walk import Walk
 
 __all__ = ["examples_from", "read_examples", "read_inputs"]
@@ -43,9 +57,8 @@ def read_examples(
     data: str | Path,
     *,
     modality: Modality | None = None,
-    input_column: str | None = None,
-    label_column: str | None = None,
-    group_column: str | None = None,
+    groups: str | Path | None = None,
+    **columns: Any,
 ) -> ExampleSet:
     """Return the labelled inputs of a folder or table, each content once, all of one kind.
 
@@ -56,44 +69,66 @@ def read_examples(
             Hugging Face hub, or with `train.csv` and `test.csv`; arrays and labels in a .npz.
         modality: what the backbone takes, where one was named. Used only where the data can be
             read in two ways: a table of files and texts; .npy files, which may be images.
-        input_column, label_column, group_column: a table's columns; by default those of the usual
-            names. Groups (patients, speakers) never stand on both sides of a split.
+        groups: of a folder of classes: a table of its files and their groups (patients,
+            speakers), which never stand on both sides of a split.
+        columns: of a table: input_column, label_column, group_column; by default those of the
+            usual names.
 
     Raises:
+        SettingError: columns were named, and it is no table; or groups, and it is one.
         SourceError: there is nothing there, or it is of no form that is known.
         ColumnError: a table lacks a column.
         ModalityError: it holds inputs of several kinds, or documents that are not plain text.
     """
-    path = Path(data)
-    origin = clean_text(str(data))
-    given = ColumnNames(
-        input_column=input_column,
-        label_column=label_column,
-        group_column=group_column,
-        meant=modality,
-    )
+    return _read(Path(data), ColumnNames(meant=modality, **columns), groups)
+
+
+def _read(path: Path, given: ColumnNames, groups: str | Path | None) -> ExampleSet:
+    origin = clean_text(str(path))
     if not os.path.exists(path):  # False, too, of a name that is too long or has a NUL character
         raise SourceError(f"There is no folder or file {origin!r}. {LAYOUTS}.")
     if not path.is_dir():
         if suffix_of(path.name) not in (*TABLE_SUFFIXES, ARCHIVE_SUFFIX):
             raise _no_table(path, origin)
+        _refuse_groups(groups, origin)
+        check_regular_table(path, origin)
         return _read_tables({path: None}, path.parent, given, origin, Counter())
     try:
         tables, ignored = _tables_within(path)
         if tables:
+            _refuse_groups(groups, origin)
             return _read_tables(tables, path, given, origin, ignored)
-        kind, found, walk = read_class_folders(path, modality)
+        given.refuse_told(f"{origin!r}, a folder of classes")
+        folders = read_class_folders(path, given.meant)
     except OSError as error:
         raise SourceError(
             f"The folder {origin!r} cannot be read: {error.strerror}. Check its permissions."
         ) from error
-    return gather(
-        found,
-        modality=kind,
+    grouped = Grouped(found=folders.found)
+    if groups is not None:
+        grouped = read_groups(Path(groups), folders.found)
+    gathered = gather(
+        grouped.found,
+        modality=folders.modality,
         origin=origin,
-        skipped=walk.skipped,
-        ignored=walk.ignored,
+        skipped=folders.walk.skipped,
+        ignored=folders.walk.ignored,
     )
+    check_classes_left(folders.unused, gathered.examples)
+    return replace(
+        gathered,
+        decided=grouped.decided,
+        remarks=(*gathered.remarks, *folders.remarks, *grouped.remarks),
+    )
+
+
+def _refuse_groups(groups: str | Path | None, origin: str) -> None:
+    if groups is not None:
+        raise SettingError(
+            f"groups is {str(groups)!r} with the table {origin!r}; accepted with a folder of "
+            "classes. Put the groups into a column of the table, and name it: --group-column "
+            "(in Python: group_column)."
+        )
 
 
 def _no_table(path: Path, origin: str) -> SourceError | ModalityError:
@@ -120,7 +155,7 @@ def _tables_within(root: Path) -> tuple[Tables, Counter[str]]:
         if (root / name).is_file():
             return {root / name: None}, Counter()
     in_splits: Tables = {}
-    for folder, split in split_folders(Walk(root)).items():
+    for folder, split in split_folders(root).parts.items():
         tables = [folder / name for name in _METADATA if (folder / name).is_file()]
         in_splits.update(dict.fromkeys(tables[:1], split))
     if in_splits:
@@ -174,13 +209,10 @@ def _read_tables(
     origin: str,
     ignored: Counter[str],
 ) -> ExampleSet:
-    found: list[RawExample] = []
-    skipped: list[Skipped] = []
     stored = [path for path in tables if suffix_of(path.name) == ".parquet"]
     total = sum(count_rows(path, root) for path in stored)
     read = Tally("read", done=0, total=total) if stored else None
-    kinds: dict[Modality, str] = {}
-    counts: Counter[Modality] = Counter()
+    every: dict[Path, TableRows] = {}
     for path, split in tables.items():
         if read is not None and path in stored:
             rows = read_parquet(path, given, root=root, split=split, on_rows=read.add)
@@ -188,31 +220,47 @@ def _read_tables(
             rows = read_npz(path, given, root=root)
         else:
             rows = read_table(path, given, root=root, split=split)
-        kinds.setdefault(rows.modality, path.name)
-        counts[rows.modality] += len(rows.outcomes)
-        found += (one for one in rows.outcomes if isinstance(one, RawExample))
-        skipped += (one for one in rows.outcomes if isinstance(one, Skipped))
+        every[path] = rows
     if read is not None:
         read.finish()
+    modality = _one_modality(every, origin)
+    outcomes = [one for rows in every.values() for one in rows.outcomes]
+    found, spelt = spelt_alike([one for one in outcomes if isinstance(one, RawExample)])
+    check_label_form([one.label for one in found if one.label is not None])
+    gathered = gather(
+        found,
+        modality=modality,
+        origin=origin,
+        skipped=(one for one in outcomes if isinstance(one, Skipped)),
+        ignored=ignored,
+        decided=(*say_columns(every), *say_spelling(spelt)),
+        remarks=(remark for rows in every.values() for remark in rows.remarks),
+    )
+    unused = {spelt.get(label, label): one for rows in every.values()
+              for label, one in rows.unused.items()}  # fmt: skip
+    check_classes_left(unused, gathered.examples)
+    return gathered
+
+
+def _one_modality(every: Mapping[Path, TableRows], origin: str) -> Modality:
+    kinds: dict[Modality, str] = {}
+    counts: Counter[Modality] = Counter()
+    for path, rows in every.items():
+        kinds.setdefault(rows.modality, path.name)
+        counts[rows.modality] += len(rows.outcomes)
     if len(kinds) > 1:
         listed = ", ".join(f"{clean_text(n)!r}: {counted(counts[k], k)}" for k, n in kinds.items())
         raise ModalityError(
             f"The tables in {origin!r} hold inputs of several kinds ({listed}). A model takes one "
             "kind. Give the table of one kind alone."
         )
-    return gather(
-        found,
-        modality=next(iter(kinds)),
-        origin=origin,
-        skipped=skipped,
-        ignored=ignored,
-    )
+    return next(iter(kinds))
 
 
 def labelled_examples(
     data: object,
     labels: Sequence[object] | None = None,
-    groups: Sequence[object] | None = None,
+    groups: Sequence[object] | str | Path | None = None,
     *,
     columns: ColumnNames,
     modality: Modality | None,
@@ -221,28 +269,26 @@ def labelled_examples(
     """Return the examples of a folder or table, or those of a list that comes with its labels.
 
     Args:
+        groups: of a list, one for each input; of a folder of classes, a table of its files and
+            their groups.
         columns: of a table.
         modality: what the backbone takes, where one was named.
         call: how labels are given, for the message: `advise(inputs, labels)`.
 
     Raises:
-        SettingError: labels or groups came with a folder or table, or a list without labels.
+        SettingError: labels or a list of groups came with a folder or table, a list without
+            labels, or columns without a table.
         DataError: the data cannot be used.
     """
     if isinstance(data, str | Path):
-        if labels is not None or groups is not None:
+        if labels is not None or not isinstance(groups, str | Path | None):
             raise SettingError(
                 "Labels and groups were given for a folder or table, which has its own. Give a "
                 "list of inputs with them, or name the table's columns: label_column, "
                 "group_column."
             )
-        return read_examples(
-            data,
-            modality=modality,
-            input_column=columns.input_column,
-            label_column=columns.label_column,
-            group_column=columns.group_column,
-        )
+        return _read(Path(data), replace(columns, meant=modality), groups)
+    columns.refuse_told("a list of inputs")
     if labels is None:
         raise SettingError(
             f"The data is a {type(data).__name__} without labels. Give a folder or table by its "

@@ -55,12 +55,14 @@ def check_readable(
     """Raise TooFewError where a class of those wanted has lost all its examples."""
     lost = {e.label or "" for e in wanted} - {e.label or "" for e in readable}
     if lost:
-        first = skipped[0]
+        labels = {example.name: example.label for example in wanted}
+        # Of those that were skipped, one of a class that is lost: another says nothing of it.
+        first = next((f"The first: {one.name}: {one.reason}. " for one in skipped
+                      if labels.get(one.name) in lost), "")  # fmt: skip
         names = ", ".join(sorted(lost)[:10])
         raise TooFewError(
-            f"No {modality} can be read of {len(lost)} of the classes: {names}. "
-            f"The first: {first.name}: {first.reason}. Bring readable {modality}s of every "
-            "class, or take the class out."
+            f"No {modality} can be read of {len(lost)} of the classes: {names}. {first}Bring "
+            f"readable {modality}s of every class, or take the class out."
         )
 
 

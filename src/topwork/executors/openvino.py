@@ -5,10 +5,13 @@ The compiled form is made once, from the torch module; whoever opens it again ne
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
 import os
+import threading
 import warnings
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -26,16 +29,27 @@ from topwork.core.shapes import Float32, Floats, Shaped
 from topwork.errors import BackboneError
 from topwork.executors.base import WHOLE, Executor, Segment, WindowForm, order_pools
 from topwork.executors.batches import Window, run_batches
+from topwork.executors.compiled import compile_on_cpu, variable
 
 FORMAT = 3
 """Raise it when the compiled form changes: pooled.py, the layout."""
 
-BATCH_SHAPES = 16
-"""Shapes of batches that OpenVINO keeps code for. Texts come in hundreds of lengths and counts, of
-which its default keeps 5,000: from 2,000 to 10,000 texts the memory grew by 108 MB, and by 46 MB
-so, at the same speed."""
-
 NETWORK, LAYOUT, WEIGHTS = "network.xml", "layout.json", "weights.safetensors"
+
+
+_after_fork = threading.Lock()
+_opened: weakref.WeakSet[OpenVINOExecutor] = weakref.WeakSet()
+
+
+def _keep_for_good() -> None:
+    """Never close in a child what its parent opened: that waits for threads it does not have."""
+    for executor in list(_opened):
+        for inherited in (executor._compiled, *executor._spare):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_keep_for_good)
 
 
 class ConversionError(BackboneError):
@@ -70,12 +84,34 @@ class OpenVINOExecutor(Executor):
             dtype=taken["dtype"], shape=tuple(taken["shape"]), max_batch=taken["max_batch"]
         )
         self.precision = cpu_precision(layout["precision"])
-        self._compiled = _compile(folder, self.precision, self._form)
+        self._open()
         num_streams = self._compiled.get_property("NUM_STREAMS")
         self.device = f"CPU ({num_streams} streams, OpenVINO, {self.precision})"
         # twice the streams: while one window of each runs, the next is there
         self._num_waiting = 2 * int(num_streams)
+
+    def _open(self) -> None:
+        self._compiled = compile_on_cpu(
+            self.folder / NETWORK,
+            precision=self.precision,
+            num_cores=num_cores(),
+            any_length=None in self._form.shape,
+        )
         self._spare: list[Any] = []
+        self._process = os.getpid()
+        _opened.add(self)
+
+    def _request(self) -> Any:
+        try:
+            return self._spare.pop()
+        except IndexError:  # no asking first: another thread may take the last one meanwhile
+            return self._compiled.create_infer_request()
+
+    def _own_after_fork(self) -> None:
+        """Open it anew in a child process: of the parent's threads it has none, and would wait."""
+        with _after_fork:
+            if self._process != os.getpid():
+                self._open()
 
     def run(
         self, windows: Iterable[Shaped[np.ndarray, "..."]]
@@ -86,12 +122,14 @@ class OpenVINOExecutor(Executor):
         """
         import openvino
 
+        if self._process != os.getpid():
+            self._own_after_fork()
         busy: list[Any] = []
 
         def start(batch: Sequence[Window]) -> Any:
             for window in batch:
                 self._form.check(window)
-            request = self._spare.pop() if self._spare else self._compiled.create_infer_request()
+            request = self._request()
             request.set_input_tensor(openvino.Tensor(np.stack(batch)))
             request.start_async()
             busy.append(request)
@@ -214,19 +252,13 @@ def _converting() -> Iterator[None]:
     """
     root = logging.getLogger()
     before = root.level, list(root.filters), list(root.handlers)
-    ci = os.environ.get("CI")
-    os.environ["CI"] = "true"
     try:
-        with warnings.catch_warnings():
+        with variable("CI", "true"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         root.setLevel(before[0])
         root.filters, root.handlers = before[1:]
-        if ci is None:
-            del os.environ["CI"]
-        else:
-            os.environ["CI"] = ci
 
 
 def _read_layout(folder: Path) -> dict[str, Any]:
@@ -246,35 +278,6 @@ def _read_layout(folder: Path) -> dict[str, Any]:
             f"of Topwork reads {FORMAT}. Remove the folder, and name the backbone again."
         )
     return dict(layout)
-
-
-def _compile(folder: Path, precision: str, form: WindowForm) -> Any:
-    import openvino
-
-    cores = num_cores()
-    settings: dict[str, Any] = {
-        "INFERENCE_PRECISION_HINT": precision,  # bf16, the default on new CPUs, is not for all
-        "PERFORMANCE_HINT": "THROUGHPUT",
-        "NUM_STREAMS": cores,
-        "INFERENCE_NUM_THREADS": cores,
-    }
-    if form.max_batch > 1:
-        settings["CPU_RUNTIME_CACHE_CAPACITY"] = BATCH_SHAPES
-    blobs = files.cache_folder() / "compiled" / "blobs"
-    core = openvino.Core()
-    try:
-        blobs.mkdir(parents=True, exist_ok=True)
-        if os.access(blobs, os.W_OK):
-            settings["CACHE_DIR"] = str(blobs)
-    except OSError:  # read-only: it compiles each time, which costs a second
-        pass
-    try:
-        return core.compile_model(str(folder / NETWORK), "CPU", settings)
-    except RuntimeError as error:
-        raise BackboneError(
-            f"The compiled network in {folder} cannot be loaded: {str(error)[:500]}. Remove the "
-            "folder, and name the backbone again to have it made."
-        ) from error
 
 
 def cpu_precision(wanted: str) -> str:

@@ -6,6 +6,7 @@ torch; making an executor does.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, final
@@ -14,7 +15,7 @@ import numpy as np
 
 from topwork.backbones.base import Backbone
 from topwork.core.shapes import Float32, Shaped
-from topwork.errors import SettingError
+from topwork.errors import BackboneError, SettingError
 from topwork.executors.base import Executor, Segment
 from topwork.executors.batches import Window, run_batches
 from topwork.executors.pooled import pooled_network
@@ -64,11 +65,17 @@ class TorchExecutor(Executor):
             self._module = self._module.to(memory_format=torch.channels_last)
         self._form = replace(form, max_batch=batch_size or BATCH[kind])
         self._fixed = None not in form.shape
+        self._process = os.getpid()
 
     def run(
         self, windows: Iterable[Shaped[np.ndarray, "..."]]
     ) -> Iterator[Float32[np.ndarray, " width"]]:
-        """Yield a vector for every window, in their order."""
+        """Yield a vector for every window, in their order.
+
+        Raises BackboneError where this process was forked off from the one that opened a GPU.
+        """
+        if self._process != os.getpid():
+            self._own_after_fork()
         return run_batches(
             windows,
             self._form,
@@ -77,6 +84,22 @@ class TorchExecutor(Executor):
             finish=lambda started: list(started[0].float().cpu().numpy()[: started[1]]),
             num_waiting=IN_FLIGHT + 1 if self._device.type == "cuda" else 1,
         )
+
+    def _own_after_fork(self) -> None:
+        """Do without the parent's threads, which a child process does not have.
+
+        OpenMP waits for them for ever, even where all that is asked for is one more of them.
+        """
+        import torch
+
+        if self._device.type != "cpu":
+            raise BackboneError(
+                f"The network was opened on {self.device} before this process was forked, and a "
+                "GPU cannot be used across a fork. Load the model in the child process, and start "
+                "that with multiprocessing.get_context('spawn')."
+            )
+        torch.set_num_threads(1)
+        self._process = os.getpid()
 
     def _start(self, batch: Sequence[Window]) -> tuple[torch.Tensor, int]:
         """Send a batch to the device; on a GPU this returns before it is computed."""

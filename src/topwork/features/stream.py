@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from topwork.core.shapes import Float32, Floats, Shaped
-from topwork.errors import ExampleError
+from topwork.errors import ExampleError, TooLargeError, TopworkError
 from topwork.examples.example import Example, Skipped
 from topwork.examples.windows import Input, Window, decode
 from topwork.executors.base import Executor
@@ -104,14 +104,19 @@ def run_through(
         for position, (item, outcome) in enumerate(decoded):
             pending = Pending(position, item)
             taken.append(pending)
-            try:
-                if isinstance(outcome, ExampleError):
-                    raise outcome
-                for window in outcome:
-                    pending.weights.append(preprocessing.weight(window))
-                    yield window
-            except ExampleError as error:
-                pending.error = error
+            if isinstance(outcome, ExampleError):
+                pending.error, outcome = outcome, ()
+            rest = iter(outcome)
+            while True:
+                try:
+                    window = next(rest, None)
+                except Exception as error:  # noqa: BLE001 - of a long sound, decoded as it is taken
+                    pending.error = _reason(error)
+                    break
+                if window is None:
+                    break
+                pending.weights.append(preprocessing.weight(window))
+                yield window
             pending.complete = True
             if strict and pending.error is not None:  # raised in its turn: others are under way
                 return
@@ -194,6 +199,27 @@ def _work(items: Sequence[Item], work: Callable[[Item], Iterable[Window]]) -> li
     for item in items:
         try:
             outcomes.append(work(item))
-        except ExampleError as error:
-            outcomes.append(error)
+        except Exception as error:  # noqa: BLE001 - one example never ends a run
+            outcomes.append(_reason(error))
     return outcomes
+
+
+def _reason(error: Exception) -> ExampleError:
+    """Return why an example cannot be used, whatever its decoding raised.
+
+    Raises the error again where it is another that Topwork raises on purpose: it is of the run.
+    """
+    if isinstance(error, ExampleError):
+        return error
+    if isinstance(error, TopworkError):
+        raise error
+    if isinstance(error, MemoryError):
+        return TooLargeError(
+            "decoding it takes more memory than there is. Save it smaller, or cut it into pieces"
+        )
+    wrapped = ExampleError(
+        f"its decoding failed with {type(error).__name__}: {' '.join(str(error).split())[:200]}. "
+        "This is a fault of Topwork; please report it, with the file if you can"
+    )
+    wrapped.__cause__ = error
+    return wrapped

@@ -40,6 +40,7 @@ from topwork.heads.ood import Detector
 from topwork.heads.restore import restore_head
 from topwork.model.card import model_card
 from topwork.model.parts import DataCounts, ModelParts
+from topwork.model.predictions import Predictions
 from topwork.model.predictions_file import read_predictions, write_predictions
 from topwork.recipe import Recipe
 from topwork.training.selection import Selection
@@ -57,9 +58,13 @@ TRAIN_AGAIN = "Copy the whole folder again from where it was made, or train the 
 
 
 def check_place(folder: Path, *, overwrite: bool) -> None:
-    """Raise ModelError where a model cannot be put, or only at the cost of something else."""
+    """Raise ModelError where a model cannot be put, or only at the cost of something else.
+
+    Raises StoreError where nothing can be written.
+    """
     if folder.is_file():
         raise ModelError(f"{str(folder)!r} is a file. Give the name of a folder to save into.")
+    files.check_writable(folder)
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if not there:
         return
@@ -110,13 +115,16 @@ def write_model(
         write_predictions(
             new / PREDICTIONS,
             {"left_out": parts.oof_predictions, "tested": parts.test_predictions},
+            parts.trained_on,
         )
-        (new / RECIPE).write_text(parts.recipe.to_toml(), encoding="utf-8")
+        recipe = parts.recipe.moved(Path.cwd(), folder.absolute())  # so that it works from anywhere
+        (new / RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
         if isinstance(parts.backbone.input, TextInput):
             shutil.copyfile(parts.backbone.input.tokenizer, new / TOKENIZER)
         if weights:
             _copy_backbone(parts, new)
         description = {"format": FORMAT, "made_by": "topwork", **summary(parts)}
+        description["recipe"] = recipe.to_dict()
         description["files"] = {
             path.relative_to(new).as_posix(): digest_file(path)
             for path in sorted(new.rglob("*"))
@@ -155,7 +163,13 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
     if saved is not None:
         detector = Detector.restore(saved["detector"], _read_tensors(folder / OOD), head)
         ood = from_plain(cast(Any, OODScores | None), saved["scores"])
-    predictions = read_predictions(folder / PREDICTIONS) if PREDICTIONS in there else {}
+    predictions: dict[str, Predictions] = {}
+    trained_on: tuple[str, ...] = ()
+    if PREDICTIONS in there:
+        predictions, trained_on = read_predictions(folder / PREDICTIONS)
+    oof_predictions = predictions.get("left_out")
+    if oof_predictions is not None and not trained_on:  # of before these were kept
+        trained_on = oof_predictions.digests
     skipped = [
         dict(zip(("name", "reason"), one, strict=True)) for one in description["data"]["skipped"]
     ]
@@ -174,13 +188,14 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
         evaluation=from_plain(cast(Any, Evaluation | None), description["evaluation"]),
         test=from_plain(cast(Any, Evaluation | None), description["test"]),
         data=from_plain(DataCounts, {**description["data"], "skipped": skipped}),
-        recipe=Recipe.from_dict(description["recipe"]),
+        recipe=Recipe.from_dict(description["recipe"]).moved(folder.absolute(), Path.cwd()),
         notes=tuple(description["notes"]),
         selection=Selection.from_dict(description.get("choice", {"way": "head"})),
-        oof_predictions=predictions.get("left_out"),
+        oof_predictions=oof_predictions,
         test_predictions=predictions.get("tested"),
         detector=detector,
         ood=ood,
+        trained_on=trained_on,
         compiled=folder / COMPILED if f"{COMPILED}/layout.json" in there else None,
     )
 
@@ -191,6 +206,9 @@ def _contiguous(tensors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _copy_backbone(parts: ModelParts, folder: Path) -> None:
+    """Write the compiled form and the weights: those the model was read from, if there are any."""
+    if parts.compiled is not None and _copy_read(parts.compiled.parent, folder, parts):
+        return
     from topwork.executors.openvino import WEIGHTS as COMPILED_WEIGHTS
     from topwork.executors.openvino import ConversionError, ensure_compiled
 
@@ -203,6 +221,27 @@ def _copy_backbone(parts: ModelParts, folder: Path) -> None:
         return
     shutil.copytree(compiled, folder / COMPILED)
     (folder / COMPILED / COMPILED_WEIGHTS).rename(folder / WEIGHTS)
+
+
+def _copy_read(source: Path, folder: Path, parts: ModelParts) -> bool:
+    """Copy them from the folder that the model was read from; False where it holds it no more."""
+    try:
+        description = _read_description(source)
+    except ModelError:
+        return False
+    expected: dict[str, str] = description["files"]
+    if description["backbone"]["digest"] != parts.backbone.digest or WEIGHTS not in expected:
+        return False
+    wanted = [name for name in expected if name == WEIGHTS or name.startswith(f"{COMPILED}/")]
+    (folder / COMPILED).mkdir()
+    for name in wanted:
+        shutil.copyfile(source / name, folder / name)
+        if digest_file(folder / name) != expected[name]:
+            raise ModelError(
+                f"{str(source / name)!r} is damaged or was changed: its digest is not the one in "
+                f"{DESCRIPTION}. {TRAIN_AGAIN}."
+            )
+    return True
 
 
 def summary(parts: ModelParts) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from topwork.core.printable import printable
+
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult, ModelCardData
 
@@ -37,7 +39,7 @@ FEW = 1_000
 WORTH = "## What transfer was worth"
 
 _WORTH_PART = re.compile(rf"^{WORTH}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
-_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+_UNSAFE = re.compile("[\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _MARKS = re.compile(r"([\\`*_\[\]<>|#~])")
 _HUB = re.compile(r"(?:^|hub, )([A-Za-z0-9][\w.-]*/[\w.-]*\w)")
 
@@ -152,4 +154,4 @@ def _data_name(model: ModelParts) -> str:
 
 def _plain(text: str) -> str:
     """What a user wrote, on one line, as words that Markdown leaves alone."""
-    return _MARKS.sub(r"\\\1", " ".join(_UNSAFE.sub(" ", text).split()))
+    return _MARKS.sub(r"\\\1", printable(" ".join(_UNSAFE.sub(" ", text).split())))

@@ -7,27 +7,31 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 
-from topwork.backbones.base import check_modality
 from topwork.core.progress import Listener, listening, staged
 from topwork.core.shapes import Float64
-from topwork.errors import DataError, ExampleError, ModelError
-from topwork.evaluation.metrics import Evaluation, evaluate
-from topwork.examples.example import Example, ExampleSet, Skipped
+from topwork.core.telling import warn
+from topwork.errors import ExampleError, ModelError
+from topwork.evaluation.metrics import Evaluation
+from topwork.examples.example import Example, Skipped
 from topwork.examples.inputs import is_one
+from topwork.examples.remarks.texts import text_remarks
 from topwork.examples.sources import labelled_examples, read_inputs
 from topwork.examples.tables.columns import ColumnNames
+from topwork.examples.texts.preprocessing import TextInput
 from topwork.executors.base import Executor
 from topwork.executors.choose import on_cpu, open_executor
-from topwork.features.extract import extract, stream_features
+from topwork.features.extract import stream_features
 from topwork.heads.ood import rate_of
 from topwork.model.archive import read_model, write_model
+from topwork.model.packed import Packed, pack, unpack
 from topwork.model.parts import ModelParts
 from topwork.model.predictions import Prediction, make_predictions
+from topwork.model.scoring import score
 from topwork.model.timeline import Moment, moments, window_of
 
 CHUNK = 256
@@ -99,6 +103,10 @@ class Model:
         self._executor: Executor | None = None
         self._lock = threading.Lock()  # two threads must not open two executors
 
+    def __reduce__(self) -> tuple[Callable[[Packed, str], Model], tuple[Packed, str]]:
+        """Pickle it as the bytes of its folder, which are checked when they are read back."""
+        return _unpacked, (pack(self.parts), self.device)
+
     def predict(
         self,
         inputs: object,
@@ -114,9 +122,9 @@ class Model:
                 arrays. One alone gives one `Prediction`, many a list. A folder stands for all
                 inputs below it, sorted, and a table for its rows. One that cannot be read has an
                 `error` in place of a label.
-            reject: the share of the model's own examples that may be labelled `unknown` by
-                mistake (0.05: one in twenty), so that what belongs to no class is labelled so too;
-                `ood` says how much of that to expect. None: every input gets a class.
+            reject: the share of the model's own examples that may be called `unknown` by mistake
+                (0.05: one in twenty), so that what belongs to no class is called so, too; the
+                model's `ood` says how much of that to expect. None: nothing is called so.
 
         Raises:
             SettingError: an input is of another type, or the rate cannot be kept.
@@ -129,12 +137,17 @@ class Model:
 
     def read(self, inputs: object, *, input_column: str | None = None) -> list[Example]:
         """Return the inputs as examples of the model's modality. Raises as `predict` does."""
-        return read_inputs(
+        preprocessing = self.backbone.input
+        examples = read_inputs(
             inputs,
-            modality=self.backbone.modality,
+            modality=preprocessing.modality,
             input_column=input_column,
+            earlier=self.recipe.columns,
             array_ndim=self._array_ndim,
         )
+        if isinstance(preprocessing, TextInput):
+            warn(text_remarks(examples, preprocessing))
+        return examples
 
     @property
     def _array_ndim(self) -> int | None:
@@ -196,60 +209,36 @@ class Model:
         data: object,
         labels: Sequence[object] | None = None,
         *,
-        input_column: str | None = None,
-        label_column: str | None = None,
-        group_column: str | None = None,
+        groups: Sequence[object] | str | Path | None = None,
+        include_known: bool = False,
         on_progress: Listener | None = None,
+        **columns: Any,
     ) -> Evaluation:
         """Return the scores on labelled examples that the model was not trained on.
 
         Args:
             data: a folder or table as for `train` (of one with a test part, that part alone), or
                 a list of inputs together with their `labels`.
+            groups: as for `train`; the intervals mind them.
+            include_known: score those, too, that the model was trained on. It knows their
+                answers; without this they are left out, and counted in `skipped`.
+            columns: of a table: input_column, label_column, group_column, ...
 
         Raises:
-            DataError: nothing in it can be used, or it has classes that the model does not know.
+            DataError: nothing in it can be used, it has classes that the model does not know, or
+                the model was trained on all of it.
             SettingError: a list of inputs came without labels.
         """
-        columns = ColumnNames(
-            input_column=input_column, label_column=label_column, group_column=group_column
-        )
         with listening(on_progress):
             found = labelled_examples(
                 data,
                 labels,
-                columns=columns,
+                groups,
+                columns=ColumnNames(**columns, earlier=self.recipe.columns),
                 modality=self.backbone.modality,
                 call="evaluate(inputs, labels)",
             )
-            return self.evaluate_examples(found)
-
-    def evaluate_examples(self, found: ExampleSet) -> Evaluation:
-        """Return the scores on examples that were read already."""
-        check_modality(found, self.backbone)
-        examples = found.of_split("test") or tuple(found.examples)
-        unknown = sorted({e.label or "" for e in examples} - set(self.classes))
-        if unknown:
-            raise DataError(
-                f"{found.origin!r} has {len(unknown)} classes that the model does not know: "
-                f"{', '.join(unknown[:10])}. It knows: {', '.join(self.classes[:20])}. Rename "
-                "or remove these, or train a model that has them."
-            )
-        extraction = extract(examples, self.backbone, pools=self.pools, device=self.device)
-        if not extraction.examples:
-            raise DataError(
-                f"None of the {len(examples)} {found.modality}s of {found.origin!r} can be read; "
-                f"the first: {extraction.skipped[0].name}: {extraction.skipped[0].reason}."
-            )
-        truth = np.array([self.classes.index(e.label or "") for e in extraction.examples], np.intp)
-        return evaluate(
-            self.head.predict(extraction.table),
-            truth,
-            self.classes,
-            method=f"{len(truth)} examples of {found.origin}",
-            groups=[e.group for e in extraction.examples],
-            skipped=(*found.skipped, *extraction.skipped),
-        )
+            return score(self.parts, found, device=self.device, include_known=include_known)
 
     def save(self, out: str | Path, *, overwrite: bool = False, weights: bool = True) -> Path:
         """Write the model to a folder, whole or not at all, and return the folder.
@@ -308,3 +297,7 @@ class Model:
 
             return OpenVINOExecutor(self.parts.compiled)
         return open_executor(self.backbone, pools=self.pools, device=self.device)
+
+
+def _unpacked(packed: Packed, device: str) -> Model:
+    return Model(unpack(packed), device=device)

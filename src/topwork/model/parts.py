@@ -75,6 +75,7 @@ class ModelParts:
         backbone: what was transferred.
         pools: that its features are made with.
         data: what it was trained on, in numbers.
+        trained_on: digests of the examples that it was trained on.
         recipe: the settings that make it again.
         evaluation: cross-validated scores; None where there were too few examples for any.
         test: scores on the source's own test part; None where it has none.
@@ -103,6 +104,7 @@ class ModelParts:
     detector: Detector | None = None
     ood: OODScores | None = None
     compiled: Path | None = None
+    trained_on: tuple[str, ...] = ()
 
     @property
     def blocks(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, Skipped
 from topwork.features.table import ArrayTable
 from topwork.heads.base import Head
-from topwork.heads.ood import UNKNOWN, Detector
+from topwork.heads.ood import Detector
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,16 +23,14 @@ class Prediction:
 
     Attributes:
         name: of the input: its path, or `input 3`.
-        label: the most probable class, or `unknown` where the input was rejected; None where it
-            cannot be read.
-        probability: of that class, 0 to 1. Of `unknown`: the share of the model's own examples
-            that look less strange, which is no chance that the input is foreign (that depends on
-            how many foreign ones there are); or, of a class `unknown` that was trained on, its
-            probability where that is more.
-        probabilities: of every class, in the order of the model's `classes`, rejected or not.
+        label: the most probable class; None where the input cannot be read.
+        probability: of that class, 0 to 1.
+        probabilities: of every class, in the order of the model's `classes`.
         error: why the input cannot be read; None where it can.
         ood: the share of the model's own examples, held out, that look at least as strange
             (a p-value, 0 to 1): small for what belongs to no class. None without a detector.
+        unknown: whether the input was rejected: `ood` is no more than the rate that was asked for.
+            The class and its probability are then those of what it looks most like.
 
     >>> import topwork
     >>> chances = {"cat": 0.9, "dog": 0.1}
@@ -46,6 +44,7 @@ class Prediction:
     probabilities: dict[str, float]
     error: str | None = None
     ood: float | None = None
+    unknown: bool = False
 
 
 def make_predictions(
@@ -66,7 +65,6 @@ def make_predictions(
             scores = detector.score(probabilities, table, np.arange(len(vectors)))
             shares = detector.shares(scores).tolist()
         scored = zip(probabilities, shares, strict=True)
-    unknown = None if detector is None else detector.unknown
     for name, result in waiting:
         if isinstance(result, Skipped):
             yield Prediction(
@@ -75,17 +73,13 @@ def make_predictions(
             continue
         row, share = next(scored)
         best = int(row.argmax())
-        label, probability = classes[best], float(row[best])
-        if reject is not None and share is not None and share <= reject and best != unknown:
-            label, probability = UNKNOWN, 1 - share
-            if unknown is not None:
-                label, probability = classes[unknown], max(probability, float(row[unknown]))
         yield Prediction(
             name=name,
-            label=label,
-            probability=probability,
+            label=classes[best],
+            probability=float(row[best]),
             probabilities=dict(zip(classes, map(float, row), strict=True)),
             ood=share,
+            unknown=reject is not None and share is not None and share <= reject,
         )
 
 

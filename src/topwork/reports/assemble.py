@@ -100,6 +100,7 @@ def report(
     folder, out = None if isinstance(model, Model) else Path(model), Path(out)
     if not isinstance(model, Model):
         model = load(model, device=device)
+    files.check_writable(out)
     with listening(on_progress):
         gathered = gather(model, data=data, control_seconds=seconds)
         page = lay_out(gathered, folder=folder)

@@ -151,7 +151,12 @@ def _find_data(model: Model, data: str | Path | None) -> ExampleSet | Missing:
 
     def read(source: str | Path) -> ExampleSet:
         return examples_and_backbone(
-            source, columns=recipe.columns, backbone=model.backbone, call="train(inputs, labels)"
+            source,
+            None,
+            recipe.groups,
+            columns=recipe.columns,
+            backbone=model.backbone,
+            call="train(inputs, labels)",
         )[0]
 
     if data is not None:

@@ -155,6 +155,7 @@ class BlocksRun:
             test_predictions=test,
             detector=None if ood is None else ood.detector,
             ood=None if ood is None else ood.scores,
+            trained_on=tuple(example.digest for example in job.saved.examples),
         )
 
     def _evaluate(self, job: TrainingJob, cv_result: CVResult) -> Evaluation:

@@ -15,7 +15,7 @@ from topwork.examples.tables.columns import ColumnNames
 from topwork.executors.base import POOLS
 from topwork.features.export import write_parquet
 from topwork.features.extract import default_pools, extract
-from topwork.runs.source import examples_and_backbone
+from topwork.runs.source import announce, examples_and_backbone
 
 TABLE = "features.parquet"
 
@@ -59,6 +59,7 @@ def embed(
         raise SettingError(
             f"{str(path)!r} is there already. Give another folder, or say --overwrite."
         )
+    files.check_writable(path)
     everything = list(pools) == ["all"]
     wanted = POOLS if everything else tuple(pools)
     unknown = [pool for pool in wanted if pool not in POOLS]
@@ -69,6 +70,7 @@ def embed(
     found, chosen = examples_and_backbone(
         data, columns=columns, backbone=backbone, call="train(inputs, labels)"
     )
+    announce(found, strict=options.strict)
     more = () if everything or wanted == USUAL_POOLS else wanted
     extraction = extract(
         found.examples,

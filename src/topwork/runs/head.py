@@ -98,6 +98,7 @@ class HeadRun:
             test_predictions=test,
             detector=None if ood is None else ood.detector,
             ood=None if ood is None else ood.scores,
+            trained_on=tuple(example.digest for example in self.examples),
         )
 
     def _ood_sample(self, cross_val: CrossValPredictions) -> OODSample:

@@ -52,7 +52,9 @@ class HoldOut:
         """
         wanted, strategy = divide(found), Strategy(kind="scratch")
         maker = JobMaker(
-            recipe=Recipe(train="scratch", seed=seed, training=given),
+            # Dropout below the output layer costs: on 1,000 hand signs and 3,000 photos, two draws
+            # each, the log loss was 0.01 to 0.05 higher with 0.2.
+            recipe=Recipe(train="scratch", seed=seed, dropout=0.0, training=given),
             backbone=backbone,
             options=options,
             examples=(*wanted.train, *wanted.test),

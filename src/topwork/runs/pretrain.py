@@ -17,10 +17,11 @@ from typing import Any, final
 
 import numpy as np
 
-from topwork.backbones.base import Backbone, Card, check_modality
+from topwork.backbones.base import Backbone, Card
 from topwork.backbones.named_architecture import architecture as architecture_of
 from topwork.backbones.saved.folder import check_place, write_backbone
 from topwork.backbones.small import PREFIX
+from topwork.core import files
 from topwork.core.options import RunOptions
 from topwork.core.progress import Listener, listening
 from topwork.core.units import parse_seconds
@@ -31,6 +32,7 @@ from topwork.examples.example import ExampleSet, Modality, Skipped
 from topwork.examples.sources import labelled_examples
 from topwork.examples.tables.columns import ColumnNames
 from topwork.runs.hold_out import HoldOut
+from topwork.runs.source import announce, examined
 from topwork.training.budget import AGREED, agree_epochs
 from topwork.training.epoch_progress import EpochProgress
 from topwork.training.finetune import finetune
@@ -120,6 +122,7 @@ def pretrain(
     input_column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
+    time_columns: str | None = None,
     size: int | None = None,
     overwrite: bool = False,
     settings: Training | None = None,
@@ -142,7 +145,8 @@ def pretrain(
         data, labels, groups: as `train` takes them.
         architecture: as `topwork.backbones.named_architecture.architecture` takes it.
         out: the folder to write the backbone into.
-        input_column, label_column, group_column: of a table, where they have unusual names.
+        input_column, label_column, group_column, time_columns: of a table, where they have
+            unusual names.
         size: pixels on each side, of images.
         settings: None, or what is None in it: chosen by the data and the network.
         time_limit: seconds, or `10m`, `1h30m`, for each call; without `epochs`, as many epochs as
@@ -177,9 +181,12 @@ def pretrain(
     given = _given(settings, overrides)
     options = RunOptions(device=device, resume=resume, log=None if log is None else Path(log))
     columns = ColumnNames(
-        input_column=input_column, label_column=label_column, group_column=group_column
+        input_column=input_column,
+        label_column=label_column,
+        group_column=group_column,
+        time_columns=time_columns,
     )
-    with listening(on_progress):
+    with listening(on_progress), files.held(place):
         found, backbone = _prepare((data, labels, groups), columns, architecture, size, seed)
         plan = _plan(found, backbone, given, seed, options, place, stop_at)
         write = partial(write_backbone, place, backbone, overwrite=overwrite)
@@ -290,7 +297,8 @@ def _prepare(
         found = labelled_examples(*source, columns=columns, modality=modality, call=call)
         shape = array_shape(found.examples[0].read()) if found.modality == "array" else None
         backbone = architecture_of(architecture, input_shape=shape, seed=seed)
-    check_modality(found, backbone)
+    found, backbone = examined(found, backbone)
+    announce(found)
     return found, backbone
 
 

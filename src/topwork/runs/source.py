@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from topwork.backbones.base import Backbone, check_modality
 from topwork.backbones.catalog import default_backbone
 from topwork.backbones.registry import get_backbone
+from topwork.core.telling import tell, warn
+from topwork.errors import BackboneError, DataError, SettingError
+from topwork.examples.account import account
 from topwork.examples.example import ExampleSet
+from topwork.examples.images.preprocessing import ImageInput
+from topwork.examples.remarks.data import data_remarks
+from topwork.examples.remarks.images import used_bits
 from topwork.examples.sources import labelled_examples
 from topwork.examples.tables.columns import ColumnNames
 
@@ -16,7 +24,7 @@ from topwork.examples.tables.columns import ColumnNames
 def examples_and_backbone(
     data: object,
     labels: Sequence[object] | None = None,
-    groups: Sequence[object] | None = None,
+    groups: Sequence[object] | str | Path | None = None,
     *,
     columns: ColumnNames | None = None,
     backbone: str | Path | Backbone | None = None,
@@ -28,6 +36,8 @@ def examples_and_backbone(
 
     Args:
         data: a folder or table; or a list of inputs that come with `labels`, and perhaps `groups`.
+        groups: of a list, one for each input; of a folder of classes, a table of its files and
+            their groups.
         columns: of a table; None: found by their usual names.
         backbone: a name, a folder of weights, or a `Backbone`; None: the one that comes with
             Topwork for the kind of input that the data holds.
@@ -49,5 +59,53 @@ def examples_and_backbone(
         call=call,
     )
     chosen = chosen or get_backbone(default_backbone(found.modality))
-    check_modality(found, chosen)
-    return found, chosen
+    return examined(found, chosen)
+
+
+def examined(found: ExampleSet, backbone: Backbone) -> tuple[ExampleSet, Backbone]:
+    """Return the examples with what looks like a mistake in them, and the backbone to fit them.
+
+    Raises ModalityError where it takes another kind of input than they are.
+    """
+    check_modality(found, backbone)
+    fitted, decided = _fitted(backbone, found)
+    remarks = (*found.remarks, *data_remarks(found, fitted.input))
+    return replace(
+        found,
+        decided=tuple(dict.fromkeys([*found.decided, *decided])),
+        remarks=tuple(dict.fromkeys(remarks)),
+    ), fitted
+
+
+def _fitted(backbone: Backbone, found: ExampleSet) -> tuple[Backbone, list[str]]:
+    """The backbone that reads as many bits as the pictures use, and what to say of that."""
+    preprocessing = backbone.input
+    if not isinstance(preprocessing, ImageInput) or preprocessing.bits is not None:
+        return backbone, []
+    bits = used_bits(found.examples)
+    if bits is None:
+        return backbone, []
+    fitted = replace(backbone, input=replace(preprocessing, bits=bits))
+    with suppress(BackboneError, SettingError):  # of a network in memory: no name finds it
+        if get_backbone(backbone.name).digest == backbone.digest:
+            mark = "&" if "?" in backbone.name else "?"
+            fitted = get_backbone(f"{backbone.name}{mark}bits={bits}")
+    return fitted, [
+        f"The pictures use {bits} of their 16 bits, and are read so (?bits={bits} with the "
+        "backbone; ?bits=16 for all of them)."
+    ]
+
+
+def announce(found: ExampleSet, *, strict: bool = False) -> None:
+    """Say what was read, and what looks like a mistake in it.
+
+    Raises DataError where something does, and `strict` takes that for an error.
+    """
+    tell(account(found))
+    warn(found.remarks)
+    if strict and found.remarks:
+        listed = " ".join(f"{i}. {remark}" for i, remark in enumerate(found.remarks, start=1))
+        raise DataError(
+            f"{found.origin!r} has what looks like a mistake, and with --strict (strict=True) "
+            f"nothing is passed over. {listed}"
+        )

@@ -6,28 +6,30 @@ data -> examples -> backbone -> features on disk -> cross-validation, head -> mo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from topwork.backbones.base import Backbone
+from topwork.core import files
 from topwork.core.options import RunOptions
 from topwork.core.progress import Listener, listening
-from topwork.errors import SettingError
+from topwork.errors import SettingError, SourceError
 from topwork.examples.example import ExampleSet
 from topwork.model.archive import check_place
 from topwork.model.model import Model
 from topwork.model.parts import ModelParts
 from topwork.recipe import TRAINING_STRATEGIES, Recipe
 from topwork.runs.head import run_head
-from topwork.runs.source import examples_and_backbone
+from topwork.runs.source import announce, examples_and_backbone
 
 
 def train(
     data: str | Path | Sequence[object] | None = None,
     labels: Sequence[object] | None = None,
     *,
-    groups: Sequence[object] | None = None,
+    groups: Sequence[object] | str | Path | None = None,
     backbone: str | Path | Backbone | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
@@ -45,7 +47,8 @@ def train(
         data: a folder per class, or a table (see `read_examples`); or a list of inputs (paths,
             texts, PIL images, `Sound`s, arrays, bytes) that come with `labels`.
         labels: one for each input of the list.
-        groups: one for each input of the list: those of one group are never split.
+        groups: one for each input of the list: those of one group are never split. Of a folder of
+            classes: a table of its files and their groups (`file,patient`).
         backbone: a name, a folder of weights, or a `Backbone` of your own; None: the one that
             comes with Topwork for the kind of input that the data holds.
         out: where to save the model; None keeps it in memory.
@@ -82,16 +85,26 @@ def train(
     data = recipe.data if data is None else data
     if data is None:
         raise SettingError("No data was given. Give a folder, a table, or a recipe that names one.")
+    if data is recipe.data and not Path(recipe.data or "").exists():
+        raise SourceError(
+            f"The recipe names the data {recipe.data!r}, which is not there: neither from the "
+            "recipe's folder nor from this one. Say where it is: topwork train DATA --recipe FILE."
+        )
     recipe = recipe.with_settings(settings)
+    if isinstance(groups, str | Path):
+        recipe = replace(recipe, groups=str(groups))
+    groups = recipe.groups if groups is None else groups
     if out is not None and not weights:
         recipe = _for_weights_elsewhere(recipe)
     place = _log_folder(log, recipe)
     options = RunOptions(device=device, resume=resume, log=place, strict=recipe.strict)
     wanted, call = recipe.backbone if backbone is None else backbone, "train(inputs, labels)"
-    with listening(on_progress):
+    held = nullcontext() if out is None else files.held(Path(out))
+    with listening(on_progress), held:
         found, chosen = examples_and_backbone(
             data, labels, groups, columns=recipe.columns, backbone=wanted, call=call
         )
+        announce(found, strict=recipe.strict)
         named = str(data) if isinstance(data, str | Path) else None
         recipe = replace(recipe, data=named, backbone=chosen.name)
         model = Model(train_examples(found, recipe, chosen, options), device=device)

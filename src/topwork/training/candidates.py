@@ -181,8 +181,9 @@ class _CandidateTrial:
             on_epoch.begin(len(done))
             if len(done) == len(folds):
                 return
-            if self.gain[0] <= 0:
-                self.stopped = "no sign of a gain"
+            gain, error = self.gain
+            if gain <= 0:
+                self.stopped = "worse" if gain < -error else "no sign of a gain"
                 return
             # what is left must hold one fold more, and the training on everything
             if time.monotonic() + 2.3 * self.seconds / len(done) > deadline:
@@ -251,6 +252,8 @@ class _CandidateTrial:
         )
         if self.pays:
             return f"{message}, more than chance would give."
+        if gain < -error:
+            return f"{self.strategy} is worse: {message}."
         return f"{self.strategy} gave {message}, no more than chance would give."
 
 

@@ -63,6 +63,28 @@ class TestReading:
         assert read_examples(path, modality="image").modality == "image"
         assert len(read_inputs(path, modality="image")) == 2
 
+    @pytest.mark.parametrize(
+        ("shape", "dtype", "kind"),
+        [
+            ((2, 8, 9), np.uint8, "image"),
+            ((2, 8, 9, 3), np.uint8, "image"),
+            ((2, 8, 9, 1), np.uint8, "image"),
+            ((2, 3, 128), np.uint8, "array"),
+            ((2, 8, 9, 5), np.uint8, "array"),
+            ((2, 128), np.uint8, "array"),
+            ((2, 8, 9), np.uint16, "array"),
+            ((2, 8, 9), np.float32, "array"),
+        ],
+    )
+    def test_bytes_in_the_shape_of_pictures(self, tmp_path, shape, dtype, kind):
+        x = np.arange(np.prod(shape)).reshape(shape).astype(dtype)
+        path = save(tmp_path / "a.npz", x=x, y=[0, 1])
+        found = read_examples(path)
+        assert found.modality == kind
+        assert (found.examples[1].read() == x[1]).all()
+        assert read_examples(path, modality="array").modality == "array"
+        assert len(read_inputs(path, modality=kind)) == 2
+
     def test_columns_given(self, tmp_path):
         path = save(
             tmp_path / "a.npz", spectra=X, x=X[:, 0], kind=[1, 2, 1, np.nan], who=[1, 1, 2, 2]

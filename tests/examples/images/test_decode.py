@@ -314,6 +314,13 @@ class TestDamage:
         with pytest.raises(ExampleError, match=message):
             decode_image(data, preprocessing())
 
+    def test_libtiff_says_nothing_on_standard_error(self, capfd):
+        data = bytearray(encoded(photo(), "TIFF", compression="tiff_adobe_deflate"))
+        data[40:60] = bytes(20)
+        with pytest.raises(ExampleError, match="damaged or ends early"):
+            decode_image(bytes(data), preprocessing())
+        assert capfd.readouterr().err == ""
+
     def test_postscript_is_never_run(self):
         assert image_format(b"%!PS-Adobe-3.0 EPSF-3.0") is None
         assert describe(b"%!PS-Adobe-3.0 EPSF-3.0") == "plain text"

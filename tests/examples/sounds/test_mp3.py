@@ -9,7 +9,7 @@ import soundfile
 from tests.examples.sounds.test_sound import chirp, one, preprocessing, windows
 from topwork.errors import ExampleError
 from topwork.examples.sounds import mp3 as mp3_room
-from topwork.examples.sounds.mp3 import has_index, is_mp3, walk
+from topwork.examples.sounds.mp3 import is_mp3, pieces
 
 
 def mp3(rate_hz=44_100, seconds=10.0, loud_seconds=2.0, mode="VARIABLE"):
@@ -24,7 +24,7 @@ def mp3(rate_hz=44_100, seconds=10.0, loud_seconds=2.0, mode="VARIABLE"):
 
 def without_index(data):
     """The same without its first frame, which is the index."""
-    assert has_index(io.BytesIO(data))
+    assert pieces(io.BytesIO(data)) == []
     return data[mp3_room._frame(data[:4])[0] :]
 
 
@@ -39,8 +39,7 @@ class TestLength:
         form = preprocessing(rate_hz=rate_hz)
         assert len(one(data, form)) == 10 * rate_hz
         bare = without_index(data)
-        assert not has_index(io.BytesIO(bare))
-        assert walk(io.BytesIO(bare)).end == len(bare)
+        assert [piece.end for piece in pieces(io.BytesIO(bare))] == [len(bare)]
         for whole in (bare, TAGGED + bare):
             got = one(whole, form)  # with the encoder's silence before and after
             assert 0 <= len(got) - 10 * rate_hz <= 3 * 1152
@@ -61,6 +60,48 @@ class TestLength:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             whole = file.read(dtype="float32")
         assert np.abs(one(data, preprocessing()) - whole).max() < 1e-5
+
+
+class TestPieces:
+    """Recordings one behind the other: all of them come, each to its end."""
+
+    def test_each_with_its_index(self, capfd):
+        first, second = mp3(16_000, 2.0), mp3(16_000, 3.0)
+        form = preprocessing()
+        alone = np.concatenate([one(first, form), one(second, form), one(first, form)])
+        assert np.array_equal(one(first + second + first, form), alone)
+        last = b"TAG" + bytes(125)
+        tagged = TAGGED + first + last + TAGGED + second + last + first + last
+        assert np.array_equal(one(tagged, form), alone)
+        assert capfd.readouterr().err == ""
+
+    def test_a_short_one_behind_a_long_one(self, capfd):
+        data = mp3(16_000, 60.0) + mp3(16_000, 1.0)
+        windows_of = windows(data, preprocessing())
+        assert sum(map(len, windows_of)) == 61 * 16_000
+        assert capfd.readouterr().err == ""
+
+    def test_without_an_index(self, capfd):
+        first, bare = mp3(16_000, 2.0), without_index(mp3(16_000, 3.0))
+        form = preprocessing()
+        alone = np.concatenate([one(first, form), one(bare, form)])
+        assert np.array_equal(one(first + bare, form), alone)
+        assert np.array_equal(one(bare + first, form)[-32_000:], one(first, form))
+        assert capfd.readouterr().err == ""
+
+    def test_of_another_rate(self):
+        with pytest.raises(ExampleError, match=r"16,000 Hz.*44,100 Hz.*each for itself"):
+            windows(mp3(16_000, 2.0) + mp3(44_100, 2.0), preprocessing())
+
+    def test_the_last_is_cut_off(self):
+        data = mp3(16_000, 2.0) + mp3(16_000, 3.0)
+        with pytest.raises(ExampleError, match="ends early"):
+            windows(data[:-2_000], preprocessing())
+
+    def test_noise_between_them(self):
+        data = mp3(16_000, 2.0) + b"z" * 3_000 + mp3(16_000, 3.0)
+        with pytest.raises(ExampleError, match=r"3,000 of its .* bytes.* cannot be decoded"):
+            windows(data, preprocessing())
 
 
 class TestCutOff:
@@ -90,5 +131,4 @@ class TestRecognition:
         for second_to_fourth in ("f15080", "fbf000", "fb9c00", "eb9000", "fb0000", ""):
             assert not is_mp3(b"\xff" + bytes.fromhex(second_to_fourth))
         assert not is_mp3(b"RIFF")
-        assert walk(io.BytesIO(b"ID3")) is None
-        assert not has_index(io.BytesIO(b"ID3"))
+        assert pieces(io.BytesIO(b"ID3")) == []

@@ -87,9 +87,11 @@ class TestTexts:
         ]  # fmt: skip
 
     def test_repeats_and_conflicts(self, tmp_path):
-        rows = [{"text": t, "label": y} for t, y in ("xa", "ya", "xa", "za", "zb")]
+        rows = [{"text": t, "label": y} for t, y in ("xa", "ya", "xa", "za", "zb", "wb")]
         found = read_examples(table(tmp_path / "a.csv", rows))
-        assert texts(found) == [("a.csv[0]", "x", "a"), ("a.csv[1]", "y", "a")]
+        assert texts(found) == [
+            ("a.csv[0]", "x", "a"), ("a.csv[1]", "y", "a"), ("a.csv[5]", "w", "b")
+        ]  # fmt: skip
         assert found.num_duplicates == 1
         assert [s.name for s in found.skipped] == ["a.csv[3]", "a.csv[4]"]
         assert "but a.csv[4] has the same content" in found.skipped[0].reason

@@ -14,7 +14,7 @@ from topwork.errors import ExampleError, ModalityError
 from topwork.examples import contents
 from topwork.examples.sounds.sound import SoundFile
 from topwork.examples.sources import read_examples, read_inputs
-from topwork.examples.tables.columns import plain_seconds
+from topwork.examples.tables.values import plain_seconds
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 PNG = b"\x89PNG\r\n\x1a\n"

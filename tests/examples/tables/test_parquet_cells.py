@@ -72,7 +72,7 @@ class TestSounds:
         assert read_examples(path).modality == "sound"
         path = write(tmp_path / "c.parquet", hash=[b"1", b"2"], text=["a", "b"], label=[1, 2])
         assert read_examples(path).modality == "text"
-        unknown = write(tmp_path / "d.parquet", clip=[b"1", b"2"], label=[1, 2])
+        unknown = write(tmp_path / "d.parquet", clip=[b"\1", b"\2"], label=[1, 2])
         assert read_examples(unknown).modality == "image"
         assert read_examples(unknown, modality="sound").modality == "sound"
         declared = write(tmp_path / "e.parquet", {"c": {"_type": "Audio"}}, c=[b"1"], label=[1])
@@ -84,7 +84,7 @@ class TestSounds:
             tmp_path / "a.parquet",
             {"audio": {"_type": "Audio"}},
             audio=media(None, None, None, paths=["1.wav", "no.wav", None]),
-            label=[1, 2, 3],
+            label=[1, 1, 1],
         )
         found = read_examples(path)
         assert [e.read() for e in found.examples] == [SoundFile(source=tmp_path / "1.wav")]
@@ -152,7 +152,7 @@ class TestArrays:
     def test_rows_that_cannot_be_used(self, tmp_path):
         kind = pa.list_(pa.list_(pa.float32()))
         rows = [[[1, 2], [3, 4]], [[1], [2, 3]], None, [[1, None]], [None, [1]], [], [[5, 6]]]
-        path = write(tmp_path / "a.parquet", x=pa.array(rows, kind), y=list("abababa"))
+        path = write(tmp_path / "a.parquet", x=pa.array(rows, kind), y=list("aaaaaaa"))
         found = read_examples(path)
         assert [e.read().shape for e in found.examples] == [(2, 2), (1, 2)]
         assert [s.reason for s in found.skipped] == [

@@ -50,9 +50,13 @@ def is_own(config: Mapping[str, Any]) -> bool:
 
 
 def check_place(folder: Path, *, overwrite: bool) -> None:
-    """Raise BackboneError where a backbone cannot be put, or only at the cost of something else."""
+    """Raise BackboneError where a backbone cannot be put, or only at the cost of something else.
+
+    Raises StoreError where nothing can be written.
+    """
     if folder.is_file():
         raise BackboneError(f"{str(folder)!r} is a file. Give the name of a folder to write into.")
+    files.check_writable(folder)
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if not there:
         return
@@ -190,8 +194,9 @@ class _FolderFacts:
 def read_backbone(spec: Spec, repository: Repository, config: Mapping[str, Any]) -> Backbone:
     """Return the backbone of a folder, or hub repository, that `write_backbone` wrote.
 
-    Options: `size` and `resize` of images, `precision`, and `pretrained=false` with `seed`: the
-    same architecture with random weights, the control that shows what the pre-training was worth.
+    Options: `size`, `resize` and `bits` of images, `precision`, and `pretrained=false` with `seed`:
+    the same architecture with random weights, the control that shows what the pre-training was
+    worth.
 
     Raises:
         WeightsError: a file is missing, damaged or edited, or of a later version.
@@ -285,7 +290,7 @@ def _changed(spec: Spec, input: Input) -> Input:
             "changed after. Remove the option, or pre-train another."
         )
     if isinstance(input, ImageInput):
-        chosen = {"size": spec.size, "resize": spec.resize}
+        chosen = {"size": spec.size, "resize": spec.resize, "bits": spec.bits}
         given = {key: value for key, value in chosen.items() if value is not None}
         return ImageInput.from_settings({**input.settings(), **given})
     return input

@@ -137,6 +137,7 @@ def _image_input(spec: Spec, settings: Mapping[str, Any], architecture: str = ""
     values: dict[str, Any] = {
         "size": usual if spec.size is None else spec.size,
         "resize": spec.resize or "crop",
+        "bits": spec.bits,
         "interpolation": filter if filter in ("bicubic", "bilinear", "lanczos") else "bicubic",
         "mean": [float(v) for v in settings.get("mean") or (0.485, 0.456, 0.406)],
         "std": [float(v) for v in settings.get("std") or (0.229, 0.224, 0.225)],

@@ -6,7 +6,8 @@ import io
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, final
 
@@ -22,6 +23,7 @@ from topwork.examples.example import Example, Modality
 from topwork.examples.images.decode import decode_image, read_file
 from topwork.examples.images.preprocessing import ImageInput
 from topwork.examples.kinds import PREFIX_BYTES, image_format
+from topwork.examples.remarks.images import used_bits
 from topwork.examples.sounds.durations import sound_seconds
 from topwork.examples.sounds.files import open_sound
 from topwork.examples.sounds.sound import Sound, SoundFile
@@ -120,6 +122,8 @@ def look_at(
 ) -> list[Look]:
     """Return a look at each example, in order; what cannot be read comes as `Unreadable`."""
     look = _LOOKERS[modality]
+    if modality == "image":  # as dark as they lie in their 16 bits, all would look alike
+        look = partial(_look_at_image, preprocessing=replace(_SPEC, bits=used_bits(examples)))
 
     def one(example: Example) -> Look:
         try:
@@ -135,10 +139,10 @@ def look_at(
     return out
 
 
-def _look_at_image(content: object) -> ImageLook:
+def _look_at_image(content: object, preprocessing: ImageInput = _SPEC) -> ImageLook:
     if isinstance(content, str | os.PathLike):
         content = read_file(Path(content))
-    pixels = decode_image(content, _SPEC)
+    pixels = decode_image(content, preprocessing)
     width, height, num_frames = _form(content)
     return ImageLook(pixels=pixels, width=width, height=height, num_frames=num_frames)
 

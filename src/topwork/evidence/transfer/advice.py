@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import final
 
@@ -28,12 +28,13 @@ from topwork.evidence.transfer.scratch_baseline import (
     run_scratch_baseline,
 )
 from topwork.evidence.transfer.verdict import Verdict, cheap_controls, weigh
+from topwork.examples.remarks.data import data_remarks
 from topwork.examples.sources import labelled_examples
 from topwork.examples.tables.columns import ColumnNames
 from topwork.model.predictions import Predictions
 from topwork.recipe import Recipe
 from topwork.runs.head import HeadRun, run_head
-from topwork.runs.source import examples_and_backbone
+from topwork.runs.source import announce, examples_and_backbone
 
 CURVE_SECONDS = 20.0
 
@@ -84,7 +85,7 @@ def advise(
     data: str | Path | Sequence[object],
     labels: Sequence[object] | None = None,
     *,
-    groups: Sequence[object] | None = None,
+    groups: Sequence[object] | str | Path | None = None,
     backbone: str | Path | Backbone | None = None,
     backbones: Sequence[str | Backbone] = (),
     time_limit: str | float | None = None,
@@ -93,6 +94,7 @@ def advise(
     input_column: str | None = None,
     label_column: str | None = None,
     group_column: str | None = None,
+    time_columns: str | None = None,
     seed: int = 0,
     on_progress: Listener | None = None,
 ) -> Advice:
@@ -101,7 +103,8 @@ def advise(
     Args:
         data: as for `train`: a folder or table; or a list of inputs that come with `labels`.
         labels: one for each input of the list.
-        groups: one for each input of the list: those of one group are never split.
+        groups: one for each input of the list: those of one group are never split. Of a folder of
+            classes: a table of its files and their groups (`file,patient`).
         backbone: what to transfer from; None: the best of `backbones`, or the one that comes with
             Topwork for this kind of input.
         backbones: to be compared with each other.
@@ -109,7 +112,7 @@ def advise(
         control: whether to train it; without it, the cheap controls stand alone, beside what an
             earlier run has kept.
         device: `auto`, `cpu`, `cuda`, `mps`, `openvino` or `torch`.
-        input_column, label_column, group_column: a table's columns.
+        input_column, label_column, group_column, time_columns: a table's columns.
         seed: of folds and samples.
         on_progress: called with a stage's name, how much is done, and how much there is.
 
@@ -132,7 +135,10 @@ def advise(
     started = time.monotonic()
     limit = LIMIT_SECONDS if time_limit is None else parse_seconds(time_limit)
     columns = ColumnNames(
-        input_column=input_column, label_column=label_column, group_column=group_column
+        input_column=input_column,
+        label_column=label_column,
+        group_column=group_column,
+        time_columns=time_columns,
     )
     with listening(on_progress):
         comparison, head_run = _head_run(
@@ -158,7 +164,7 @@ def advise(
 
 
 def _head_run(
-    source: tuple[object, Sequence[object] | None, Sequence[object] | None],
+    source: tuple[object, Sequence[object] | None, Sequence[object] | str | Path | None],
     columns: ColumnNames,
     backbone: str | Path | Backbone | None,
     backbones: Sequence[str | Backbone],
@@ -169,9 +175,11 @@ def _head_run(
     recipe, call = Recipe(train="head", seed=seed), "advise(inputs, labels)"
     if backbones and backbone is None:  # the data is read for the kind that it holds
         found = labelled_examples(*source, columns=columns, modality=None, call=call)
+        announce(replace(found, remarks=(*found.remarks, *data_remarks(found))))
         comparison, done = compare(found, backbones, recipe, options)
         return comparison, done[comparison.winner]
     found, chosen = examples_and_backbone(*source, columns=columns, backbone=backbone, call=call)
+    announce(found)
     others, runs = compare(found, backbones, recipe, options) if backbones else (None, {})
     run = runs.get(chosen.name)
     return others, run or run_head(found, recipe.changed(backbone=chosen.name), chosen, options)

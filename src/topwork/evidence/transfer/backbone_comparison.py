@@ -15,7 +15,7 @@ from typing import ClassVar, final
 
 import numpy as np
 
-from topwork.backbones.base import Backbone, check_modality
+from topwork.backbones.base import Backbone
 from topwork.backbones.registry import get_backbone
 from topwork.core.options import RunOptions
 from topwork.core.plain import Plain
@@ -29,6 +29,7 @@ from topwork.executors.choose import open_executor
 from topwork.features.extract import stream_features
 from topwork.recipe import Recipe
 from topwork.runs.head import HeadRun, run_head
+from topwork.runs.source import examined
 
 NUM_TIMED, NUM_WARM = 24, 4
 """Examples that are run once more for the clock, after a few that are not counted."""
@@ -94,11 +95,10 @@ def compare(
     for given in backbones:
         name = given if isinstance(given, str) else given.name
         try:
-            backbone = get_backbone(given)
-            check_modality(found, backbone)
+            fit, backbone = examined(found, get_backbone(given))
             own = recipe.changed(backbone=backbone.name)
             with renamed(f"{{}} {backbone.name}"):
-                head_run = run_head(found, own, backbone, options)
+                head_run = run_head(fit, own, backbone, options)
             if head_run.cross_val is None:
                 raise TooFewError(head_run.notes[-1])
             done[backbone.name] = (head_run, _measured(head_run))

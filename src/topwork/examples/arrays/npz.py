@@ -16,7 +16,7 @@ import numpy.typing as npt
 from topwork.errors import ColumnError, SourceError
 from topwork.examples.contents import InMemory, array_digest
 from topwork.examples.deduplicate import SPLIT_NAMES, clean_text
-from topwork.examples.example import Split
+from topwork.examples.example import Modality, Split
 from topwork.examples.modality import as_meant
 from topwork.examples.tables.columns import ColumnNames, Columns, listed
 from topwork.examples.tables.rows import Outcome, TableColumns, TableRows
@@ -29,6 +29,9 @@ _SPLITS = ("split", "splits")
 MAX_NPZ_BYTES = 2**34
 """A compressed file can claim a thousand times its size; its arrays are held in memory whole."""
 
+MIN_SIDE = 8
+"""Pixels: bytes [N, 3, 128] are three signals, not a picture."""
+
 _Parts = Mapping[Split | None, str]
 
 
@@ -36,7 +39,8 @@ def read_npz(path: Path, given: ColumnNames, *, root: Path) -> TableRows:
     """Return the rows of the arrays in a .npz file, [N, ...] each, as inputs.
 
     Usual names: x (data, features, inputs, signals) and y (labels, targets), perhaps group and
-    split; or x_train, y_train, x_test, y_test. Nothing pickled is loaded.
+    split; or x_train, y_train, x_test, y_test. Nothing pickled is loaded. uint8 [N, H, W] or
+    [N, H, W, 3] are pictures, unless a backbone for arrays was named.
 
     Raises:
         SourceError: it is damaged, pickled, or of arrays that do not go together.
@@ -49,8 +53,10 @@ def read_npz(path: Path, given: ColumnNames, *, root: Path) -> TableRows:
         with np.load(path, allow_pickle=False) as file:
             inputs, labels, groups, splits = _keys(list(file.files), given, origin)
             outcomes: list[Outcome] = []
+            are_pictures = True
             for split, key in inputs.items():
                 rows = file[key]
+                are_pictures &= _are_pictures(rows)
                 values = {
                     role: _column(file[keys[split]], keys[split], len(rows), origin)
                     for role, keys in (("label", labels), ("group", groups), ("split", splits))
@@ -70,7 +76,17 @@ def read_npz(path: Path, given: ColumnNames, *, root: Path) -> TableRows:
             f"{origin} cannot be read: {error}. Nothing pickled is loaded, for it can run any "
             "code: save numbers and text (np.savez(path, x=..., y=...)), not objects."
         ) from error
-    return TableRows(modality=as_meant("array", given.meant), outcomes=outcomes)
+    seen_as: Modality = "image" if are_pictures and given.meant is None else "array"
+    return TableRows(modality=as_meant(seen_as, given.meant), outcomes=outcomes)
+
+
+def _are_pictures(rows: npt.NDArray[Any]) -> bool:
+    """Whether these are bytes in the shape of pictures, grey or of red, green and blue."""
+    return (
+        rows.dtype == np.uint8
+        and (rows.ndim == 3 or (rows.ndim == 4 and rows.shape[3] in (1, 3)))
+        and min(rows.shape[1:3]) >= MIN_SIDE
+    )
 
 
 def _rows(

@@ -19,10 +19,19 @@ from PIL import Image, UnidentifiedImageError
 
 from topwork.core.shapes import UInt8
 from topwork.errors import ExampleError, TooLargeError
-from topwork.examples.images.headers import may_have_exif, plain_jpeg, turn_upright, webp_size
+from topwork.examples.images.headers import (
+    is_wide_colour,
+    may_have_exif,
+    plain_jpeg,
+    turn_upright,
+    webp_size,
+)
+from topwork.examples.images.heif import load_heif
+from topwork.examples.images.jpeg import check_complaint, with_end
 from topwork.examples.images.pixels import array_image, plain_image, quiet_pillow
 from topwork.examples.images.preprocessing import ImageInput
 from topwork.examples.kinds import PREFIX_BYTES, describe, image_format
+from topwork.examples.regular import check_regular
 
 __all__ = ["MAX_FILE_BYTES", "MAX_PIXELS", "ImageInput", "decode_image", "load_image", "read_file"]
 
@@ -40,14 +49,6 @@ _FILTERS = {
 }
 _PADDING_GREY = 128
 _TGA_END = b"TRUEVISION-XFILE.\x00"  # the one format with its mark at the end
-# What libjpeg-turbo says where pixels are lost. Its other complaints (stray bytes between
-# segments, a wrong revision number) leave the image whole.
-_JPEG_LOSSES = {
-    "premature end": "the JPEG data ends early: the file is cut off or was not fully copied",
-    "bad huffman code": "the JPEG data is damaged",
-    "bad arithmetic code": "the JPEG data is damaged",
-    "instead of rst": "the JPEG data is damaged",
-}
 
 
 def read_file(path: Path) -> bytes:
@@ -58,6 +59,7 @@ def read_file(path: Path) -> bytes:
 def read_at_most(path: Path, most: int, *, kind: str = "", advice: str) -> bytes:
     """Return the bytes of a file that has at most so many. Raises ExampleError as `read_file`."""
     try:
+        check_regular(path)
         size_bytes = path.stat().st_size
         if size_bytes > most:
             raise TooLargeError(
@@ -92,14 +94,14 @@ def decode_image(
     """
     if isinstance(content, str | os.PathLike):
         content = read_file(Path(content))
-    with _decoding_errors(), quiet_pillow():
+    with decode_errors():
         if isinstance(content, bytes | bytearray | memoryview):
             return _decode_bytes(bytes(content), preprocessing, max_pixels)
         if isinstance(content, Image.Image):
             return _fit_whole(content, preprocessing, max_pixels)
         if isinstance(content, np.ndarray):
             _check_pixels(content.shape[1::-1], max_pixels)
-            image = array_image(content)
+            image = array_image(content, preprocessing.bits)
             return _fit(image, image.size, preprocessing, None)
     raise ExampleError(
         f"it is a {type(content).__name__}; accepted are a path, encoded bytes, a PIL image, or a "
@@ -109,15 +111,17 @@ def decode_image(
 
 def load_image(image: Image.Image, *, max_pixels: int = MAX_PIXELS) -> None:
     """Read a PIL image's pixels, if that was put off. Raises as `decode_image` does."""
-    with _decoding_errors(), quiet_pillow():
+    with decode_errors():
         _check_pixels(image.size, max_pixels)
         image.load()
 
 
 @contextmanager
-def _decoding_errors() -> Iterator[None]:
+def decode_errors() -> Iterator[None]:
+    """Raise ExampleError, or TooLargeError, whatever Pillow meets hostile bytes with."""
     try:
-        yield
+        with quiet_pillow():
+            yield
     except ExampleError:
         raise
     except (MemoryError, Image.DecompressionBombError) as error:
@@ -135,6 +139,8 @@ def _decode_bytes(data: bytes, preprocessing: ImageInput, max_pixels: int) -> np
         known = "TGA"
     if known is None:
         raise ExampleError(f"it is not an image: it looks like {describe(data[:PREFIX_BYTES])}")
+    if known == "HEIF":
+        load_heif()
     if known == "WEBP":
         _check_pixels(webp_size(data), max_pixels)
     jpeg = plain_jpeg(data) if known == "JPEG" else None
@@ -143,8 +149,24 @@ def _decode_bytes(data: bytes, preprocessing: ImageInput, max_pixels: int) -> np
         fast = _decode_jpeg(data, *jpeg, preprocessing)
         if fast is not None:
             return fast
+    elif known == "JPEG":
+        data = _with_end_of_cmyk(data, max_pixels)
     with _open(data, known) as image:
         return _fit_whole(image, preprocessing, max_pixels)
+
+
+def _with_end_of_cmyk(data: bytes, max_pixels: int) -> bytes:
+    """Add the end mark to a CMYK JPEG that lacks it alone: Pillow never says what it makes up."""
+    whole = with_end(data)
+    if whole is not data:
+        with _open(data, "JPEG") as image:
+            _check_pixels(image.size, max_pixels)
+        try:
+            simplejpeg.decode_jpeg(whole, "CMYK")
+        except ValueError as error:
+            check_complaint(str(error))
+            return data  # nothing is known of it: Pillow refuses what lacks the mark
+    return whole
 
 
 def _open(data: bytes, known: str) -> Image.Image:
@@ -172,14 +194,13 @@ def _decode_jpeg(
         "min_width": math.ceil(width * across / (right - left)),
         "min_height": math.ceil(height * down / (bottom - top)),
     }
+    whole = with_end(data)
     try:
-        pixels = simplejpeg.decode_jpeg(data, colours, **need)
+        pixels = simplejpeg.decode_jpeg(whole, colours, **need)
     except ValueError as error:
-        for complaint, reason in _JPEG_LOSSES.items():
-            if complaint in str(error).lower():
-                raise ExampleError(reason) from error
+        check_complaint(str(error))
         try:
-            pixels = simplejpeg.decode_jpeg(data, colours, **need, strict=False)
+            pixels = simplejpeg.decode_jpeg(whole, colours, **need, strict=False)
         except ValueError:
             return None
     if colours == "GRAY":
@@ -191,10 +212,15 @@ def _fit_whole(
     image: Image.Image, preprocessing: ImageInput, max_pixels: int
 ) -> npt.NDArray[np.uint8]:
     _check_pixels(image.size, max_pixels)
+    if preprocessing.bits is not None and is_wide_colour(image):
+        raise ExampleError(
+            f"its colours have 16 bits, of which the upper 8 are read, and the model reads "
+            f"{preprocessing.bits} bits. Save it as grey of 16 bits, or scale its colours to 8 bits"
+        )
     image.load()
     # After load: Pillow turns TIFF images by itself there, and then forgets the orientation.
     turn = turn_upright(image)
-    return _fit(plain_image(image), image.size, preprocessing, turn)
+    return _fit(plain_image(image, preprocessing.bits), image.size, preprocessing, turn)
 
 
 def _fit(

@@ -26,6 +26,13 @@ def turn_upright(image: Image.Image) -> Image.Transpose | None:
         return None
 
 
+def is_wide_colour(image: Image.Image) -> bool:
+    """Whether a picture, not yet loaded, has colours of 16 bits, of which Pillow keeps 8."""
+    if image.mode.startswith("I"):
+        return False
+    return any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
 def plain_jpeg(data: bytes) -> tuple[int, int, str] | None:
     """Return width, height and `GRAY` or `RGB` of a JPEG that libjpeg-turbo can turn into it.
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import re
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +36,7 @@ def quiet_pillow() -> Iterator[None]:
     one out when the last thread leaves.
     """
     global _num_quiet
+    _quiet_libtiff()
     filters: Any = warnings.filters
     with _lock:
         _num_quiet += 1
@@ -49,21 +53,40 @@ def quiet_pillow() -> Iterator[None]:
                     filters.remove(_FILTER)
 
 
-def plain_image(image: Image.Image) -> Image.Image:
+@cache
+def _quiet_libtiff() -> None:
+    """Keep libtiff from writing on standard error what Pillow raises anyway.
+
+    Pillow turns its warnings off, but not its errors. Its wheels bring a libtiff of their own;
+    another one is left as it is.
+    """
+    package = Path(Image.__file__).parent
+    for folder in (package.parent / "pillow.libs", package / ".dylibs"):
+        for path in folder.glob("libtiff*"):
+            with suppress(OSError, AttributeError):
+                ctypes.CDLL(str(path)).TIFFSetErrorHandler(None)
+
+
+def plain_image(image: Image.Image, bits: int | None = None) -> Image.Image:
     """Return a loaded image as mode L or RGB; what is transparent is laid on white.
+
+    With `bits`, 16-bit and 32-bit grey is divided by the greatest value of so many bits. Without:
 
     - 16-bit grey (I;16 and its kin): divided by 257.
     - 32-bit grey (I): taken as 16-bit where it fits, else stretched from its least to its
       greatest value.
     - Floats (F): 0..1 times 255; 0..255 as they are; else stretched likewise.
 
-    Raises ExampleError on floats that are not finite, and on modes that Pillow cannot convert.
+    Raises ExampleError on floats that are not finite, on modes that Pillow cannot convert, and on
+    values beyond `bits`.
     """
     mode = image.mode
     if mode in ("L", "RGB") and "transparency" not in image.info:
         return image
     if mode.startswith("I;16"):
-        return Image.fromarray(_from_16_bit(np.asarray(image)))
+        return Image.fromarray(_from_16_bit(np.asarray(image), bits))
+    if mode == "I" and bits is not None:
+        return Image.fromarray(_from_16_bit(np.asarray(image), bits))
     if mode in ("I", "F"):
         return Image.fromarray(_from_wide(np.asarray(image)))
     if image.has_transparency_data:
@@ -71,11 +94,12 @@ def plain_image(image: Image.Image) -> Image.Image:
     return image.convert("L" if mode == "1" else "RGB")
 
 
-def array_image(array: Shaped[np.ndarray, "h w *channels"]) -> Image.Image:
+def array_image(array: Shaped[np.ndarray, "h w *channels"], bits: int | None = None) -> Image.Image:
     """Return an array [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] as mode L or RGB.
 
-    uint8 as it is, uint16 divided by 257, bool as black and white, floats from 0 to 1. Raises
-    ExampleError on anything else.
+    uint8 as it is, uint16 divided by 257, bool as black and white, floats from 0 to 1; with `bits`,
+    whole numbers of 16 bits or more divided by the greatest of so many bits. Raises ExampleError
+    on anything else, and on values beyond `bits`.
     """
     shape = array.shape
     if array.ndim not in (2, 3) or 0 in shape or (array.ndim == 3 and shape[2] not in (1, 3, 4)):
@@ -85,24 +109,30 @@ def array_image(array: Shaped[np.ndarray, "h w *channels"]) -> Image.Image:
             f"the array's shape is {shape}; accepted: [height, width], or [height, width, "
             f"channels] with 1, 3 or 4 channels{hint}"
         )
-    pixels = _to_uint8(array)
+    pixels = _to_uint8(array, bits)
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     image = Image.fromarray(np.ascontiguousarray(pixels))
     return _on_white(image) if image.mode == "RGBA" else image
 
 
-def _to_uint8(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def is_wide(dtype: np.dtype[Any]) -> bool:
+    """Say whether pixels of this type are whole numbers of 16 bits or more."""
+    return dtype.kind in "iu" and dtype.itemsize >= 2
+
+
+def _to_uint8(array: npt.NDArray[Any], bits: int | None) -> npt.NDArray[np.uint8]:
     if array.dtype == np.uint8:
         return array
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
-        return _from_16_bit(array)
+    if is_wide(array.dtype) and (bits is not None or array.dtype.str[1:] == "u2"):
+        return _from_16_bit(array, bits)
     if array.dtype.kind != "f":
         raise ExampleError(
             f"the array's type is {array.dtype}; accepted: uint8, uint16, bool, or floats from 0 "
-            "to 1. Where its values lie in 0..255, use array.astype('uint8')"
+            "to 1. Where its values lie in 0..255, use array.astype('uint8'); where whole numbers "
+            "use 12 bits, name the backbone with ?bits=12"
         )
     low, high = float(array.min()), float(array.max())
     if not (low >= -_FLOAT_SLACK and high <= 1 + _FLOAT_SLACK):  # so that NaN fails too
@@ -113,7 +143,17 @@ def _to_uint8(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return (array.clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _from_16_bit(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def _from_16_bit(values: npt.NDArray[Any], bits: int | None) -> npt.NDArray[np.uint8]:
+    if bits is not None:
+        most = 2**bits - 1
+        low, high = int(values.min()), int(values.max())
+        if low < 0 or high > most:
+            raise ExampleError(
+                f"its values go {f'down to {low:,}' if low < 0 else f'to {high:,}'}, and the model "
+                f"reads {bits} bits: 0 to {most:,}. Save it as the pictures that the model was "
+                "trained on, or train with more bits (?bits= with the backbone)"
+            )
+        return np.asarray((values.astype(np.uint32) * 255 + most // 2) // most, np.uint8)
     return ((values.astype(np.uint32) + _16_BIT_STEP // 2) // _16_BIT_STEP).astype(np.uint8)
 
 
@@ -123,7 +163,7 @@ def _from_wide(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         raise ExampleError("it holds values that are not finite numbers")
     whole = values.dtype.kind == "i"
     if whole and low >= 0 and high <= 65535:
-        return _from_16_bit(values)
+        return _from_16_bit(values, None)
     if not whole and low >= 0 and high <= 1:
         offset, scale = 0.0, 255.0
     elif not whole and low >= 0 and high <= 255:

@@ -32,6 +32,8 @@ class ImageInput:
         mean: of red, green and blue, for pixels in 0..1. Applied inside the network, not here.
         std: the same, and each above 0.
         crop_fraction: the share of the shorter side that `crop` keeps, above 0 and at most 1.
+        bits: that pictures of 16 bits or more use, 8 to 16: cameras of 12 bits write values up to
+            4,095 into files of 16. None: all that the file's type has.
 
     >>> import topwork
     >>> topwork.ImageInput(size=64, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)).resize
@@ -46,6 +48,7 @@ class ImageInput:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     crop_fraction: float = 1.0
+    bits: int | None = None
 
     def __post_init__(self) -> None:
         """Raise SettingError on a value that no image can be brought to."""
@@ -65,12 +68,16 @@ class ImageInput:
         _check(good, "std", self.std, "three numbers above 0")
         good = _finite((self.crop_fraction,), 1) and 0 < self.crop_fraction <= 1
         _check(good, "crop_fraction", self.crop_fraction, "a number above 0 and at most 1")
+        whole = isinstance(self.bits, int) and not isinstance(self.bits, bool)
+        good = self.bits is None or (whole and 8 <= self.bits <= 16)
+        _check(good, "bits", self.bits, "a whole number from 8 to 16, or None")
 
     def settings(self) -> dict[str, Any]:
-        """The same as plain data, for digests and JSON."""
+        """The same as plain data, for digests and JSON; without `bits` where there are none."""
         return {"modality": self.modality} | {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in asdict(self).items()
+            if key != "bits" or value is not None
         }
 
     @classmethod

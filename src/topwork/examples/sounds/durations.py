@@ -5,12 +5,13 @@ What it does not know: whether the sounds can be decoded.
 
 from __future__ import annotations
 
-import io
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+from topwork.errors import ExampleError
 from topwork.examples.example import Example
+from topwork.examples.sounds.files import header_seconds
 from topwork.examples.sounds.sound import Sound, SoundFile
 
 SAMPLE = 500
@@ -42,10 +43,7 @@ def sound_seconds(content: object) -> float | None:
 
 
 def _file_seconds(source: Path | bytes) -> float | None:
-    import soundfile
-
     try:
-        info = soundfile.info(io.BytesIO(source) if isinstance(source, bytes) else str(source))
-        return float(info.frames / info.samplerate)
-    except (soundfile.LibsndfileError, OSError, ValueError):
-        return None  # of another format, whose length is not worth a decoder's start
+        return header_seconds(source)
+    except ExampleError:
+        return None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,8 +22,8 @@ import soundfile
 from topwork.errors import ExampleError
 from topwork.examples.kinds import PREFIX_BYTES, describe
 from topwork.examples.sounds.ffmpeg import other_format, read_other
-from topwork.examples.sounds.headers import check_whole, opened_sound
-from topwork.examples.sounds.mp3 import has_index, is_mp3, walk
+from topwork.examples.sounds.headers import Correction, check_whole, opened_sound
+from topwork.examples.sounds.mp3 import Frames, is_mp3, pieces
 
 Blocks = Iterator[npt.NDArray[np.float32]]
 
@@ -73,8 +74,9 @@ def open_sound(
                 check_form(rate_hz, num_channels)
                 yield SoundStream(rate_hz=rate_hz, blocks=_cut_out(blocks, rate_hz, start, end))
             return
-        check_whole(file)
-        with _sound_errors(prefix), _opened(file, prefix) as (sound, promised):
+        correction = check_whole(file)
+        found = pieces(file) if is_mp3(prefix) else []
+        with _sound_errors(prefix), _opened(file, found[:1], correction) as (sound, promised):
             rate_hz = sound.samplerate
             check_form(rate_hz, sound.channels)
             first = round(start * rate_hz)
@@ -83,7 +85,33 @@ def open_sound(
             else:
                 sound.seek(first)
             blocks = _blocks(sound, prefix, first, promised)
+            for piece in found[1:]:
+                blocks = chain(blocks, _further(file, prefix, piece, sound))
             yield SoundStream(rate_hz=rate_hz, blocks=_cut_out(blocks, rate_hz, start, end, first))
+
+
+def header_seconds(source: Path | bytes) -> float | None:
+    """Return how long a file is by its header; None where it does not say, or libsndfile cannot.
+
+    Raises ExampleError where it cannot be read, or its header is wrong.
+    """
+    with opened_sound(source) as file:
+        prefix = file.read(PREFIX_BYTES)
+        if not prefix or other_format(prefix) is not None:
+            return None
+        # a second FLAC behind the first is not looked for, which takes all of the file
+        correction = None if prefix.startswith(b"fLaC") else check_whole(file)
+        found = pieces(file) if is_mp3(prefix) else []
+        seconds = 0.0
+        for piece in [[one] for one in found] or [[]]:
+            with _sound_errors(prefix), _opened(file, piece, correction) as (sound, _):
+                frames = sound.frames
+                if piece and piece[0].num_samples is not None:
+                    frames = piece[0].num_samples
+                if frames >= _UNKNOWN_FRAMES:
+                    return None
+                seconds += frames / sound.samplerate
+        return seconds
 
 
 def check_form(rate_hz: float, num_channels: int) -> None:
@@ -127,13 +155,16 @@ class _Nameless:
     """A file without its name, by which libsndfile would guess at formats; or a part of it.
 
     With a factor, it seems longer than it is, so that libsndfile reads to its end where it guesses
-    at a length.
+    at a length. With a correction, some of its bytes are read as others.
     """
 
-    def __init__(self, file: BinaryIO, start: int, end: int, factor: int = 1) -> None:
-        self._file, self._start, self._end, self._factor = file, start, end, factor
+    def __init__(
+        self, file: BinaryIO, piece: Frames, factor: int = 1, correction: Correction | None = None
+    ) -> None:
+        self._file, self._start, self._end, self._factor = file, piece.start, piece.end, factor
+        self._correction = correction
         self._at_end = False
-        file.seek(start)
+        file.seek(self._start)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         from_where = {io.SEEK_SET: self._start, io.SEEK_END: self._end}
@@ -146,22 +177,41 @@ class _Nameless:
 
     def read(self, size: int) -> bytes:
         self._at_end = False
-        return self._file.read(max(0, min(size, self._end - self._file.tell())))
+        place = self._file.tell()
+        data = self._file.read(max(0, min(size, self._end - place)))
+        if self._correction is None:
+            return data
+        start, new = self._correction
+        low, high = max(start, place), min(start + len(new), place + len(data))
+        if low >= high:
+            return data
+        return data[: low - place] + new[low - start : high - start] + data[high - place :]
 
 
 @contextmanager
-def _opened(file: BinaryIO, prefix: bytes) -> Iterator[tuple[_ForwardFile, int]]:
-    """Open a file with libsndfile; beside it, the number of frames that must come, at least."""
-    num_bytes = file.seek(0, io.SEEK_END)
-    whole = _Nameless(file, 0, num_bytes)
-    frames = walk(file) if is_mp3(prefix) and not has_index(file) else None
-    if frames is not None:
-        whole = _Nameless(file, frames.start, frames.end, _GUESS_FACTOR)
-    file.seek(0 if frames is None else frames.start)
-    with _ForwardFile(whole) as sound:
-        promised = sound.frames if frames is None else frames.num_samples
+def _opened(
+    file: BinaryIO, piece: Sequence[Frames], correction: Correction | None = None
+) -> Iterator[tuple[_ForwardFile, int]]:
+    """Open a file, or a piece of it; beside it, the number of frames that must come, at least."""
+    whole = Frames(start=0, end=file.seek(0, io.SEEK_END), num_samples=None)
+    frames = piece[0] if piece else whole
+    factor = 1 if frames.num_samples is None else _GUESS_FACTOR
+    with _ForwardFile(_Nameless(file, frames, factor, correction)) as sound:
+        promised = sound.frames if frames.num_samples is None else frames.num_samples
         slack = _MP3_SLACK_FRAMES if sound.format == "MP3" else 0
         yield sound, 0 if promised >= _UNKNOWN_FRAMES else promised - slack
+
+
+def _further(file: BinaryIO, prefix: bytes, piece: Frames, first: _ForwardFile) -> Blocks:
+    """Yield the frames of a piece that follows the first. Raises ExampleError on another form."""
+    with _sound_errors(prefix), _opened(file, [piece]) as (sound, promised):
+        if (sound.samplerate, sound.channels) != (first.samplerate, first.channels):
+            raise ExampleError(
+                f"it is several recordings in one file: one of {first.samplerate:,} Hz and "
+                f"{first.channels} channels, another of {sound.samplerate:,} Hz and "
+                f"{sound.channels}. Save each for itself"
+            )
+        yield from _blocks(sound, prefix, 0, promised)
 
 
 def _blocks(sound: _ForwardFile, prefix: bytes, place: int, promised: int) -> Blocks:

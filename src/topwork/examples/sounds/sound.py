@@ -85,7 +85,7 @@ def sound_windows(
 
 
 def _windows(content: object, preprocessing: SoundInput) -> Iterator[Floats]:
-    with _opened(content) as stream:
+    with opened_content(content) as stream:
         parts = _resampled(_mono(stream), stream.rate_hz, preprocessing.rate_hz)
         scaled = (
             (part * np.float32(preprocessing.scale) for part in parts)
@@ -149,7 +149,8 @@ def _finish(samples: Floats, before: int, preprocessing: SoundInput) -> Floats:
 
 
 @contextmanager
-def _opened(content: object) -> Iterator[SoundStream]:
+def opened_content(content: object) -> Iterator[SoundStream]:
+    """Open a `Sound`, a `SoundFile`, a path or encoded bytes. Raises as `sound_windows`."""
     if isinstance(content, Sound):
         yield _from_memory(content)
         return

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
-import numbers
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
-import numpy as np
-
-from topwork.errors import ColumnError
-from topwork.examples.deduplicate import SPLIT_NAMES, clean_text
-from topwork.examples.example import Modality, Split
+from topwork.errors import ColumnError, SettingError
+from topwork.examples.deduplicate import clean_text
+from topwork.examples.example import Modality
 
 # Where several of these are there, the first of the list is taken; upper case does not matter.
 _FILE_NAMES = """file file_name filename filepath file_path path image image_path image_file
@@ -31,6 +27,7 @@ session session_id recording_id""".split()  # noqa: SIM905
 _SPLIT_COLUMNS = ("split", "set", "subset")
 _START_NAMES = "start start_seconds start_sec start_s start_time begin begin_time onset".split()  # noqa: SIM905
 _END_NAMES = "end end_seconds end_sec end_s end_time stop stop_time finish".split()  # noqa: SIM905
+_DURATION_NAMES = ("duration", "duration_seconds")
 
 Stored = Literal["media", "bytes", "text", "array", "other"]
 """What a typed column holds: encoded inputs with their paths, encoded inputs alone, strings, lists
@@ -70,6 +67,21 @@ class Columns:
         known = (self.label, self.group, self.split, self.start, self.end, self.duration)
         return _present(*known)
 
+    def describe(self, column: str, names: Sequence[str]) -> str:
+        """Say which column was taken for what, how to choose others, and which are not used."""
+        times = [name for name in (self.start, self.end, self.duration) if name is not None]
+        parts = [f"input {column!r}", f"label {self.label!r}"]
+        if self.group is not None:
+            parts.append(f'group {self.group!r} (--group-column "" for none)')
+        if self.split is not None:
+            parts.append(f"split {self.split!r}")
+        if times:
+            listed_times = " and ".join(map(repr, times))
+            parts.append(f'times {listed_times} (--time-columns "" for none)')
+        used = {column, *self.others}
+        rest = [name for name in names if name not in used]
+        return ", ".join(parts) + (f"; not used: {listed(rest)}" if rest else "")
+
     def input_for(self, meant: Modality | None) -> str:
         """The one column of inputs, where its values need not be asked.
 
@@ -84,15 +96,37 @@ class ColumnNames:
     """The columns that the user named; None where they are to be found by their usual names.
 
     Attributes:
+        group_column: empty: there are no groups.
+        time_columns: of the start and the end of a part of a sound, with a comma between them;
+            empty: there are none.
         need_label: whether a table without labels is refused.
         meant: what the backbone takes, where one was named.
+        earlier: those that were named for the training; they go before the usual names where the
+            table has them.
     """
 
     input_column: str | None = None
     label_column: str | None = None
     group_column: str | None = None
+    time_columns: str | None = None
     need_label: bool = True
     meant: Modality | None = None
+    earlier: ColumnNames | None = None
+
+    @property
+    def told(self) -> dict[str, str]:
+        """The columns that the user named, by the setting's name."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {n: value for n, value in given.items() if "column" in n and value is not None}
+
+    def refuse_told(self, what: str) -> None:
+        """Raise SettingError where columns were named for what has none."""
+        if self.told:
+            listed = ", ".join(f"{name} is {value!r}" for name, value in self.told.items())
+            raise SettingError(
+                f"{listed} with {what}, which has no columns; accepted with a table. Leave it "
+                "out, or give the table."
+            )
 
     def choose(
         self,
@@ -113,9 +147,12 @@ class ColumnNames:
         Raises:
             ColumnError: one that was given or is needed is not there.
         """
+        if self.earlier is not None:
+            own = self._with_earlier(names)
+            return own.choose(names, origin, stored=stored, declared=declared)
         given = _given(names, origin, "input", self.input_column)
         label = _given(names, origin, "label", self.label_column)
-        group = _given(names, origin, "group", self.group_column)
+        group = _given(names, origin, "group", self.group_column or None)
         rest = [name for name in names if name not in (given, label, group)]
         found = Columns(given=given) if given else _find_inputs(rest, stored, declared)
         if not found.inputs:
@@ -126,10 +163,10 @@ class ColumnNames:
             if label is None:
                 raise _missing(names, origin, "label", _LABEL_NAMES[:6])
             rest.remove(label)
-        if group is None:
+        if group is None and self.group_column != "":
             group = _usual(rest, _GROUP_NAMES)
             rest = [name for name in rest if name != group]
-        start, end, duration = _time_columns(rest)
+        start, end, duration = self._times(names, rest, origin)
         return replace(
             found,
             label=label if self.need_label else None,
@@ -139,6 +176,34 @@ class ColumnNames:
             end=end,
             duration=duration,
         )
+
+    def _with_earlier(self, names: Sequence[str]) -> ColumnNames:
+        there = {"", *(name.lower() for name in names)}
+        found = {
+            setting: value
+            for setting, value in (self.earlier.told if self.earlier else {}).items()
+            if getattr(self, setting) is None
+            and {name.strip().lower() for name in value.split(",")} <= there
+        }
+        return replace(self, earlier=None, **found)  # type: ignore[arg-type]
+
+    def _times(
+        self, names: Sequence[str], rest: Sequence[str], origin: str
+    ) -> tuple[str | None, str | None, str | None]:
+        """The columns of start, end and duration: those that were named, or by usual names."""
+        if self.time_columns is None:
+            return _time_columns(rest)
+        given = [name.strip() for name in self.time_columns.split(",") if name.strip()]
+        if len(given) > 2:
+            raise ColumnError(
+                f"time_columns is {self.time_columns!r}; accepted: the columns of start and end, "
+                'as in --time-columns start,end, or none: --time-columns "".'
+            )
+        found = [_given(names, origin, "time", name) for name in given]
+        start, last = (*found, None, None)[:2]
+        if last is not None and last.lower().strip() in _DURATION_NAMES:
+            return start, None, last
+        return start, last, None
 
 
 def _find_inputs(
@@ -174,70 +239,8 @@ def _time_columns(names: Sequence[str]) -> tuple[str | None, str | None, str | N
         start = offset
     elif start.lower().strip() == "onset" and end is None:
         end = offset
-    duration = _usual(names, ["duration", "duration_seconds"]) if start and not end else None
+    duration = _usual(names, _DURATION_NAMES) if start and not end else None
     return start, end, duration
-
-
-def read_splits(values: Iterable[object]) -> list[Split | None] | None:
-    """Return each row's part of the data set, or None where the column says something else.
-
-    A column named `set` may hold anything: it counts as a split only if every value is blank or
-    one of the usual names, and one of them is train.
-    """
-    splits: list[Split | None] = []
-    for value in values:
-        try:
-            text = (plain_text(value) or "").lower()
-        except TypeError:
-            return None
-        if text and text not in SPLIT_NAMES:
-            return None
-        splits.append(SPLIT_NAMES.get(text))
-    return splits if "train" in splits else None
-
-
-def plain_text(value: object) -> str | None:
-    """Return a label or group as text; None where it is blank.
-
-    Whole numbers lose their point (3.0 is "3"), truths are "true" and "false". Raises TypeError
-    on lists and other things that are not one value.
-    """
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None:
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, numbers.Integral):
-        return str(int(value))
-    if isinstance(value, float):
-        if math.isnan(value):
-            return None
-        return str(int(value)) if value.is_integer() else repr(value)
-    if isinstance(value, str):
-        text = clean_text(value).strip()
-        return None if text.lower() in ("", "nan") else text
-    raise TypeError(f"its label is a {type(value).__name__}; one text or number is accepted")
-
-
-def plain_seconds(value: object) -> float | None:
-    """Return a time in seconds; None where it is blank. Raises ValueError on anything else."""
-    if isinstance(value, str):
-        text = value.strip()
-        if text.lower() in ("", "nan"):
-            return None
-        if text.count(",") == 1 and "." not in text:  # as half the world writes it
-            text = text.replace(",", ".")
-        number = float(text) if text.isascii() else math.inf
-    elif value is None or (isinstance(value, numbers.Real) and not isinstance(value, bool)):
-        number = math.nan if value is None else float(value)
-    else:
-        raise ValueError(value)
-    if math.isnan(number):
-        return None
-    if not 0 <= number < math.inf:
-        raise ValueError(value)
-    return number
 
 
 def _given(names: Sequence[str], origin: str, role: str, given: str | None) -> str | None:
@@ -248,9 +251,10 @@ def _given(names: Sequence[str], origin: str, role: str, given: str | None) -> s
         return given
     if alike:
         return alike[0]
+    option = "time-columns" if role == "time" else f"{role}-column"
     raise ColumnError(
         f"{origin} has no column {given!r} for the {role}. Its columns: {listed(names)}. Give "
-        f"one of these with --{role}-column (in Python: {role}_column)."
+        f"one of these with --{option} (in Python: {option.replace('-', '_')})."
     )
 
 
@@ -275,3 +279,17 @@ def listed(names: Sequence[str]) -> str:
     """The names of columns, for a message."""
     shown = ", ".join(repr(clean_text(name)) for name in names[:20])
     return shown + (f" and {len(names) - 20} more" if len(names) > 20 else "") or "none"
+
+
+def usual_file_and_group(names: Sequence[str]) -> tuple[str | None, str | None]:
+    """The columns of files and of groups: of the usual names, or the one of two that is left."""
+    file, group = _usual(names, _FILE_NAMES), _usual(names, _GROUP_NAMES)
+    if len(names) == 2 and (file is None) != (group is None):
+        (other,) = (name for name in names if name not in (file, group))
+        file, group = file or other, group or other
+    return file, group
+
+
+def is_usual(name: str) -> bool:
+    """Whether a column of this name would be taken for an input, a label or a group."""
+    return _usual([name], (*_FILE_NAMES, *_TEXT_NAMES, *_LABEL_NAMES, *_GROUP_NAMES)) is not None

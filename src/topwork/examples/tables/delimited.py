@@ -11,15 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from topwork.errors import SourceError
+from topwork.errors import ColumnError, SourceError
 from topwork.examples.deduplicate import clean_text
 from topwork.examples.example import Split
 from topwork.examples.kinds import DOCUMENT_SUFFIXES, modality_of, suffix_of
 from topwork.examples.tables.columns import ColumnNames, Columns
+from topwork.examples.tables.encoding import encoding_instead, encoding_of, say_encoding
+from topwork.examples.tables.first_lines import find_start
+from topwork.examples.tables.guess import GUESSED, guessed
 from topwork.examples.tables.named_files import file_rows
 from topwork.examples.tables.rows import TableColumns, TableRows, text_rows
 
-_DELIMITERS = ",;\t"
 _SAMPLE = 200
 _MAX_NAME = 4096
 
@@ -45,12 +47,20 @@ def read_table(
     """
     origin = f"The table {clean_text(path.name)!r}"
     chosen: list[Columns] = []
+    all_names: list[str] = []
+    said: list[str] = []
 
     def choose(names: Sequence[str]) -> Sequence[str]:
+        all_names[:] = names
         chosen[:] = [given.choose(names, origin)]
         return (*chosen[0].inputs, *chosen[0].others)
 
-    values = read_columns(path, choose)
+    try:
+        values = read_columns(path, choose, said)
+    except ColumnError as error:
+        given = guessed(given, read_columns(path, list), path.parent, error)
+        said = [GUESSED]
+        values = read_columns(path, choose, said)
     table = TableColumns(
         name=clean_text(path.relative_to(root).as_posix()),
         folder=path.parent,
@@ -59,6 +69,8 @@ def read_table(
         values=values,
         num_rows=len(values[chosen[0].inputs[0]]),
         split=split,
+        names=all_names,
+        decided=tuple(said),
     )
     return string_rows(table)
 
@@ -68,14 +80,15 @@ def string_rows(table: TableColumns) -> TableRows:
     column, held = _choose_strings(table)
     if held == "files":
         return file_rows(table, column, table.values[column])
-    return TableRows(modality="text", outcomes=text_rows(table, column))
+    return table.rows("text", text_rows(table, column), column)
 
 
 def _choose_strings(table: TableColumns) -> tuple[str, Literal["files", "texts"]]:
     """Which column of strings is the input, and whether it names files or holds texts."""
     columns, meant = table.columns, table.given.meant
     if columns.given is not None:
-        some = _name_files(table, columns.given)
+        # Names of files are texts like any where a backbone of texts was named to read them.
+        some = _name_files(table, columns.given, there=meant == "text", texts=meant == "text")
         return columns.given, "files" if some else "texts"
     if columns.text is None:
         return columns.inputs[0], "files"
@@ -88,17 +101,25 @@ def _choose_strings(table: TableColumns) -> tuple[str, Literal["files", "texts"]
 
 
 def _name_files(
-    table: TableColumns, column: str, *, there: bool = False, every_row: bool = False
+    table: TableColumns,
+    column: str,
+    *,
+    there: bool = False,
+    every_row: bool = False,
+    texts: bool = False,
 ) -> bool:
     """Whether most of a column's values, of a sample, are names of files.
 
     Such a name is that of a file that exists, or (unless `there`) has a suffix that is known.
-    Blanks do not count and web addresses do, but the other way about with `every_row`.
+    Blanks do not count and web addresses do, but the other way about with `every_row`. With
+    `texts`, files of other kinds do not count.
     """
     given = [value if isinstance(value, str) else "" for value in table.values[column]]
     values = [value for value in given if every_row or value.strip()]
     sample = values[:: max(1, len(values) // _SAMPLE)]
     names = [value for value in sample if not (every_row and "://" in value)]
+    if texts:
+        names = [value for value in names if modality_of(value) == "text" or not suffix_of(value)]
     num = sum(_names_file(table.folder, value, there) for value in names)
     return num > len(sample) / 2
 
@@ -112,45 +133,69 @@ def _names_file(folder: Path, value: str, there: bool) -> bool:
     return os.path.isfile(folder / value)
 
 
-def read_columns(path: Path, choose: Choose) -> dict[str, list[object]]:
+def read_columns(
+    path: Path, choose: Choose, said: list[str] | None = None
+) -> dict[str, list[object]]:
     """Return the wanted columns of a .csv, .tsv or .jsonl table, by name; None where one is short.
+
+    Args:
+        said: takes what reading settled by itself, in sentences.
 
     Raises:
         SourceError: it cannot be read or parsed; the message names the line.
     """
     origin = f"The table {clean_text(path.name)!r}"
+    said = [] if said is None else said
     try:
-        if path.suffix.lower() == ".jsonl":
-            return _read_json_lines(path, choose)
-        if path.suffix.lower() == ".tsv":
-            return _read_tsv(path, choose)
-        return _read_delimited(path, choose)
+        encoding = encoding_of(path)
+        try:
+            return _read_as(path, choose, encoding, said)
+        except UnicodeDecodeError as error:
+            return _read_as(path, choose, encoding_instead(path, error), said)
     except OSError as error:
         raise SourceError(f"{origin} cannot be read: {error.strerror}. Check its path.") from error
-    except UnicodeDecodeError as error:
-        raise SourceError(
-            f"{origin} is not UTF-8 text (byte {error.start}). Save it as 'CSV UTF-8'."
-        ) from error
 
 
-def _read_tsv(path: Path, choose: Choose) -> dict[str, list[object]]:
+def _read_as(path: Path, choose: Choose, encoding: str, said: list[str]) -> dict[str, list[object]]:
+    settled = say_encoding(path, encoding)
+    if path.suffix.lower() == ".jsonl":
+        columns = _read_json_lines(path, choose, encoding)
+    elif path.suffix.lower() == ".tsv":
+        columns = _read_tsv(path, choose, encoding, settled)
+    else:
+        columns = _read_delimited(path, choose, encoding, settled)
+    said += settled
+    return columns
+
+
+def _read_tsv(
+    path: Path, choose: Choose, encoding: str, said: list[str]
+) -> dict[str, list[object]]:
     """Read a .tsv. Many are written without quoting: a quotation mark is then a letter like any."""
+    before = list(said)
     try:
-        return _read_delimited(path, choose)
+        return _read_delimited(path, choose, encoding, said)
     except SourceError as error:
+        said[:] = before
         try:
-            return _read_delimited(path, choose, quoting=csv.QUOTE_NONE)
+            return _read_delimited(path, choose, encoding, said, quoting=csv.QUOTE_NONE)
         except SourceError:
             raise error from None
 
 
 def _read_delimited(
-    path: Path, choose: Choose, *, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
+    path: Path,
+    choose: Choose,
+    encoding: str,
+    said: list[str],
+    *,
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL,
 ) -> dict[str, list[object]]:
-    with path.open(encoding="utf-8-sig", newline="") as file, _fields_of_any_length():
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else _sniff(file.readline())
-        file.seek(0)
-        reader = csv.reader(file, delimiter=delimiter, strict=True, quoting=quoting)
+    with path.open(encoding=encoding, newline="") as file, _fields_of_any_length():
+        tabs = "\t" if path.suffix.lower() == ".tsv" else None
+        start = find_start(file, clean_text(path.name), tabs)
+        said += start.said
+        reader = csv.reader(start.lines, delimiter=start.delimiter, strict=True, quoting=quoting)
         try:
             header = [name.strip() for name in next(reader, [])]
             names = list(dict.fromkeys(header))
@@ -164,14 +209,15 @@ def _read_delimited(
                 if len(row) > len(header):
                     raise _bad_line(
                         path,
-                        reader.line_num,
+                        start.num_before + reader.line_num,
                         f"{len(row)} fields, where the first line names {len(header)} columns; put "
                         "fields that hold the delimiter in double quotes",
                     )
                 for place, name in places:
                     columns[name].append(row[place] if place < len(row) else None)
         except csv.Error as error:
-            raise _bad_line(path, reader.line_num, str(error)) from error
+            number = start.num_before + reader.line_num
+            raise _bad_line(path, number, str(error)) from error
     return columns
 
 
@@ -185,26 +231,20 @@ def _fields_of_any_length() -> Iterator[None]:
         csv.field_size_limit(limit)
 
 
-def _sniff(first_line: str) -> str:
-    """The delimiter that splits the header into most columns, outside its quotes."""
-    outside = "".join(first_line.split('"')[::2])
-    return max(_DELIMITERS, key=outside.count)  # the first of equals: the comma
-
-
-def _read_json_lines(path: Path, choose: Choose) -> dict[str, list[object]]:
+def _read_json_lines(path: Path, choose: Choose, encoding: str) -> dict[str, list[object]]:
     """Read it twice: first the names, so that only the columns that are wanted are kept."""
     names: dict[str, None] = {}
-    for row in _json_rows(path):
+    for row in _json_rows(path, encoding):
         names.update(dict.fromkeys(row))
     columns: dict[str, list[object]] = {name: [] for name in choose(list(names))}
-    for row in _json_rows(path):
+    for row in _json_rows(path, encoding):
         for name, values in columns.items():
             values.append(row.get(name))
     return columns
 
 
-def _json_rows(path: Path) -> Iterator[dict[str, object]]:
-    with path.open(encoding="utf-8-sig") as file:
+def _json_rows(path: Path, encoding: str) -> Iterator[dict[str, object]]:
+    with path.open(encoding=encoding) as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue

@@ -25,6 +25,7 @@ from topwork.examples.kinds import (
 from topwork.examples.modality import as_meant, most, refuse_mixture
 from topwork.examples.sounds.sound import SoundFile
 from topwork.examples.tables.rows import Outcome, TableColumns, TableRows, part_name
+from topwork.examples.tables.times import check_parts, settle_times
 
 _NOT_THERE = "there is no such file"
 
@@ -35,6 +36,13 @@ def file_rows(table: TableColumns, column: str, names: Sequence[object]) -> Tabl
     usable = [one for one in files if isinstance(one, _NamedFile)]
     _check_there(table, column, names, files)
     kind, reasons = _kind_of(table, usable)
+    remarks: list[str] = []
+    if kind == "sound":
+        table = settle_times(table, column)
+        sounds = [one for one in usable if one.number not in reasons]
+        remarks = check_parts(
+            table, [(one.number, one.name, partial(_itself, one.path)) for one in sounds]
+        )
     digests: dict[Path, FileDigest] = {}
     outcomes: list[Outcome] = []
     for number, one in enumerate(files):
@@ -48,7 +56,11 @@ def file_rows(table: TableColumns, column: str, names: Sequence[object]) -> Tabl
             known = table.known(number)
             order = None if table.given.need_label else (table.name, number)
             outcomes.append(found_file(one.path, one.name, kind, order=order, **known))
-    return TableRows(modality=as_meant(kind, table.given.meant), outcomes=outcomes)
+    return table.rows(as_meant(kind, table.given.meant), outcomes, column, remarks=remarks)
+
+
+def _itself(path: Path) -> Path:
+    return path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

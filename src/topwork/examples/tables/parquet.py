@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,8 +20,10 @@ from topwork.examples.deduplicate import RawExample, clean_text
 from topwork.examples.example import Modality, Skipped, Split
 from topwork.examples.kinds import PREFIX_BYTES, sniff, with_article
 from topwork.examples.modality import as_meant, most, refuse_mixture
-from topwork.examples.tables.columns import ColumnNames, Stored
+from topwork.examples.remarks.forms import check_label_values
+from topwork.examples.tables.columns import ColumnNames, Columns, Stored
 from topwork.examples.tables.delimited import string_rows
+from topwork.examples.tables.guess import GUESSED, guessed
 from topwork.examples.tables.named_files import file_rows
 from topwork.examples.tables.parquet_cells import (
     numbers,
@@ -30,9 +32,16 @@ from topwork.examples.tables.parquet_cells import (
     read_numbers,
     read_sound,
 )
+from topwork.examples.tables.parquet_columns import (
+    batch_rows,
+    check_unfolded,
+    may_be_label,
+    read_values,
+    refuse_too_large,
+    stored_kinds,
+)
 from topwork.examples.tables.rows import Outcome, TableColumns, TableRows, part_name
-
-_BATCH_ROWS = 64  # of images: some tens of MB at most
+from topwork.examples.tables.times import check_parts, settle_times
 
 OnRows = Callable[[int], None]
 
@@ -62,19 +71,22 @@ def read_parquet(
     with _parquet_errors(name), pq.ParquetFile(path) as file:
         schema = file.schema_arrow
         features = _features(schema)
-        stored = {field.name: _stored(field.type) for field in schema}
+        stored = stored_kinds(file, features, given.meant)
         declared = [n for n, f in features.items() if f.get("_type") in ("Image", "Audio")]
         origin = f"The table {name!r}"
-        columns = given.choose(schema.names, origin, stored=stored, declared=declared)
+        given, columns, said = _chosen(file, path, given, origin, stored, declared)
         column = columns.input_for(given.meant)
         held = stored[column]
         if held == "other":
             raise _not_inputs(origin, schema.field(column))
         strings = [n for n in columns.inputs if stored[n] == "text"] if held == "text" else []
-        values = file.read(columns=[*columns.others, *strings]).to_pydict()
+        by_groups = [] if strings else [column]
+        check_unfolded(file, [*columns.others, *strings], origin, by_groups=by_groups)
+        values = read_values(path, [*columns.others, *strings], origin, texts=strings)
         if columns.label:
             label = features.get(columns.label)
             values[columns.label] = _label_names(values[columns.label], label)
+            check_label_values(values[columns.label])
         table = TableColumns(
             name=name,
             folder=path.parent,
@@ -83,16 +95,41 @@ def read_parquet(
             values=values,
             num_rows=file.metadata.num_rows,
             split=split,
+            names=schema.names,
+            decided=said,
         )
         if held == "text":
             return string_rows(table)
-        cells = _Cells(file=file, path=path, column=column, table=table, on_rows=on_rows)
+        cells = _InputColumn(file=file, path=path, column=column, table=table, on_rows=on_rows)
         if held == "array":
             return cells.arrays()
         return cells.encoded(str(features.get(column, {}).get("_type")))
 
 
-class _Cells:
+def _chosen(
+    file: Any,
+    path: Path,
+    given: ColumnNames,
+    origin: str,
+    stored: Mapping[str, Stored],
+    declared: Sequence[str],
+) -> tuple[ColumnNames, Columns, tuple[str, ...]]:
+    """The columns to use: those given, or of usual names, or else told by what they hold."""
+    names = file.schema_arrow.names
+    try:
+        return given, given.choose(names, origin, stored=stored, declared=declared), ()
+    except ColumnError as error:
+        plain = [name for name in names if may_be_label(file, name) or stored[name] == "text"]
+        check_unfolded(file, plain, origin)
+        texts = [name for name in plain if stored[name] == "text"]
+        values = read_values(path, plain, origin, texts=texts)
+        # Those that hold inputs of another kind have names, too: they are found as ever.
+        every: dict[str, Sequence[object]] = {name: values.get(name, []) for name in names}
+        given = guessed(given, every, path.parent, error)
+        return given, given.choose(names, origin, stored=stored, declared=declared), (GUESSED,)
+
+
+class _InputColumn:
     """The column of inputs of one table, read from start to end."""
 
     def __init__(
@@ -116,7 +153,7 @@ class _Cells:
             except ValueError as error:  # an ExampleError, too
                 outcomes.append(self._table.skipped(number, str(error)))
         modality = as_meant("array", self._table.given.meant)
-        return TableRows(modality=modality, outcomes=outcomes)
+        return self._table.rows(modality, outcomes, self._column)
 
     def encoded(self, declared: str) -> TableRows:
         """The rows of encoded images or sounds; or of files, where there is nothing but paths."""
@@ -143,6 +180,12 @@ class _Cells:
         if paths is not None:
             return file_rows(self._table, self._column, paths)
         main = self._main_kind(kinds, declared)
+        remarks: list[str] = []
+        if main == "sound":
+            self._table = settle_times(self._table, self._column)
+            sounds = [(n, one.name, one.read) for n, one in enumerate(outcomes)
+                      if isinstance(one, RawExample) and kinds[n] in (None, main)]  # fmt: skip
+            remarks = check_parts(self._table, sounds)
         for number, (one, kind) in enumerate(zip(outcomes, kinds, strict=True)):
             if isinstance(one, Skipped):
                 if one.reason in (_NOTHING, _NO_BYTES):
@@ -151,7 +194,7 @@ class _Cells:
                 outcomes[number] = self._table.skipped(number, f"it is not {with_article(main)}")
             elif main == "sound":
                 outcomes[number] = self._sound(number, one)
-        return TableRows(modality=main, outcomes=outcomes)
+        return self._table.rows(main, outcomes, self._column, remarks=remarks)
 
     def _main_kind(self, kinds: Sequence[Modality | None], declared: str) -> Modality:
         counts = Counter(kind for kind in kinds if kind is not None)
@@ -182,7 +225,14 @@ class _Cells:
         return self._table.found(number, digest, read)
 
     def _cells(self) -> Iterator[Any]:
-        for batch in self._file.iter_batches(batch_size=_BATCH_ROWS, columns=[self._column]):
+        rows = batch_rows(self._file, self._column)
+        group, num_rows, num_bytes = 0, 0, 0
+        for batch in self._file.iter_batches(batch_size=rows, columns=[self._column]):
+            # One of its row groups is held whole when a row of it is wanted.
+            now = bisect_right(self._starts, num_rows) - 1
+            num_bytes = batch.nbytes + (num_bytes if now == group else 0)
+            group, num_rows = now, num_rows + batch.num_rows
+            refuse_too_large(num_bytes, num_rows, self._table.origin)
             yield from plain_cells(batch.column(0))
             if self._on_rows is not None:
                 self._on_rows(batch.num_rows)
@@ -203,35 +253,6 @@ _NOTHING = "no {kind} in this row"
 _NO_BYTES = "the {kind} is empty (0 bytes)"
 
 
-def _stored(kind: Any) -> Stored:
-    """What a column of this type holds."""
-    import pyarrow as pa
-
-    types = pa.types
-    if types.is_struct(kind):
-        place = kind.get_field_index("bytes")
-        # A column of bytes that are all null has no type of its own.
-        inner = kind.field(place).type if place >= 0 else None
-        return "media" if inner and (_is_binary(inner) or types.is_null(inner)) else "other"
-    if _is_binary(kind):
-        return "bytes"
-    if types.is_string(kind) or types.is_large_string(kind):
-        return "text"
-    if types.is_dictionary(kind):
-        return "text" if _stored(kind.value_type) == "text" else "other"
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        inner = kind.value_type
-        number = types.is_integer(inner) or types.is_floating(inner) or types.is_boolean(inner)
-        return "array" if number or _stored(inner) == "array" else "other"
-    return "other"
-
-
-def _is_binary(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
-
-
 def _not_inputs(origin: str, field: Any) -> ColumnError:
     return ColumnError(
         f"{origin}: its column {field.name!r} holds {field.type}. Accepted: encoded images or "
@@ -250,7 +271,7 @@ def _features(schema: Any) -> dict[str, dict[str, Any]]:
         return {}
 
 
-def _label_names(values: list[object], feature: dict[str, Any] | None) -> list[object]:
+def _label_names(values: Sequence[object], feature: dict[str, Any] | None) -> Sequence[object]:
     """Put names in place of numbers where the file declares them; -1 stands for no label."""
     names = (feature or {}).get("names")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -267,6 +288,12 @@ def _parquet_errors(name: str) -> Iterator[None]:
 
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"The table {name!r} holds text that is not UTF-8 (0x{error.object[error.start]:02X} "
+            f"after {error.object[:20]!r}). Write it again from text that was decoded with its "
+            "encoding."
+        ) from error
     except (pa.ArrowException, OSError) as error:
         raise SourceError(
             f"The table {name!r} cannot be read as Parquet: {error}. It is damaged or ends early; "

@@ -9,13 +9,8 @@ from pathlib import Path
 from topwork.examples.contents import InMemory, check_text, text_digest
 from topwork.examples.deduplicate import RawExample, clean_text
 from topwork.examples.example import Modality, Skipped, Split
-from topwork.examples.tables.columns import (
-    ColumnNames,
-    Columns,
-    plain_seconds,
-    plain_text,
-    read_splits,
-)
+from topwork.examples.tables.columns import ColumnNames, Columns
+from topwork.examples.tables.values import plain_seconds, plain_text, read_splits
 
 NO_LABEL = "no label"
 
@@ -24,10 +19,21 @@ Outcome = RawExample | Skipped
 
 @dataclass(frozen=True, kw_only=True)
 class TableRows:
-    """What became of each row of a table, in their order, and what kind of input they are."""
+    """What became of each row of a table, in their order, and what kind of input they are.
+
+    Attributes:
+        columns: which were taken for what, in words; empty where there is nothing to say.
+        decided: what else reading settled by itself, in sentences.
+        remarks: what looks like a mistake, in sentences.
+        unused: of classes with rows that cannot be used, the first of these.
+    """
 
     modality: Modality
     outcomes: Sequence[Outcome]
+    columns: str = ""
+    decided: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    unused: Mapping[str, Skipped] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,8 @@ class TableColumns:
         values: of the columns, by name.
         num_rows: how many values each has.
         split: the part that the whole table is, where its place says so.
+        names: of all columns that it has.
+        decided: what was settled before its rows were looked at, in sentences.
     """
 
     name: str
@@ -51,6 +59,8 @@ class TableColumns:
     values: Mapping[str, Sequence[object]]
     num_rows: int
     split: Split | None = None
+    names: Sequence[str] = ()
+    decided: tuple[str, ...] = ()
     _seen: dict[str, str | None] = field(default_factory=dict, repr=False)
     _splits: list[Sequence[Split | None]] = field(default_factory=list, repr=False)
 
@@ -71,15 +81,11 @@ class TableColumns:
 
     def known(self, number: int) -> dict[str, str | None]:
         """A row's label, group and split. Raises ValueError with the reason if it has no label."""
-        if not self._splits:
-            column = self.columns.split
-            splits = read_splits(self.values[column]) if column else None
-            self._splits.append(splits or [self.split] * self.num_rows)
         label = self._text(self.columns.label, number)
         if label is None and self.given.need_label:
             raise ValueError(NO_LABEL)
         group = self._text(self.columns.group, number)
-        return {"label": label, "group": group, "split": self._splits[0][number]}
+        return {"label": label, "group": group, "split": self._splits_of_rows()[number]}
 
     def found(
         self, number: int, digest: str | Callable[[], str], read: Callable[[], object]
@@ -92,6 +98,40 @@ class TableColumns:
             read=read,
             **self.known(number),  # type: ignore[arg-type]
         )
+
+    def rows(
+        self,
+        modality: Modality,
+        outcomes: Sequence[Outcome],
+        column: str,
+        *,
+        remarks: Sequence[str] = (),
+    ) -> TableRows:
+        """The rows of this table, whose inputs are in `column`, with what to say of them."""
+        unused: dict[str, Skipped] = {}
+        for number, one in enumerate(outcomes):
+            if isinstance(one, Skipped) and self.columns.label is not None:
+                try:
+                    label = self._text(self.columns.label, number)
+                except ValueError:
+                    continue
+                if label is not None and self._splits_of_rows()[number] != "test":
+                    unused.setdefault(label, one)
+        return TableRows(
+            modality=modality,
+            outcomes=outcomes,
+            columns=self.columns.describe(column, self.names) if self.given.need_label else "",
+            decided=self.decided,
+            remarks=tuple(remarks),
+            unused=unused,
+        )
+
+    def _splits_of_rows(self) -> Sequence[Split | None]:
+        if not self._splits:
+            column = self.columns.split
+            splits = read_splits(self.values[column]) if column else None
+            self._splits.append(splits or [self.split] * self.num_rows)
+        return self._splits[0]
 
     def skipped(self, number: int, reason: str) -> Skipped:
         """A row that holds no input that can be used."""
@@ -152,3 +192,17 @@ def _bad_part(given: Sequence[object]) -> str:
         f"its part from {start!r} {until} is not one that can be: accepted are seconds, with "
         "0 <= start < end"
     )
+
+
+def say_columns(tables: Mapping[Path, TableRows]) -> list[str]:
+    """Say once of all tables with the same columns which were taken for what, and what else."""
+    alike: dict[str, list[str]] = {}
+    for path, rows in tables.items():
+        if rows.columns:
+            alike.setdefault(rows.columns, []).append(clean_text(path.name))
+    said = []
+    for columns, names in alike.items():
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        said.append(f"Columns of {', '.join(names[:3])}{more}: {columns}.")
+    decided = (one for rows in tables.values() for one in rows.decided)
+    return [*said, *dict.fromkeys(decided)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -20,11 +21,16 @@ _SPACES = ("Ġ", "▁")  # of byte-level tokenizers (GPT-2, RoBERTa) and of Sent
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Loaded:
-    """A tokenizer that neither pads nor truncates, and the special tokens it puts around a text."""
+    """A tokenizer that neither pads nor truncates, and the special tokens it puts around a text.
+
+    Attributes:
+        unknown: the token that stands for what it does not know; None where it knows every byte.
+    """
 
     tokenizer: Tokenizer
     before: Indices
     after: Indices
+    unknown: int | None
 
 
 def text_windows(content: object, preprocessing: TextInput) -> list[Int[np.ndarray, " _"]]:
@@ -71,6 +77,26 @@ def own_tokens(window: Int[np.ndarray, " length"], preprocessing: TextInput) -> 
             break
         start += 1
     return slice(start, stop)
+
+
+def unknown_letters(text: str, preprocessing: TextInput) -> tuple[int, int]:
+    """Return how many letters of a text the tokenizer does not know, and how many it has.
+
+    A token of its own stands for what is unknown, however long that is: so letters are counted. Of
+    a tokenizer that falls back on bytes, nothing is unknown. Blanks do not count.
+    """
+    loaded = _load(preprocessing.tokenizer, preprocessing.tokenizer_digest)
+    encoded = _encode(loaded.tokenizer, text)
+    where = (
+        span
+        for token, span in zip(encoded.ids, encoded.offsets, strict=True)
+        if token == loaded.unknown
+    )
+    return sum(_num_letters(text[start:stop]) for start, stop in where), _num_letters(text)
+
+
+def _num_letters(text: str) -> int:
+    return sum(not letter.isspace() for letter in text)
 
 
 def word_starts(tokens: Int[np.ndarray, " length"], preprocessing: TextInput) -> list[int]:
@@ -122,7 +148,13 @@ def _load(path: Path, digest: str) -> _Loaded:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     before, after = _around(tokenizer)
-    return _Loaded(tokenizer=tokenizer, before=before, after=after)
+    return _Loaded(tokenizer=tokenizer, before=before, after=after, unknown=_unknown(tokenizer))
+
+
+def _unknown(tokenizer: Tokenizer) -> int | None:
+    model = json.loads(tokenizer.to_str())["model"]
+    name, number = model.get("unk_token"), model.get("unk_id")
+    return tokenizer.token_to_id(name) if isinstance(name, str) else number
 
 
 def _around(tokenizer: Tokenizer) -> tuple[Indices, Indices]:
