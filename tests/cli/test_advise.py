@@ -9,12 +9,10 @@ from typer.testing import CliRunner
 from tests import small
 from topwork.cli.app import app
 from topwork.evaluation import crossval
-from topwork.evidence.transfer import advice
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(advice, "CURVE_SECONDS", 0.1)
     monkeypatch.setattr(crossval, "MAX_REPEATS", 1)
 
 

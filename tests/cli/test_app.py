@@ -63,7 +63,7 @@ def test_errors_go_to_stderr_with_their_codes(
         result = run(*words)
         assert result.exit_code == code, (words, result.output)
         assert re.search(message, result.stderr), words
-        assert result.stderr.startswith("Error: "), words
+        assert result.stderr.splitlines()[-1].startswith("Error: "), words
         assert result.stdout == "", words
         assert "Traceback" not in result.output
     assert run("train", digits, "--epochs", "3").exit_code == 2

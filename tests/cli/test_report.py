@@ -1,7 +1,6 @@
 """`topwork report`: where it writes, what it prints, and what it will not overwrite."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,6 @@ from typer.testing import CliRunner, Result
 from topwork.cli.app import app
 from topwork.model.archive import REPORT
 from topwork.model.model import load
-from topwork.reports import gather
-
-
-@pytest.fixture(autouse=True)
-def short_curve() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gather, "CURVE_SECONDS", 0.3)
-        yield
 
 
 def run(*arguments: object) -> Result:

@@ -155,7 +155,7 @@ def test_what_looks_like_a_mistake_is_said_before_training(tmp_path: Path) -> No
 
 
 def test_no_place_for_the_model_is_said_first(digits: Path, tmp_path: Path) -> None:
-    assert "There is no --out" in train(digits, "--train", "head").stderr.splitlines()[0]
+    assert "(--out)" in train(digits, "--train", "head").stderr.splitlines()[-1]
     (tmp_path / "file").write_text("")
     refused = train(digits, "--out", tmp_path / "file" / "model")
     assert refused.exit_code == 5

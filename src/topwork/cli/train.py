@@ -52,8 +52,6 @@ def train(
     from topwork.cli import console
     from topwork.runs import train as pipeline
 
-    if out is None and not shared.silent:
-        console.say("There is no --out: the model is scored, and not saved.", style="yellow")
     with console.following(quiet=shared.silent):
         model = pipeline.train(
             data,

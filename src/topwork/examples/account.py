@@ -20,13 +20,17 @@ def account(found: ExampleSet) -> list[str]:
 
 def _numbers(found: ExampleSet) -> str:
     classes = len({example.label for example in found.examples})
-    whole = f"{counted(len(found), found.modality)} of {classes} classes"
+    whole = f"{counted(len(found), found.modality)} of {_num_classes(classes)}"
     parts = Counter(example.split for example in found.examples)
     if not any(parts[split] for split in ("validation", "test")):
         return whole
     shown = [f"{name} {parts[name]:,}" for name in ("train", "validation", "test") if parts[name]]
     rest = [f"without a part {parts[None]:,}"] if parts[None] else []
     return f"{whole}, in parts: {', '.join(shown + rest)}"
+
+
+def _num_classes(num: int) -> str:
+    return "1 class" if num == 1 else f"{num:,} classes"
 
 
 def _classes(examples: Sequence[Example]) -> str:

@@ -15,6 +15,7 @@ from topwork.backbones.base import Backbone
 from topwork.core import files
 from topwork.core.options import RunOptions
 from topwork.core.progress import Listener, listening
+from topwork.core.telling import tell
 from topwork.errors import SettingError, SourceError
 from topwork.examples.example import ExampleSet
 from topwork.model.archive import check_place
@@ -105,6 +106,8 @@ def train(
             data, labels, groups, columns=recipe.columns, backbone=wanted, call=call
         )
         announce(found, strict=recipe.strict)
+        if out is None:
+            tell(["No place to save it was named (--out): the model is kept in memory."])
         named = str(data) if isinstance(data, str | Path) else None
         recipe = replace(recipe, data=named, backbone=chosen.name)
         model = Model(train_examples(found, recipe, chosen, options), device=device)

@@ -57,6 +57,7 @@ def test_lists(labels: list[str]) -> None:
     [
         [],
         CITIES * 3,
+        ["[noise]", "[laughter]", "[music]"] * 5,
         ["Portland, OR", "Seattle"] * 5,
         [str(1990 + i % 30) for i in range(300)],
         [str(i % 100) for i in range(300)],

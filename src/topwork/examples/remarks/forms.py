@@ -42,13 +42,20 @@ def check_label_form(labels: Sequence[str]) -> None:
     if all(map(_NUMBER.fullmatch, counts)):
         _check_numbers(counts)
         return
-    bracketed = [label for label in counts if _BRACKETS.get(label[:1]) == label[-1:] != ""]
-    if sum(counts[label] for label in bracketed) > LISTS_SHARE * len(labels):
+    bracketed = [one for one in counts if one and _BRACKETS.get(one[0]) == one[-1]]
+    written = any(map(_is_written_list, bracketed))
+    if written and sum(counts[label] for label in bracketed) > LISTS_SHARE * len(labels):
         raise _lists(bracketed[0])
     for separator in _SEPARATORS:
         first = _first_list(counts, separator)
         if first is not None:
             raise _lists(first)
+
+
+def _is_written_list(label: str) -> bool:
+    """Whether brackets hold what JSON or Python write there; `[noise]` is a name in brackets."""
+    inner = label[1:-1].strip()
+    return not inner or inner[0] in "\"'" or "," in inner or inner.isdecimal()
 
 
 def check_label_values(values: Iterable[object]) -> None:
