@@ -63,6 +63,18 @@ class TestReading:
         assert read_examples(path, modality="image").modality == "image"
         assert len(read_inputs(path, modality="image")) == 2
 
+    def test_which_arrays_were_taken_is_said(self, tmp_path):
+        x = np.arange(8.0).reshape(4, 2)
+        path = save(tmp_path / "a.npz", x=x, y=[0, 1, 0, 1], group=[1, 1, 2, 2])
+        found = read_examples(path)
+        assert found.decided[0] == (
+            "Arrays of a.npz: input 'x', label 'y', group 'group' (--group-column \"\" for no "
+            "groups)."
+        )
+        without = read_examples(path, group_column="")
+        assert {example.group for example in without.examples} == {None}
+        assert without.decided[0] == "Arrays of a.npz: input 'x', label 'y'."
+
     @pytest.mark.parametrize(
         ("shape", "dtype", "kind"),
         [

@@ -77,7 +77,20 @@ def read_npz(path: Path, given: ColumnNames, *, root: Path) -> TableRows:
             "code: save numbers and text (np.savez(path, x=..., y=...)), not objects."
         ) from error
     seen_as: Modality = "image" if are_pictures and given.meant is None else "array"
-    return TableRows(modality=as_meant(seen_as, given.meant), outcomes=outcomes)
+    decided = (_said(name, inputs, labels, groups),) if given.need_label else ()
+    kind = as_meant(seen_as, given.meant)
+    return TableRows(modality=kind, outcomes=outcomes, decided=decided)
+
+
+def _said(name: str, inputs: _Parts, labels: _Parts, groups: _Parts) -> str:
+    """Which arrays were taken, and how to have no groups."""
+    roles = {"input": inputs, "label": labels, "group": groups}
+    taken = ", ".join(
+        f"{role} {' and '.join(repr(clean_text(key)) for key in keys.values())}"
+        for role, keys in roles.items()
+        if keys
+    )
+    return f"Arrays of {name}: {taken}" + (' (--group-column "" for no groups).' if groups else ".")
 
 
 def _are_pictures(rows: npt.NDArray[Any]) -> bool:
@@ -142,7 +155,9 @@ def _keys(
             f"Its arrays: {listed(names)}. Say which they are with --label-column (in Python: "
             "label_column)."
         )
-    groups = _named(names, given.group_column, _GROUPS, origin, "group")
+    groups: _Parts = {}
+    if given.group_column != "":
+        groups = _named(names, given.group_column, _GROUPS, origin, "group")
     return inputs, labels, groups, _named(names, None, _SPLITS, origin, "split")
 
 
