@@ -8,8 +8,7 @@ kept apart) and of random halves, quarters and eighths of them. Two questions, f
   heads that learned from the whole: harder, since both sides have the luck of their own examples.
   It is also asked whether the 95% intervals of the two sides allow for the difference.
 The last measured value ("it stays as it is") stands beside them. Features are computed first, and
-kept in the usual cache. `--seconds` is each curve's time; the default finishes all folds on two
-idle cores.
+kept in the usual cache.
 """
 
 from __future__ import annotations
@@ -72,22 +71,19 @@ class Case:
 def main() -> None:
     """Measure and print."""
     parser = make_parser(__doc__)
-    parser.add_argument("--seconds", type=float, default=60.0, help="for each curve")
     parser.add_argument("--seeds", type=int, default=1, help="draws of the halves")
     parser.add_argument("--sets", nargs="+", choices=list(SETS), default=list(SETS))
     arguments = parser.parse_args()
     cases = []
     for name in arguments.sets:
-        curves = dict(curves_of(arguments.data, name, arguments.seconds, arguments.seeds))
+        curves = dict(curves_of(arguments.data, name, arguments.seeds))
         for case in cases_of(name, curves):
             say(str(case))
             cases.append(case)
     report("Predicted from half of the data", figures_of(cases), as_json=arguments.json)
 
 
-def curves_of(
-    data: Path, name: str, seconds: float, num_seeds: int
-) -> Iterator[tuple[tuple[float, int], Any]]:
+def curves_of(data: Path, name: str, num_seeds: int) -> Iterator[tuple[tuple[float, int], Any]]:
     """Yield share and seed, and the curve of that part of a set."""
     import numpy as np
 
@@ -102,7 +98,7 @@ def curves_of(
                 part = part[stratified_sample(labels.classes[part], len(part) // 2, seed)]
             elif seed:
                 continue
-            curve = learning_curve(table, rows[part], labels.take(part), seconds=seconds)
+            curve = learning_curve(table, rows[part], labels.take(part))
             yield (share, seed), curve
 
 

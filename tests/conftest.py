@@ -41,10 +41,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(autouse=True, scope="session")
 def short_curves() -> Iterator[None]:
-    """A learning curve is repeated as often as its time allows; once is enough here."""
+    """The plan of a learning curve fits each size many times; once is enough here."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("topwork.evidence.transfer.advice.CURVE_SECONDS", 1.0)
-        patch.setattr("topwork.reports.gather.CURVE_SECONDS", 1.0)
+        for name, value in {
+            "WORK": 1,
+            "MIN_REPEATS": 1,
+            "choose_num_repeats": lambda _num: 1,
+        }.items():
+            patch.setattr(f"topwork.evidence.learning_curve.points.{name}", value)
         yield
 
 

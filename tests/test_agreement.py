@@ -1,7 +1,9 @@
 """Two doors to one fact say the same."""
 
+import itertools
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from topwork.backbones.registry import get_backbone
 from topwork.core.files import CACHE_VARIABLE
 from topwork.errors import SettingError
 from topwork.evaluation.metrics import Evaluation
+from topwork.evidence.learning_curve import points
+from topwork.evidence.transfer import advice as advice_module
 from topwork.evidence.transfer.advice import NOT_TRAINED
 from topwork.model.archive import CARD, DESCRIPTION, RECIPE, REPORT
 from topwork.model.model import Model
@@ -60,6 +64,30 @@ def test_advice_report_and_card_give_one_verdict(
     assert written.messages[0].startswith(advice.verdict.message)
     assert NOT_TRAINED in page
     assert NOT_TRAINED in card
+
+
+def test_advice_and_report_say_the_same_on_an_idle_and_on_a_busy_machine(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(points, "WORK", 500)
+    monkeypatch.setattr(advice_module, "MAX_CHEAP", 20)  # as with more than 500 examples
+    model = topwork.train(digits, backbone=small.SMALL, train="head")
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "idle"))
+    advice = topwork.advise(digits, backbone=small.SMALL, control=False)
+    assert advice.curve is not None
+    assert max(advice.curve.num_repeats) > 1
+    assert "20 of your 30 images" in advice.verdict.message
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "busy"))
+    clock = itertools.count(0.0, 100.0)  # each look at it finds that 100 seconds have passed
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    written = topwork.report(model, tmp_path / "report.html")
+    page = " ".join(Checked(written.path.read_text(encoding="utf-8")).words.split())
+    for sentence in (advice.verdict.message, advice.curve.sentence, advice.depth.sentence):
+        assert sentence in page
+    again = topwork.advise(digits, backbone=small.SMALL, control=False)
+    assert again.curve == advice.curve
+    assert again.depth == advice.depth
+    assert again.verdict.message == advice.verdict.message
 
 
 @pytest.mark.parametrize("name", NOT_USED_BY_HEAD)

@@ -257,7 +257,7 @@ class Recipe:
         """
         try:
             data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise SettingError(
                 f"The recipe {str(path)!r} cannot be read: {error}. Give the recipe.toml that a "
                 "training run wrote into its model folder, or one like it."

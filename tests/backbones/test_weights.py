@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -119,3 +120,35 @@ def test_plain_data_that_are_no_tensors_are_refused(tmp_path: Path) -> None:
 def test_a_nested_state_dict_is_found(tmp_path: Path) -> None:
     torch.save({"state_dict": {"a": torch.ones(2)}}, tmp_path / "a.bin")
     assert list(load_tensors(tmp_path / "a.bin")) == ["a"]
+
+
+def test_a_damaged_pytorch_file_is_an_error_in_words(tmp_path: Path) -> None:
+    moments = random.Random(0)
+    whole = tmp_path / "whole.bin"
+    torch.save({f"layer.{n}.weight": torch.randn(3, 4) for n in range(6)}, whole)
+    data = whole.read_bytes()
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(data)
+        for _ in range(moments.choice((1, 4, 30))):
+            damaged[moments.randrange(len(damaged))] = moments.randrange(256)
+        path = tmp_path / "pytorch_model.bin"
+        path.write_bytes(damaged[: moments.choice((len(data), len(data) // 2))])
+        message = ""
+        try:
+            assert str(load_tensors(path)) == str(load_tensors(whole))  # its members have CRCs
+        except WeightsError as error:
+            message = str(error)
+            refused += 1
+        assert not message or "Fetch the file again" in message or "of tensors" in message
+    assert refused > 100
+
+
+def test_an_altered_number_of_a_pytorch_file_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "pytorch_model.bin"
+    torch.save({"a": torch.arange(64.0)}, path)
+    data = bytearray(path.read_bytes())
+    data[data.index(torch.arange(64.0).numpy().tobytes()) + 9] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match=r"damaged: the checksum of its .*data/0 does not fit"):
+        load_tensors(path)

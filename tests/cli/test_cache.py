@@ -1,6 +1,7 @@
 """`topwork cache`: what is kept, and how it is cleaned."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests import small
 from tests.cli.commands import good, run
 from topwork.backbones.base import Backbone
 from topwork.cli.cache import clean_to, show_cache, summarise
+from topwork.core import files
 from topwork.errors import StoreError
 from topwork.features.store import FeatureStore
 from topwork.runs.train import train
@@ -25,7 +27,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_empty_cache(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert summarise() == {
         "folder": str(own), "features": [], "compiled_bytes": 0, "folds_bytes": 0,
-        "training_bytes": 0,
+        "training_bytes": 0, "total_bytes": 0,
     }  # fmt: skip
     show_cache()
     assert "No features are kept." in capsys.readouterr().out
@@ -50,11 +52,16 @@ def test_what_a_run_leaves_is_seen_and_cleaned(
 
     assert clean_to(10**9) == 0
     assert summarise()["features"] == found["features"]
-    freed = clean_to(1)
-    assert freed >= found["features"][0]["size_bytes"] * 0.9
+    assert found["total_bytes"] == files.folder_bytes(own)
+    for path in (own / "compiled").rglob("*"):
+        os.utime(path, (2, 2))
+    freed = clean_to(found["total_bytes"] - 1)  # what was longest unused goes first
+    assert 0 < freed < found["compiled_bytes"]
     after = summarise()
-    assert sum(space["num_examples"] for space in after["features"]) == 0
-    assert after["compiled_bytes"] == found["compiled_bytes"]
+    assert after["total_bytes"] == found["total_bytes"] - freed
+    assert after["features"] == found["features"]
+    clean_to(1)
+    assert summarise()["features"] == []
     (own / "training").mkdir()
     (own / "training" / "checkpoint").write_bytes(b"1234")
     assert summarise()["training_bytes"] == 4
@@ -66,10 +73,10 @@ def test_what_a_run_leaves_is_seen_and_cleaned(
 
 
 def test_a_disk_that_refuses(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*arguments: object) -> int:
+    def refuse(*arguments: object, **settings: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(FeatureStore, "clean", refuse)
+    monkeypatch.setattr(FeatureStore, "by_use", refuse)
     with pytest.raises(StoreError, match=r"Cleaning the cache.*Permission denied"):
         clean_to(0)
 

@@ -168,14 +168,14 @@ def test_the_same_again_is_the_same() -> None:
 
 def test_kept_folds_give_the_same(cache: Path) -> None:
     table, classes = make(40, 3, noise=3)
-    before = set(memo_folder().glob("*.safetensors")) if memo_folder().is_dir() else set()
+    before = set(memo_folder().glob("*.arrays")) if memo_folder().is_dir() else set()
     plain = cross_validate(table, labels_of(classes), NAMES, num_repeats=2)
     fresh = cross_validate(table, labels_of(classes), NAMES, num_repeats=2, features="mine")
-    files = sorted(set(memo_folder().glob("*.safetensors")) - before)
+    files = sorted(set(memo_folder().glob("*.arrays")) - before)
     assert len(files) == 10
     again = cross_validate(table, labels_of(classes), NAMES, num_repeats=2, features="mine")
     assert plain == fresh == again
-    assert not set(memo_folder().glob("*.safetensors")) - before - set(files)
+    assert not set(memo_folder().glob("*.arrays")) - before - set(files)
 
 
 def test_kept_folds_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,9 +212,9 @@ def test_kept_folds_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> N
 def test_damaged_folds_are_computed_anew(caplog: pytest.LogCaptureFixture) -> None:
     table, classes = make(30, 3)
     labels = labels_of(classes)
-    before = set(memo_folder().glob("*.safetensors")) if memo_folder().is_dir() else set()
+    before = set(memo_folder().glob("*.arrays")) if memo_folder().is_dir() else set()
     first = cross_validate(table, labels, NAMES, num_repeats=1, features="damaged")
-    files = sorted(set(memo_folder().glob("*.safetensors")) - before)
+    files = sorted(set(memo_folder().glob("*.arrays")) - before)
     files[0].write_bytes(files[0].read_bytes()[:100])
     files[1].write_bytes(b"")
     files[2].write_bytes(b"of another kind")

@@ -85,7 +85,7 @@ def test_a_disk_that_refuses_stops_nothing(
     monkeypatch.setattr(files, "replacing", full)
     folds = FoldCache("features")
     folds.put(0, FOLD, VALUES)
-    assert "Keeping a result failed: No space left on device" in caplog.text
+    assert "No space left on device" in caplog.text
     assert get(folds) is None
     assert not memo_folder().exists()
 

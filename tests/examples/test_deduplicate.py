@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from topwork.errors import TooFewError
+from topwork.examples.deduplicate import clean_text
 from topwork.examples.objects import examples_from
 from topwork.examples.sources import read_examples
 
@@ -58,3 +59,10 @@ def test_to_files_that_are_empty(tmp_path: Path) -> None:
         read_examples(tmp_path)
     Image.new("RGB", (4, 4), "red").save(tmp_path / "b" / "2.png")
     assert read_examples(tmp_path).classes == ("a", "b")
+
+
+def test_a_letter_with_thousands_of_marks_is_left_as_it_is():
+    """Composing puts them in order one by one: two hundred thousand would take minutes."""
+    text = "e\u0301" + "a" + "\u0315\u0300" * 100_000
+    assert clean_text(text) == text
+    assert clean_text("e\u0301" * 600) == "\u00e9" * 600

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,14 +23,14 @@ from topwork.backbones.base import Backbone
 from topwork.backbones.cut import until
 from topwork.backbones.modules import from_module
 from topwork.backbones.registry import get_backbone
-from topwork.errors import BackboneError
+from topwork.errors import BackboneError, StoreError
 from topwork.examples.images.decode import ImageInput
 from topwork.examples.windows import decode
 from topwork.executors import openvino as module
 from topwork.executors.base import POOLS, WHOLE, Executor
+from topwork.executors.compiled import blob_folder
+from topwork.executors.compiled_folder import FORMAT, WEIGHTS
 from topwork.executors.openvino import (
-    FORMAT,
-    WEIGHTS,
     ConversionError,
     OpenVINOExecutor,
     compiled_folder,
@@ -239,9 +240,89 @@ def test_a_compiled_form_that_cannot_be_read_is_refused(tiny: Backbone, tmp_path
     with pytest.raises(BackboneError, match=f"format 99; .*reads {FORMAT}"):
         OpenVINOExecutor(folder)
     (folder / "layout.json").write_text(json.dumps(layout))
+    for changed in ({"segments": []}, {"precision": "f64"}, {"sha256": None}):
+        (folder / "layout.json").write_text(json.dumps(layout | changed))
+        with pytest.raises(BackboneError, match=r"layout.json was changed"):
+            OpenVINOExecutor(folder)
+    (folder / "layout.json").write_text(json.dumps(layout))
+    (folder / "network.xml").write_text("<net")
+    with pytest.raises(BackboneError, match=r"network.xml is not what was written"):
+        OpenVINOExecutor(folder)
+    (folder / "network.xml").unlink()
+    with pytest.raises(BackboneError, match=r"No such file"):
+        OpenVINOExecutor(folder)
+    # of before the layout had digests
+    (folder / "layout.json").write_text(json.dumps(layout | {"format": 3, "files": {}}))
     (folder / "network.xml").write_text("<net")
     with pytest.raises(BackboneError, match="cannot be loaded"):
         OpenVINOExecutor(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"segments": []}, "no segments"),
+        ({"segments": [["a", "mean", 0]]}, "size 0"),
+        ({"segments": [["a", "mean", "3"]]}, "segment"),
+        ({"segments": 3}, "TypeError"),
+        ({"windows": {"dtype": 3, "shape": [1], "max_batch": 1}}, "windows"),
+        ({"windows": []}, "TypeError"),
+        ({"precision": 3}, "precision"),
+    ],
+)
+def test_a_layout_of_other_types_is_refused(
+    change: dict[str, Any], word: str, tmp_path: Path
+) -> None:
+    layout = {
+        "format": 3, "precision": "f32", "segments": [["a", "mean", 3]],
+        "windows": {"dtype": "uint8", "shape": [8, 8, 3], "max_batch": 1},
+    }  # fmt: skip
+    for text in (json.dumps({**layout, **change}), "[" * 100_000, "[]", "\xff"):
+        (tmp_path / "layout.json").write_text(text)
+        with pytest.raises(BackboneError, match=word if text[0] == "{" else "cannot be read"):
+            OpenVINOExecutor(tmp_path)
+
+
+def test_fifty_places_of_one_network_are_kept_once(
+    tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pictures: Pictures
+) -> None:
+    folder = open_compiled(tiny, POOLS).folder
+    monkeypatch.setenv("TOPWORK_CACHE", str(tmp_path / "cache"))
+    images = pictures(2, 20)
+    expected = None
+    for place in range(50):
+        copied = shutil.copytree(folder, tmp_path / str(place))
+        executor = OpenVINOExecutor(copied)
+        if place in (0, 1, 49):  # compiled, then read
+            found = vectors(executor, images)
+            assert expected is None or np.array_equal(found, expected)
+            expected = found
+    (blob,) = blob_folder().iterdir()
+    # one altered byte, and it is compiled again
+    data = bytearray(blob.read_bytes())
+    data[len(data) // 2] ^= 1
+    blob.write_bytes(data)
+    assert np.array_equal(vectors(OpenVINOExecutor(tmp_path / "0"), images), expected)
+    assert blob.read_bytes() != data
+
+
+def test_a_full_disk_is_said_in_words(
+    tiny: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import openvino
+
+    def refuse(*_arguments: object, **_settings: object) -> None:
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    def half(_model: object, path: Path, **_settings: object) -> None:
+        path.write_text("<net><layers>")
+
+    for failing, word in ((refuse, "iostream error"), (half, "only a part of network.xml")):
+        with monkeypatch.context() as patch:
+            patch.setattr(openvino, "save_model", failing)
+            with pytest.raises(StoreError, match=f"Keeping the compiled network failed: .*{word}"):
+                module.compile_network(tiny, ["std"], tmp_path / "full")
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(

@@ -189,16 +189,16 @@ def test_a_damaged_shard_is_computed_anew(
     np.testing.assert_array_equal(values(after), before)
 
 
-def test_features_of_another_layout_are_replaced(
+def test_an_altered_description_is_made_anew(
     store: FeatureStore, opened: list[FakeExecutor], caplog: pytest.LogCaptureFixture
 ) -> None:
     extract(examples(4), fake_backbone(), pools=POOLS, store=store)
     (path,) = store.root.glob("*/space.json")
     path.write_text(path.read_text().replace('"large"', '"other"'), encoding="utf-8")
     after = extract(examples(4), fake_backbone(), pools=POOLS, store=store)
-    assert after.num_computed == 4
+    assert after.num_found == 4
     assert after.table.blocks == ("large", "small")
-    assert "other tensors" in caplog.text
+    assert "digest is not the one that was written" in caplog.text
 
 
 def test_a_full_disk(

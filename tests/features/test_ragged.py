@@ -126,7 +126,8 @@ def rewrite(path: Path, change: str, *, rename: bool = True) -> Path:
     text = data[8 : 8 + length].decode()
     assert old in text
     text = text.replace(old, new, 1)
-    names = [name for name in json.loads(text) if name not in ("weights", "examples")]
+    others = ("__metadata__", "weights", "examples")
+    names = [name for name in json.loads(text) if name not in others]
     changed = path.with_name(ragged_name(names) + ".safetensors" if rename else path.name)
     changed.write_bytes(len(text).to_bytes(8, "little") + text.encode() + data[8 + length :])
     return changed
@@ -144,7 +145,7 @@ HEX = digest_of(0).hex()
         ('"F16", "shape": [2, 3] -> "F32", "shape": [2, 3]', r"a tensor is not F16 \[2, 3\]"),
         ('"shape": [2, 3] -> "shape": [2, 4]', r"a tensor is not F16 \[2, 4\]"),
         ('"F64", "shape": [4] -> "F64", "shape": [2, 2]', "weights are not one for each"),
-        ('{"weights" -> { "weights"', "a tensor is not aligned"),
+        ('"weights" ->  "weights"', "a tensor is not aligned"),
         ('"weights" -> "weighty"', "is damaged: 'weights'"),
     ],
 )

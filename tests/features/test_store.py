@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.features.fake import POOLS, examples
-from topwork.core import files
+from topwork.core import files, leftovers
 from topwork.errors import StoreError
 from topwork.executors.fake import FakeExecutor, fake_backbone
 from topwork.features.extract import extract
@@ -125,16 +125,18 @@ def test_a_disk_that_refuses_to_remove(
         store.clean(0)
 
 
-def test_old_temporary_files_go_when_a_space_is_opened(store: FeatureStore) -> None:
+def test_temporary_files_of_killed_processes_go_when_a_space_is_opened(store: FeatureStore) -> None:
     extract(examples(2), fake_backbone(), pools=POOLS, store=store)
     (folder,) = folders(store)
-    old, new = folder / ".old.safetensors.x.part", folder / ".new.safetensors.y.part"
-    for path in (old, new):
+    left, filled = (folder / f".a.safetensors.abcdefg{n}.part" for n in (1, 2))
+    for path in (left, filled):
         path.write_bytes(b"half a shard")
-    os.utime(old, (1, 1))
+    lock = leftovers.lock(filled)
+    assert lock is not None
     extract(examples(2), fake_backbone(), pools=POOLS, store=store)
-    assert not old.exists()
-    assert new.exists()
+    assert not left.exists()  # of a killed process, however young it is
+    assert filled.exists()
+    os.close(lock)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"settings": {}, "blocks": []}'])

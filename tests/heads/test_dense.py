@@ -79,6 +79,14 @@ def test_tensors_and_settings_restore_every_bit(unit: bool) -> None:
     np.testing.assert_array_equal(restored.predict(TABLE), head.predict(TABLE))
 
 
+def test_a_block_that_is_no_name_is_refused() -> None:
+    head = filled(units=(9, 4))
+    settings = json.loads(json.dumps(head.settings()))
+    settings["segments"][0][0] = []
+    with pytest.raises(TypeError, match="not of type str"):
+        restore_head(settings, head.tensors())
+
+
 def test_unit_length_is_a_choice() -> None:
     """The vectors of a transform without it are those with it, by their own length."""
     plain, vectors = Transform.fit(TABLE, ROWS, KERNEL, unit=False)

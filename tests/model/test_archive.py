@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ import pytest
 from tests import small
 from topwork.backbones.base import Backbone
 from topwork.backbones.registry import get_backbone
-from topwork.core.digests import digest_settings
+from topwork.core import files
+from topwork.core.digests import digest_file, digest_settings
 from topwork.errors import BackboneError, ModelError, SettingError, StoreError, WeightsError
 from topwork.evaluation.metrics import Evaluation
 from topwork.executors.base import POOLS
 from topwork.executors.openvino import ConversionError
+from topwork.heads.kernel_head import KernelHead
 from topwork.model import archive
 from topwork.model.archive import summary
 from topwork.model.model import Model, load
@@ -332,9 +335,133 @@ def test_a_description_of_another_program(content: str, copy: Path) -> None:
 
 
 def test_a_later_format(copy: Path) -> None:
-    edit(copy, lambda d: d.update(format=3))
-    with pytest.raises(ModelError, match=r"format 3.*reads 2.*Upgrade"):
+    for form in (3, 0, True, None, "2", [2]):
+        edit(copy, lambda d, form=form: d.update(format=form))
+        with pytest.raises(ModelError, match=r"of format .*reads 2 and 1.*Upgrade"):
+            load(copy)
+
+
+def test_a_model_of_format_1(copy: Path, saved: Path, digits: Path) -> None:
+    """It knew only images, in float32, and did not say so; its layout said the size alone."""
+
+    def older(description: dict[str, Any]) -> None:
+        description["format"] = 1
+        del description["backbone"]["precision"], description["backbone"]["input"]["modality"]
+        network = description["backbone"]["architecture"]
+        description["backbone"]["architecture"] = network["model"]  # a string, timm's name
+        del description["data"]["typical_seconds"], description["choice"], description["foreign"]
+        for name in ("foreign.safetensors", "answers.safetensors"):
+            del description["files"][name]
+        description["files"]["compiled/layout.json"] = digest_file(layout)
+
+    layout = copy / "compiled" / "layout.json"
+    now = json.loads(layout.read_text())
+    then = {key: now[key] for key in ("backbone", "digest", "segments")}
+    layout.write_text(json.dumps({"format": 2, "size": now["windows"]["shape"][0], **then}))
+    edit(copy, older, sign=True)
+    old = load(copy)
+    assert (old.backbone.modality, old.backbone.precision) == ("image", "f32")
+    assert old.backbone.architecture == load(saved).backbone.architecture
+    # its heads had no bend before the softmax
+    new = load(saved)
+    assert isinstance(new.head, KernelHead)
+    parts = replace(new.parts, head=replace(new.head, linked=False))
+    images = sorted(digits.rglob("*.png"))
+    found = old.predict_proba(images)
+    np.testing.assert_array_equal(found, Model(parts).predict_proba(images))
+    assert not np.array_equal(found, new.predict_proba(images))
+    old.save(copy.with_name("again"))
+    np.testing.assert_array_equal(load(copy.with_name("again")).predict_proba(images), found)
+    assert json.loads((copy.with_name("again") / "model.json").read_text())["format"] == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        ("[" * 100_000 + "]" * 100_000, "nested too deep"),
+        ('{"made_by": "topwork", "format": 2, "a": NaN}', "the number NaN"),
+        ('{"made_by": "topwork", "format": 2, "a": -Infinity}', "the number -Infinity"),
+        ('{"made_by": "topwork", "format": 2, "a": 1e999}', "is damaged"),
+        ('{"made_by": "topwork", "format": 1, "a": ' + "9" * 5000 + "}", "is damaged"),
+    ],
+)
+def test_a_hostile_description(content: str, word: str, copy: Path) -> None:
+    (copy / "model.json").write_text(content)
+    with pytest.raises(ModelError, match=word):
         load(copy)
+
+
+def test_a_huge_description_is_not_read(copy: Path) -> None:
+    with (copy / "model.json").open("r+b") as file:
+        file.truncate(100_000_001)
+    with pytest.raises(ModelError, match=r"100,000,001 bytes; accepted: at most 100,000,000"):
+        load(copy)
+
+
+def test_files_stay_inside_the_folder(copy: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("not of the model")
+    for name in ("../outside", str(outside), "a/../../outside", "C:\\outside", "..\\outside"):
+        edit(copy, lambda d, name=name: d["files"].update({name: "0" * 64}), sign=True)
+        with pytest.raises(ModelError, match="outside its folder"):
+            load(copy)
+        edit(copy, lambda d, name=name: d["files"].pop(name), sign=True)
+    load(copy)
+    (copy / "recipe.toml").rename(outside)
+    (copy / "recipe.toml").symlink_to(outside)
+    with pytest.raises(ModelError, match=r"is a link to .*outside.*cp -rL"):
+        load(copy)
+    (copy / "recipe.toml").unlink()
+    (copy / "recipe.toml").symlink_to("recipe.toml")
+    with pytest.raises(ModelError, match=r"recipe\.toml"):
+        load(copy)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["head.safetensors", "recipe.toml", "foreign.safetensors", "compiled/network.bin",
+     "compiled/network.xml", "compiled/layout.json"],
+)  # fmt: skip
+def test_what_is_required_must_be_named(name: str, copy: Path) -> None:
+    edit(copy, lambda d: d["files"].pop(name), sign=True)
+    with pytest.raises(ModelError, match=f"names no {name}.*train .* again"):
+        load(copy)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
+def test_a_folder_that_may_not_be_read(copy: Path) -> None:
+    for path in (copy / "model.json", copy / "head.safetensors"):
+        path.chmod(0)
+        code = (
+            "import os, sys; from topwork.model.archive import read_model\n"
+            "from pathlib import Path; place = Path(sys.argv[1])\n"
+            "os.chdir(place); os.seteuid(65534)\n"
+            "try: read_model(Path('.'))\n"
+            "except Exception as error: print(type(error).__name__, error)"
+        )
+        for folder in (*copy.parents, copy):
+            if folder != Path("/") and folder.owner() == "root":
+                folder.chmod(folder.stat().st_mode | 0o5)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(copy)], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.startswith("ModelError"), done.stdout
+        assert "Permission denied" in done.stdout
+        path.chmod(0o644)
+
+
+def test_a_head_of_no_numbers_is_found_when_it_is_used(copy: Path, digits: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    tensors = load_file(copy / "head.safetensors")
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind == "f":
+            tensors[name] = np.full_like(tensor, np.nan)
+    save_file(tensors, copy / "head.safetensors")
+    digest = digest_file(copy / "head.safetensors")
+    edit(copy, lambda d: d["files"].update({"head.safetensors": digest}), sign=True)
+    with pytest.raises(ModelError, match=r"cannot be read|not numbers \(NaN\)"):
+        load(copy).predict(digits / "one" / "0.png")
 
 
 @pytest.mark.parametrize(
@@ -369,6 +496,23 @@ def test_an_edited_description(change: Callable[[dict[str, Any]], object], copy:
         lambda d: d["recipe"].update(seed=-1),
         lambda d: d["data"].update(skipped=[1]),
         lambda d: d.update(files=[1]),
+        lambda d: d["files"].update({"recipe.toml": 3}),
+        lambda d: d.update(classes=["one", "two"]),
+        lambda d: d.update(classes=["one", "two", "two"]),
+        lambda d: d.update(classes=["one", "two", 3]),
+        lambda d: d.update(classes="abc"),
+        lambda d: d.update(classes=None),
+        lambda d: d.update(notes=[1]),
+        lambda d: d.update(pools=[1]),
+        lambda d: d.update(data=3),
+        lambda d: d.update(choice=3),
+        lambda d: d.update(recipe=[]),
+        lambda d: d.update(backbone=[]),
+        lambda d: d["backbone"].update(input=3),
+        lambda d: d["backbone"].update(precision=7),
+        lambda d: d["backbone"].update(name=None),
+        lambda d: d["backbone"].update(digest=3),
+        lambda d: d["backbone"].update(architecture="resnet"),
         lambda d: d.update(head=None),
     ],
 )
@@ -395,8 +539,6 @@ def test_a_head_of_before_there_were_several(copy: Path, saved: Path) -> None:
 
 
 def test_a_forged_head(copy: Path) -> None:
-    from topwork.core.digests import digest_file
-
     (copy / "head.safetensors").write_bytes(b"\x10\x00\x00\x00\x00\x00\x00\x00 no tensors here")
     digest = digest_file(copy / "head.safetensors")
     edit(copy, lambda d: d["files"].update({"head.safetensors": digest}), sign=True)
@@ -489,6 +631,7 @@ def test_a_rename_that_fails_leaves_the_old_model(
             raise PermissionError(13, "Permission denied")
         return plain(self, target)
 
+    monkeypatch.setattr(files, "exchange", lambda *_names: False)  # as on other systems
     monkeypatch.setattr(Path, "rename", fail)
     with pytest.raises(StoreError, match="Permission denied"):
         tiny_model.save(copy, overwrite=True)

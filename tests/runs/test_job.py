@@ -1,5 +1,6 @@
 """What a strategy becomes: its cut, its settings, and as many epochs as time allows."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from topwork.recipe import Recipe
 from topwork.runs.job import JobMaker, count_epochs, describe
 from topwork.training import budget
 from topwork.training.budget import within
+from topwork.training.cross_validate import MIN_CHOOSING
 from topwork.training.finetune import TrainingJob
 from topwork.training.settings import Training
 from topwork.training.strategy import parse_strategy
@@ -101,14 +103,22 @@ def test_a_limit_is_kept_for_the_next_run(
 def test_a_job_in_words(digits: Path, tiny_backbone: Backbone) -> None:
     training = Training(epochs=1, lr=0.5, optimiser="sgd", batch_size=4, augment=(), lora=2)
     job = make("last:1", digits, tiny_backbone, training=training)
-    assert describe(job, parse_strategy("last:1"), 0.25) == (
+    assert describe(job, parse_strategy("last:1"), 0.25, is_chosen=True) == (
         "The last block and a linear head were trained from the backbone's own weights: 1 epoch "
         "of sgd, learning rate 0.5, batches of 4; by low-rank updates of rank 2; 25% of the "
         "weights as trained, the rest as before it (WiSE-FT)."
     )
     job = make("last:2", digits, head="mlp:3,4", training=Training(epochs=2, augment=("shift",)))
-    said = describe(job, parse_strategy("last:2"), 1.0)
+    said = describe(job, parse_strategy("last:2"), 1.0, is_chosen=True)
     blocks = len(job.cut.network.blocks)
     assert said.startswith(f"The last 2 of {blocks} blocks and a head with hidden layers of 3, 4 u")
     assert said.endswith("; views altered by shift.")
+    few = describe(job, parse_strategy("last:2"), 1.0, is_chosen=False)
+    assert few.startswith(said.removesuffix("."))
+    assert "all weights as trained" in few
+    assert f"fewer than {MIN_CHOOSING} examples left out" in few
+    none = describe(job, parse_strategy("last:2"), 0.0, is_chosen=True)
+    assert "none of these weights was taken" in none
+    own = replace(job, settings=job.settings.changed(average=1.0))  # as the user said
+    assert describe(own, parse_strategy("last:2"), 1.0, is_chosen=False) == said
     assert count_epochs(2) == "2 epochs"

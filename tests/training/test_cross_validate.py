@@ -24,6 +24,7 @@ from topwork.heads.softmax import softmax
 from topwork.training import cross_validate as cross_validate_module
 from topwork.training.cross_validate import (
     ALPHAS,
+    MIN_CHOOSING,
     CVResult,
     FoldResult,
     alphas_of,
@@ -212,7 +213,7 @@ def test_killed_it_goes_on_and_ends_with_the_same_bits(
 # What folds say together, of logits made up
 
 
-def made_up(num: int = 40, seed: int = 0) -> tuple[TrainingJob, np.ndarray]:
+def made_up(num: int = 120, seed: int = 0) -> tuple[TrainingJob, np.ndarray]:
     """A job of `num` examples of two classes, and their classes."""
     rng = np.random.default_rng(seed)
     classes = rng.integers(0, 2, num)
@@ -235,34 +236,62 @@ def fold_of(
 
 def test_share_and_sharpness_come_from_the_other_folds(cache: Path) -> None:
     job, classes = made_up()
-    one, two = np.arange(0, 40, 2), np.arange(1, 40, 2)
-    # in the first fold the share 0 is the best, in the second the share 3
+    one, two = np.arange(0, 120, 2), np.arange(1, 120, 2)
+    # in the first fold a quarter is the best, in the second all of the weights
     folds = [
-        fold_of(one, classes, {0: 0.9, 1: 0.3, 2: 0.3, 3: 0.6}, 4.0),
-        fold_of(two, classes, {0: 0.6, 1: 0.3, 2: 0.3, 3: 0.8}, 1.0),
+        fold_of(one, classes, {1: 0.9, 2: 0.3, 3: 0.3, 4: 0.6}, 4.0),
+        fold_of(two, classes, {1: 0.6, 2: 0.3, 3: 0.3, 4: 0.8}, 1.0),
     ]
     cv_result = CVResult.of(job, folds)
-    assert cv_result.indices.tolist() == list(range(40))
+    assert cv_result.is_chosen
+    assert cv_result.indices.tolist() == list(range(120))
     right = cv_result.probabilities.argmax(1) == classes
     assert right[one].mean() == pytest.approx(0.6)  # with the share that the second fold likes
     assert right[two].mean() == pytest.approx(0.6)
     labels = job.labels.take(two)
-    inverse_temperature = fit_temperature(folds[1].logits[3], labels.targets, None)
-    wanted = softmax(inverse_temperature * folds[0].logits[3])
+    inverse_temperature = fit_temperature(folds[1].logits[4], labels.targets, None)
+    wanted = softmax(inverse_temperature * folds[0].logits[4])
     np.testing.assert_allclose(cv_result.probabilities[one], wanted)
     assert cv_result.alpha in (0.25, 1.0)
     assert cv_result.seconds == 3.0
 
 
+def test_nothing_of_what_was_trained_may_be_the_best(cache: Path) -> None:
+    job, classes = made_up()
+    folds = [
+        fold_of(part, classes, {0: 0.9, 1: 0.3, 2: 0.3, 3: 0.3, 4: 0.5}, 2.0)
+        for part in (np.arange(0, 120, 2), np.arange(1, 120, 2))
+    ]
+    cv_result = CVResult.of(job, folds)
+    assert cv_result.alpha == 0.0
+    assert (cv_result.probabilities.argmax(1) == classes).mean() == pytest.approx(0.9)
+
+
+def test_few_examples_choose_no_share(cache: Path) -> None:
+    """The mean that happens to be the best on 20 examples is not the one for the next 20."""
+    for num in (2 * MIN_CHOOSING - 2, 2 * MIN_CHOOSING):
+        job, classes = made_up(num)
+        folds = [
+            fold_of(part, classes, {1: 1.0, 4: 0.6}, 2.0)
+            for part in (np.arange(0, num, 2), np.arange(1, num, 2))
+        ]
+        cv_result = CVResult.of(job, folds)
+        assert cv_result.is_chosen == (num >= 2 * MIN_CHOOSING)
+        assert cv_result.alpha == (0.25 if cv_result.is_chosen else 1.0)
+        right = (cv_result.probabilities.argmax(1) == classes).mean()
+        assert right == pytest.approx(1.0 if cv_result.is_chosen else 0.6, abs=0.02)
+
+
 def test_what_a_fold_says_of_itself_does_not_change_how_it_is_read(cache: Path) -> None:
     job, classes = made_up()
-    indices = np.array_split(np.random.default_rng(1).permutation(40), 4)
+    indices = np.array_split(np.random.default_rng(1).permutation(120), 4)
     rng = np.random.default_rng(2)
     folds = [
-        FoldResult(indices=part, logits=rng.normal(0, 1, (4, len(part), 2)), seconds=0.0)
+        FoldResult(indices=part, logits=rng.normal(0, 1, (5, len(part), 2)), seconds=0.0)
         for part in indices
     ]
     before = CVResult.of(job, folds)
+    assert before.is_chosen
     labels = job.labels
     flipped = classes.copy()
     flipped[indices[0]] = 1 - flipped[indices[0]]  # were the first fold's classes other ones
@@ -274,8 +303,8 @@ def test_what_a_fold_says_of_itself_does_not_change_how_it_is_read(cache: Path) 
 
 def test_one_fold_alone_is_read_by_halves(cache: Path) -> None:
     job, classes = made_up()
-    indices = np.arange(40)
-    fold = fold_of(indices, classes, {0: 0.9, 1: 0.2, 2: 0.2, 3: 0.5}, 2.0)
+    indices = np.arange(120)
+    fold = fold_of(indices, classes, {1: 0.9, 2: 0.2, 3: 0.2, 4: 0.5}, 2.0)
     cv_result = CVResult.of(job, [fold])
     assert cv_result.alpha == 0.25
     assert (cv_result.probabilities.argmax(1) == classes).mean() == pytest.approx(0.9)
@@ -291,7 +320,8 @@ def test_shares_that_are_compared(cache: Path) -> None:
     assert alphas_of(half) == (0.5,)
     assert alphas_of(replace(job, head_first=False)) == (1.0,)
     found = list(cross_validate(half, folds_of(job)))
-    assert CVResult.of(half, found).alpha == 0.5
+    cv_result = CVResult.of(half, found)
+    assert (cv_result.alpha, cv_result.is_chosen) == (0.5, False)
 
 
 def test_the_end_takes_the_share_and_sharpness_that_were_judged(cache: Path) -> None:
@@ -300,6 +330,8 @@ def test_the_end_takes_the_share_and_sharpness_that_were_judged(cache: Path) -> 
     cv_result = replace(CVResult.of(job, folds), alpha=0.25, inverse_temperature=3.0)
     made = refit(job, cv_result)
     assert made.alpha == 0.25
+    assert not made.is_chosen
+    assert refit(job, replace(cv_result, is_chosen=True)).is_chosen
     np.testing.assert_allclose(made.head.softmax.matrix, 3.0 * np.eye(3))
     _, plain = made.fine_tuned.network(0.25)
     np.testing.assert_array_equal(made.head.layers[0].weight, plain.layers[0].weight)

@@ -20,7 +20,6 @@ from topwork.training.cut import (
     LEAST_SPREAD,
     NETWORK,
     Cut,
-    blend,
     first_transform,
     head_of,
     with_head,
@@ -141,16 +140,6 @@ def test_bodies_are_copies() -> None:
         next(one.parameters()).zero_()
     assert not torch.equal(next(one.parameters()), next(two.parameters()))
     assert cut.blocks == tuple(NETWORK + block for block in cut.after.blocks)
-
-
-def test_blend_is_the_weighted_mean() -> None:
-    before = {"a": torch.tensor([1.0, 3.0]), "n": torch.tensor(2)}
-    after = {"a": torch.tensor([2.0, -1.0]), "n": torch.tensor(7)}
-    mixed = blend(before, after, 0.25)
-    torch.testing.assert_close(mixed["a"], torch.tensor([1.25, 2.0]))
-    assert mixed["n"] == 7
-    assert torch.equal(blend(before, after, 1.0)["a"], after["a"])
-    assert torch.equal(blend(before, after, 0.0)["a"], before["a"])
 
 
 def test_the_first_transform_brings_features_to_mean_0_and_variance_1(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ Topwork's own small architectures. Naming a backbone loads no torch.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +26,13 @@ from topwork.backbones.transformers.sound import embedded_sound, sound_from
 from topwork.backbones.transformers.sound_network import SOUND_TYPES
 from topwork.backbones.transformers.text import embedded_text, text_from
 from topwork.backbones.weights import find_embedded
-from topwork.errors import BackboneError, SettingError, UnknownBackboneError, WeightsError
+from topwork.errors import (
+    BackboneError,
+    SettingError,
+    TopworkError,
+    UnknownBackboneError,
+    WeightsError,
+)
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -80,7 +88,8 @@ def get_backbone(
         return _embedded(parsed)
     if base.startswith(HUB_PREFIX):
         parsed.check_options("image")
-        return timm_by_name(parsed)
+        with _folder_errors(base):
+            return timm_by_name(parsed)
     if base.startswith(PREFIX):
         return small_from(parsed)
     folder = Path(parsed.base).expanduser()
@@ -107,8 +116,27 @@ def _embedded(spec: Spec) -> Backbone:
     return embedded_text(spec, entry, find_embedded(entry))  # its tokenizer is no weights
 
 
+@contextmanager
+def _folder_errors(name: str) -> Iterator[None]:
+    """Raise WeightsError where a published file holds a value of another form."""
+    try:
+        yield
+    except TopworkError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"The files of the backbone {name!r} hold a value that cannot be read "
+            f"({type(error).__name__}: {error}). Fetch its {CONFIG} and the files beside it again."
+        ) from error
+
+
 def _from(spec: Spec, repository: Repository) -> Backbone:
     """Return what a folder or repository holds, by what its config.json says."""
+    with _folder_errors(repository.name):
+        return _by_config(spec, repository)
+
+
+def _by_config(spec: Spec, repository: Repository) -> Backbone:
     if repository.json(MODULES) is not None:
         spec.check_options("text")
         return text_from(spec, repository)

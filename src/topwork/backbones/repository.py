@@ -112,7 +112,7 @@ class Repository:
 def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(
             f"The backbone's configuration {path} cannot be read: {error}. Fetch it again."
         ) from error

@@ -7,7 +7,6 @@ and stops nothing now; a file that is damaged counts as none.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
@@ -18,16 +17,17 @@ from typing import Any, TypeVar
 import numpy as np
 import safetensors.numpy
 
-from topwork.core import files
+from topwork.core import files, leftovers
 from topwork.core.digests import digest_bytes, digest_settings
+from topwork.core.sealed import read_sealed, write_sealed
 from topwork.core.shapes import Shaped
-from topwork.errors import StoreError
 
 T = TypeVar("T")
 
-UNREADABLE = (OSError, ValueError, KeyError, TypeError)
+ARRAYS = ".arrays"
+"""Of a digest and a file of safetensors, so no such file."""
 
-log = logging.getLogger(__name__)
+_cleared: set[Path] = set()
 
 
 def memo_folder() -> Path:
@@ -64,8 +64,10 @@ def memo(
         read: undoes `write`; where it fails, the result is made anew.
         write: gives plain data.
     """
-    with suppress(*UNREADABLE):
-        return read(json.loads((memo_folder() / f"{key}.json").read_text(encoding="utf-8")))
+    kept = read_sealed(memo_folder() / f"{key}.json")
+    if kept is not None:
+        with suppress(ValueError, KeyError, TypeError):  # of use to another version
+            return read(json.loads(kept))
     made = make()
     keep_file(f"{key}.json", json.dumps(write(made)).encode())
     return made
@@ -73,26 +75,23 @@ def memo(
 
 def keep_file(name: str, data: bytes) -> None:
     """Keep a file of this name."""
+    folder = memo_folder()
+    if folder not in _cleared:
+        _cleared.add(folder)
+        leftovers.clear(folder)
     try:
-        with files.disk_errors("Keeping a result"):
-            files.write_bytes(memo_folder() / name, data)
-    except StoreError as error:
-        log.warning("%s", error)
+        write_sealed(folder / name, data)
+    except OSError as error:
+        files.warn_once(folder, error)
 
 
 def keep_arrays(key: str, arrays: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:
     """Keep arrays under a key."""
     whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    keep_file(f"{key}.safetensors", safetensors.numpy.save(whole))
+    keep_file(key + ARRAYS, safetensors.numpy.save(whole))
 
 
 def kept_arrays(key: str) -> dict[str, Shaped[np.ndarray, "..."]] | None:
     """Return the arrays of a key; None where there are none of any use."""
-    path = memo_folder() / f"{key}.safetensors"
-    try:
-        return dict(safetensors.numpy.load(path.read_bytes()))
-    except FileNotFoundError:
-        return None
-    except (OSError, safetensors.SafetensorError) as error:
-        log.warning("%s is damaged (%s): what it held is computed anew.", path, error)
-        return None
+    kept = read_sealed(memo_folder() / (key + ARRAYS))
+    return None if kept is None else dict(safetensors.numpy.load(kept))

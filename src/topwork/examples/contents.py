@@ -16,12 +16,14 @@ import numpy.typing as npt
 from topwork.core.digests import digest_bytes, digest_file
 from topwork.core.shapes import Shaped
 from topwork.errors import ExampleError
+from topwork.examples.arrays.npy import map_npy
 from topwork.examples.deduplicate import RawExample
 from topwork.examples.example import Modality
 from topwork.examples.images.decode import read_at_most, read_file
 from topwork.examples.kinds import PREFIX_BYTES, describe
 from topwork.examples.regular import check_regular
 from topwork.examples.sounds.sound import SoundFile
+from topwork.examples.tables.encoding import bad_bytes
 
 EMPTY = "the file is empty (0 bytes)"
 EMPTY_TEXT = "the text is empty"
@@ -94,6 +96,11 @@ def decode_text(data: bytes) -> str:
             return data.decode(encoding)
         except UnicodeDecodeError as failure:
             error = failure
+        if marked is None and bad_bytes(data) is None:
+            raise ExampleError(
+                f"its text is UTF-8, but damaged or cut off at byte {error.start:,}. Copy the file "
+                "again"
+            ) from error
     raise ExampleError(
         f"its text is neither UTF-8 nor {error.encoding} (byte {error.start}). Save it as UTF-8"
     ) from error
@@ -158,7 +165,7 @@ def _mapped(path: Path) -> npt.NDArray[Any]:
     """The array in a file, which is not read yet: a header can claim any size."""
     check_regular(path)
     try:
-        array: npt.NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+        array = map_npy(path)
     except ValueError as error:
         if "Python objects" in str(error):
             raise ExampleError(

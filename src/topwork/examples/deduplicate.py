@@ -36,6 +36,9 @@ SPLIT_NAMES: dict[str, Split] = {
 }
 """The names that authors give to the parts of a data set, in lower case."""
 
+_SHORT, _MAX_MARKS = 1_000, 30
+"""Unicode's own bound (UAX #15, stream-safe text); a short text is in order soon in any case."""
+
 _NUM_THREADS = min(4, os.cpu_count() or 1)  # hashing waits for the disk more than for a core
 _PART = 64
 """Inputs that a thread hashes before it says so."""
@@ -193,7 +196,17 @@ def clean_text(text: str) -> str:
         whole = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:  # half a character, as JSON can spell it
         whole = text.encode("utf-8", "backslashreplace").decode()
-    return unicodedata.normalize("NFC", whole)
+    return whole if _has_many_marks(whole) else unicodedata.normalize("NFC", whole)
+
+
+def _has_many_marks(text: str) -> bool:
+    """Whether a letter has more marks than any language: they are put in order one by one."""
+    num = 0
+    for letter in text if len(text) > _SHORT else "":
+        num = num + 1 if unicodedata.combining(letter) else 0
+        if num > _MAX_MARKS:
+            return True
+    return False
 
 
 def _choose(same: Sequence[RawExample]) -> RawExample | None:

@@ -146,7 +146,7 @@ def _check_there(labels: npt.NDArray[Any]) -> None:
 def _is_missing(label: object) -> bool:
     """Whether it is none: NaN, None, NaT, pandas' NA, blank, or the text NumPy makes of one."""
     if isinstance(label, str):
-        return plain_text(str(label)) is None
+        return str(label).strip().lower() in ("", "nan")
     try:
         return label is None or bool(label != label)
     except (TypeError, ValueError):  # pandas' NA says neither yes nor no

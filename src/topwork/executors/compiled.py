@@ -6,12 +6,15 @@ What it does not know: what a network computes.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from topwork.core import files
+from topwork.core.digests import digest_once, digest_settings
+from topwork.core.sealed import read_sealed, write_sealed
 from topwork.errors import BackboneError
 
 NUM_SHAPES = 16
@@ -42,6 +45,10 @@ def variable(name: str, value: str) -> Iterator[None]:
 def compile_on_cpu(path: Path, *, precision: str, num_cores: int, any_length: bool) -> Any:
     """Compile a network, or take what was compiled of it from the cache.
 
+    It is kept under the digest of the network, not under its path as OpenVINO's own cache does: a
+    model that is opened from fifty places is compiled once. It is half a second faster, and 15 MB
+    for EfficientNet-Lite0, 90 MB for MiniLM-L6.
+
     Raises BackboneError where it cannot be loaded.
     """
     import openvino
@@ -54,19 +61,43 @@ def compile_on_cpu(path: Path, *, precision: str, num_cores: int, any_length: bo
     }
     if any_length:
         settings["CPU_RUNTIME_CACHE_CAPACITY"] = NUM_SHAPES
-    blobs = files.cache_folder() / "compiled" / "blobs"
     core = openvino.Core()
+    with variable("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(PRIMITIVES)):
+        try:
+            place = blob_folder() / f"{_key(core, path, settings)}.blob"
+            kept = read_sealed(place)
+            if kept is not None:
+                with suppress(RuntimeError):  # it is no longer to its liking: compiled anew
+                    return core.import_model(kept, "CPU", settings)
+            compiled = core.compile_model(str(path), "CPU", settings)
+        except (RuntimeError, OSError) as error:
+            raise BackboneError(
+                f"The compiled network in {path.parent} cannot be loaded: {str(error)[:500]}. "
+                "Remove the folder, and name the backbone again to have it made."
+            ) from error
     try:
-        blobs.mkdir(parents=True, exist_ok=True)
-        if os.access(blobs, os.W_OK):
-            settings["CACHE_DIR"] = str(blobs)
-    except OSError:  # read-only: it compiles each time, which costs a second
-        pass
-    try:
-        with variable("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(PRIMITIVES)):
-            return core.compile_model(str(path), "CPU", settings)
-    except RuntimeError as error:
-        raise BackboneError(
-            f"The compiled network in {path.parent} cannot be loaded: {str(error)[:500]}. Remove "
-            "the folder, and name the backbone again to have it made."
-        ) from error
+        with suppress(RuntimeError):  # not every network has such a form
+            write_sealed(place, compiled.export_model().getbuffer())
+    except OSError as error:  # full, or read-only: it compiles each time
+        files.warn_once(place.parent, error)
+    return compiled
+
+
+def blob_folder() -> Path:
+    """Return where networks are kept as OpenVINO compiled them for this CPU."""
+    return files.cache_folder() / "compiled" / "blobs"
+
+
+def _key(core: Any, path: Path, settings: Mapping[str, Any]) -> str:
+    """Return the digest of all that the compiled form depends on."""
+    return digest_settings(
+        {
+            "network": [digest_once(path), digest_once(path.with_suffix(".bin"))],
+            "settings": dict(settings),
+            "openvino": version("openvino"),
+            "cpu": [
+                core.get_property("CPU", "FULL_DEVICE_NAME"),
+                sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
+            ],
+        }
+    )

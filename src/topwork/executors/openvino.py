@@ -6,14 +6,13 @@ The compiled form is made once, from the torch module; whoever opens it again ne
 from __future__ import annotations
 
 import ctypes
-import json
 import logging
 import os
 import threading
 import warnings
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cache
 from importlib.metadata import version
@@ -30,12 +29,16 @@ from topwork.errors import BackboneError
 from topwork.executors.base import WHOLE, Executor, Segment, WindowForm, order_pools
 from topwork.executors.batches import Window, run_batches
 from topwork.executors.compiled import compile_on_cpu, variable
+from topwork.executors.compiled_folder import (
+    FORMAT,
+    NETWORK,
+    WEIGHTS,
+    check_files,
+    read_layout,
+    write_layout,
+)
 
-FORMAT = 3
-"""Raise it when the compiled form changes: pooled.py, the layout."""
-
-NETWORK, LAYOUT, WEIGHTS = "network.xml", "layout.json", "weights.safetensors"
-
+log = logging.getLogger(__name__)
 
 _after_fork = threading.Lock()
 _opened: weakref.WeakSet[OpenVINOExecutor] = weakref.WeakSet()
@@ -75,7 +78,8 @@ class OpenVINOExecutor(Executor):
             BackboneError: it is missing, damaged, or of another version.
         """
         self.folder = folder
-        layout = _read_layout(folder)
+        layout = read_layout(folder)
+        check_files(folder, layout)
         self.segments: Sequence[Segment] = tuple(
             Segment(block=block, pool=pool, size=size) for block, pool, size in layout["segments"]
         )
@@ -166,16 +170,30 @@ def open_compiled(backbone: Backbone, pools: Sequence[str]) -> OpenVINOExecutor:
     folder = ensure_compiled(backbone, pools)
     try:
         return OpenVINOExecutor(folder)
-    except BackboneError:  # damaged: a cache is made again
+    except BackboneError:  # OpenVINO refuses what it wrote: perhaps another of its builds
         compile_network(backbone, pools, folder)
         return OpenVINOExecutor(folder)
 
 
 def ensure_compiled(backbone: Backbone, pools: Sequence[str]) -> Path:
-    """Return the folder of the compiled form, made now where the cache has none."""
+    """Return the folder of the compiled form, made now where the cache has none that is whole.
+
+    Raises:
+        BackboneError: the network cannot be built or converted.
+        StoreError: the cache cannot be read or written to.
+    """
     folder = compiled_folder(backbone, pools)
-    if not folder.is_dir():
-        compile_network(backbone, pools, folder)
+    with files.disk_errors("Looking for the compiled network"):
+        there = folder.is_dir()
+    if there:
+        try:
+            check_files(folder, read_layout(folder), whole=True)
+            with suppress(OSError):  # for whoever cleans by last use
+                os.utime(folder)
+            return folder
+        except BackboneError as error:
+            log.warning("%s It is made anew.", error)
+    compile_network(backbone, pools, folder)
     return folder
 
 
@@ -225,7 +243,6 @@ def compile_network(backbone: Backbone, pools: Sequence[str], folder: Path) -> N
                 "Run it with PyTorch: --device torch."
             ) from error
     layout = {
-        "format": FORMAT,
         "backbone": backbone.name,
         "digest": backbone.digest,
         "windows": asdict(form),
@@ -233,14 +250,27 @@ def compile_network(backbone: Backbone, pools: Sequence[str], folder: Path) -> N
         "segments": [[s.block, s.pool, s.size] for s in segments],
     }
     with files.disk_errors("Keeping the compiled network"), files.replacing_folder(folder) as new:
-        openvino.save_model(model, new / NETWORK, compress_to_fp16=False)
-        (new / LAYOUT).write_text(json.dumps(layout, indent=1), encoding="utf-8")
-        if tuple(pools) == (WHOLE,):  # no model is made of a part of a network
-            return
-        # copies: tied weights share memory, which safetensors refuses
-        state = module.get_submodule("network").state_dict()
-        tensors = {name: tensor.clone().contiguous() for name, tensor in state.items()}
-        save_file(tensors, new / WEIGHTS)
+        _save(model, new / NETWORK)
+        if tuple(pools) != (WHOLE,):  # no model is made of a part of a network
+            # copies: tied weights share memory, which safetensors refuses
+            state = module.get_submodule("network").state_dict()
+            tensors = {name: tensor.clone().contiguous() for name, tensor in state.items()}
+            save_file(tensors, new / WEIGHTS)
+        write_layout(new, layout)
+
+
+def _save(model: Any, path: Path) -> None:
+    """Write a network. Raises OSError where the disk refuses, which OpenVINO says otherwise."""
+    import openvino
+
+    try:
+        openvino.save_model(model, path, compress_to_fp16=False)
+    except RuntimeError as error:
+        raise OSError(f"OpenVINO could not write it: {str(error).splitlines()[0]}") from error
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 32))
+        if not file.read().rstrip().endswith(b"</net>"):  # it does not ask whether all was taken
+            raise OSError(f"OpenVINO wrote only a part of {path.name}")
 
 
 @contextmanager
@@ -259,25 +289,6 @@ def _converting() -> Iterator[None]:
     finally:
         root.setLevel(before[0])
         root.filters, root.handlers = before[1:]
-
-
-def _read_layout(folder: Path) -> dict[str, Any]:
-    try:
-        layout = json.loads((folder / LAYOUT).read_text(encoding="utf-8"))
-        known = layout["format"] == FORMAT and all(
-            key in layout for key in ("windows", "precision", "segments")
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BackboneError(
-            f"The compiled network in {folder} cannot be read: {type(error).__name__}: {error}. "
-            "Remove the folder, and name the backbone again to have it made."
-        ) from error
-    if not known:
-        raise BackboneError(
-            f"The compiled network in {folder} is of format {layout.get('format')!r}; this version "
-            f"of Topwork reads {FORMAT}. Remove the folder, and name the backbone again."
-        )
-    return dict(layout)
 
 
 def cpu_precision(wanted: str) -> str:

@@ -26,7 +26,7 @@ from topwork.examples.windows import Input, Window, decode
 from topwork.features.cut import ActivationCut
 from topwork.features.missing import Item, first_of_missing, sort_out
 from topwork.features.mmap_index import Located
-from topwork.features.ragged import RaggedBuffer, Views
+from topwork.features.ragged import RaggedBuffer, RaggedShard, Views
 from topwork.features.shards import ShardLayout
 from topwork.features.store import FeatureStore, Space
 from topwork.features.stream import Pending, refuse, run_through, work_ahead
@@ -123,8 +123,11 @@ def save_activations(
     copies = Counter(bytes.fromhex(example.digest) for example in examples)
     wanted = {digest: place for place, digest in enumerate(copies)}
 
+    def needed(shard: RaggedShard) -> bool:
+        return any(digest in wanted for digest, *_ in shard.runs)
+
     def locate() -> Located:
-        sources = [(part.space.read_shards(cut.read), part.views) for part in parts]
+        sources = [(part.space.read_shards(cut.read, needed), part.views) for part in parts]
         return Located(sources, wanted, num_views=num_views, dtype=cut.dtype)
 
     located = locate()

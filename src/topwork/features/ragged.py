@@ -18,10 +18,9 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from topwork.features.shards import (
+from topwork.features.shards import DIGEST_BYTES, EXAMPLES
+from topwork.features.tensor_file import (
     CODES,
-    DIGEST_BYTES,
-    EXAMPLES,
     SUFFIX,
     DamagedShardError,
     read_header,
@@ -111,7 +110,8 @@ def read_ragged(path: Path, dtype: str) -> RaggedShard:
     """Check a shard and say where everything in it lies.
 
     What is checked: the header, the length, types and extents, that each view's windows are
-    complete, and that the names are those that gave the shard its own. The numbers are not read.
+    complete, and that the names are those that gave the shard its own. The numbers are for
+    `check_numbers`.
 
     Raises:
         DamagedShardError: one of these is wrong.
@@ -138,7 +138,7 @@ def read_ragged(path: Path, dtype: str) -> RaggedShard:
             end_of_data = max(end_of_data, end)
         if data_start + end_of_data != size_bytes:
             raise ValueError(f"it has {size_bytes:,} bytes, not {data_start + end_of_data:,}")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise DamagedShardError(f"The shard {path} is damaged: {error}. Remove it.") from error
     with path.open("rb") as file:
         file.seek(data_start + weights_at[1])

@@ -6,7 +6,6 @@ A shard is written once, under a name that its examples' digests decide, and nev
 from __future__ import annotations
 
 import hashlib
-import json
 import mmap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,29 +16,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core import files
-from topwork.core.shapes import Float, Float32, Shaped, UInt8
+from topwork.core.shapes import Float, Float32, UInt8
 from topwork.errors import StoreError
 from topwork.executors.base import Segment
+from topwork.features.tensor_file import (
+    CODES,
+    SUFFIX,
+    DamagedShardError,
+    read_header,
+    write_tensors,
+)
 
-SUFFIX = ".safetensors"
 EXAMPLES = "examples"
 BLOCK_PREFIX = "block."
 """Keeps a block that is called `examples` apart from the digests."""
 
 DIGEST_BYTES = 32
-MAX_HEADER_BYTES = 100 * 2**20
-"""What safetensors itself accepts."""
-
-CODES = {"float16": "F16", "float32": "F32", "float64": "F64", "int64": "I64", "uint8": "U8"}
 _BYTES = {"F16": 2, "F32": 4, "U8": 1}
 FLOATS = ("float16", "float32")
 
 Stored = npt.NDArray[np.floating[Any]]
-
-
-class DamagedShardError(StoreError):
-    """A shard is cut off, foreign or altered. Whoever meets it removes it and computes anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,29 +148,6 @@ class ShardBuffer:
         write_tensors(folder / (shard_name(self._digests[:count]) + SUFFIX), tensors)
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:
-    """Write C-contiguous tensors as one file. Raises StoreError where the disk refuses."""
-    # As safetensors lays them out: the widest type first, so that all are aligned. Written here
-    # because its own writer copies everything twice, and hides that the disk is full.
-    ordered = sorted(tensors.items(), key=lambda item: -item[1].itemsize)
-    header, end = {}, 0
-    for name, tensor in ordered:
-        begin, end = end, end + tensor.nbytes
-        code = CODES[tensor.dtype.name]
-        shape = list(tensor.shape)
-        header[name] = {"dtype": code, "shape": shape, "data_offsets": [begin, end]}
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with (
-        files.disk_errors("Saving features"),
-        files.replacing(path) as temporary,
-        temporary.open("wb") as file,
-    ):
-        file.write(len(text).to_bytes(8, "little") + text)
-        for _, tensor in ordered:
-            file.write(tensor.data)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Shard:
     """A shard on disk that was found whole.
@@ -215,7 +188,7 @@ def read_shard(path: Path, layout: ShardLayout) -> tuple[Shard, bytes]:
     """Check a shard and return it with its examples' digests, one after the other.
 
     What is checked: the header, the length, the shapes and types, and that the digests are those
-    that gave it its name. The numbers are not read.
+    that gave it its name. The numbers are for `check_numbers`.
 
     Raises:
         DamagedShardError: one of these is wrong.
@@ -285,33 +258,10 @@ def read_digests(path: Path) -> list[bytes]:
             digests = file.read(end - begin)
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedShardError(f"The shard {path} is damaged: {error!r}. Remove it.") from error
+    return cut_digests(digests)
+
+
+def cut_digests(digests: bytes) -> list[bytes]:
+    """Cut digests that follow one another."""
     whole = len(digests) // DIGEST_BYTES * DIGEST_BYTES
     return [digests[i : i + DIGEST_BYTES] for i in range(0, whole, DIGEST_BYTES)]
-
-
-def read_header(path: Path) -> tuple[dict[str, Any], int, int]:
-    """Return the header, where the data begins, and the length of the file.
-
-    Raises:
-        DamagedShardError: there is no readable header.
-        OSError: the file cannot be opened.
-    """
-    with path.open("rb") as file:
-        size_bytes = file.seek(0, 2)
-        file.seek(0)
-        length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= min(MAX_HEADER_BYTES, size_bytes - 8):
-            raise DamagedShardError(
-                f"The shard {path} is damaged: {size_bytes:,} bytes are too few. Remove it."
-            )
-        text = file.read(length)
-    try:
-        header = json.loads(text)
-    except ValueError as error:
-        raise DamagedShardError(
-            f"The shard {path} is damaged: its header is no JSON. Remove it."
-        ) from error
-    if not isinstance(header, dict):
-        raise DamagedShardError(f"The shard {path} is damaged: its header is no table. Remove it.")
-    header.pop("__metadata__", None)
-    return header, 8 + length, size_bytes

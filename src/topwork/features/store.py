@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,26 +19,25 @@ from typing import Any, TypeVar, final
 import numpy as np
 import numpy.typing as npt
 
-from topwork.core import files
+from topwork.core import files, leftovers
 from topwork.core.digests import digest_settings
 from topwork.core.shapes import Bool
 from topwork.features.shards import (
-    DIGEST_BYTES,
-    SUFFIX,
-    DamagedShardError,
     Shard,
     ShardLayout,
     count_rows,
+    cut_digests,
     read_digests,
     read_shard,
 )
+from topwork.features.tensor_file import SUFFIX, DamagedShardError, check_numbers
 
-FORMAT = 1
+FORMAT = 2
 """Raise it when what the numbers mean or how they lie changes; old spaces then fall out of use."""
 
 SPACE, LAST_USED = "space.json", "last_used"
-OLD_SECONDS = 3600
-"""A temporary file this old belongs to a process that was killed: a shard takes a second."""
+DIGEST = "sha256"
+"""Of all else that a space's description says."""
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -95,30 +93,34 @@ class Space:
 
     def open(self) -> None:
         """Read the layout, where there is one; remove what killed processes left behind."""
-        for path in self.folder.glob(".*.part"):
-            with suppress(OSError):  # another process may remove it too, or still write it
-                if path.stat().st_mtime < time.time() - OLD_SECONDS:
-                    path.unlink()
+        leftovers.clear(self.folder)
         described = _read_description(self.folder)
         if described is None:
+            self._forget()
             return
         try:
+            claimed = described.pop(DIGEST)
+            if claimed != digest_settings(described):
+                raise ValueError("its digest is not the one that was written")
             if described["settings"] != self._settings:
                 raise ValueError("its settings do not give its key")
             self.layout = ShardLayout.from_settings(described["blocks"])
         except (ValueError, KeyError, TypeError) as error:
             log.warning("%s is damaged (%s): it is made anew.", self.folder / SPACE, error)
+            self._forget()
+
+    def _forget(self) -> None:
+        with suppress(OSError):  # else `is_described` would believe it
+            (self.folder / SPACE).unlink(missing_ok=True)
 
     def describe(self, layout: ShardLayout) -> None:
         """Set and save the layout. Raises StoreError where the disk refuses."""
-        text = json.dumps(
-            {
-                "backbone": self._backbone,
-                "settings": self._settings,
-                "blocks": layout.settings(),
-            },
-            indent=1,
-        )
+        described = {
+            "backbone": self._backbone,
+            "settings": self._settings,
+            "blocks": layout.settings(),
+        }
+        text = json.dumps({**described, DIGEST: digest_settings(described)}, indent=1)
         with files.disk_errors("Saving features"):
             files.write_bytes(self.folder / SPACE, text.encode())
         self.layout = layout
@@ -131,7 +133,7 @@ class Space:
     @property
     def has_shards(self) -> bool:
         """Whether anything is stored, readable or not."""
-        return any(self.folder.glob(f"*{SUFFIX}"))
+        return bool(_shards_in(self.folder))
 
     def touch(self) -> None:
         """Note that the space is in use, for `FeatureStore.clean`."""
@@ -148,11 +150,14 @@ class Space:
         shards: list[Shard] = []
         there: Iterable[tuple[Shard, bytes]] = ()
         if wanted and self.layout.blocks:
-            there = self.read_shards(lambda path: read_shard(path, self.layout))
+            there = self.read_shards(
+                lambda path: read_shard(path, self.layout),
+                lambda found: any(digest in wanted for digest in cut_digests(found[1])),
+            )
         for shard, digests in there:
             used = False
-            for row in range(shard.num_rows):
-                place = wanted.get(digests[row * DIGEST_BYTES : (row + 1) * DIGEST_BYTES])
+            for row, digest in enumerate(cut_digests(digests)):
+                place = wanted.get(digest)
                 if place is not None and shard_of[place] < 0:
                     shard_of[place], row_of[place] = len(shards), row
                     used = True
@@ -160,11 +165,19 @@ class Space:
                 shards.append(shard)
         return StoredFeatures(shards=tuple(shards), shard_of=shard_of, row_of=row_of)
 
-    def read_shards(self, read: Callable[[Path], Read]) -> Iterator[Read]:
-        """Yield what `read` makes of each shard; one that it finds damaged is removed."""
-        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+    def read_shards(
+        self, read: Callable[[Path], Read], needed: Callable[[Read], bool]
+    ) -> Iterator[Read]:
+        """Yield what `read` makes of each shard, where that is needed; a damaged one is removed.
+
+        The numbers of those that are needed are checked: a GB takes a second or so.
+        """
+        for path in _shards_in(self.folder):
             try:
-                yield read(path)
+                found = read(path)
+                if not needed(found):
+                    continue
+                check_numbers(path)
             except FileNotFoundError:  # another process cleans
                 continue
             except DamagedShardError as error:
@@ -173,6 +186,8 @@ class Space:
                     path.unlink()
             except OSError as error:
                 log.warning("%s cannot be read (%s): its features are computed anew.", path, error)
+            else:
+                yield found
 
 
 @final
@@ -210,27 +225,38 @@ class FeatureStore:
             )
         return sorted(infos, key=lambda info: info.last_used, reverse=True)
 
+    def by_use(self) -> list[tuple[float, Path, int]]:
+        """List each shard with when it was last used and its bytes, in the order to remove them.
+
+        The space that was used least recently goes first, and in it the oldest shard.
+        """
+        found = []
+        for folder in self._folders():
+            used = _last_used(folder)
+            found += [(used, mtime, path, size) for path, size, mtime in _shard_files(folder)]
+        return [(used, path, size) for used, _, path, size in sorted(found)]
+
     def clean(self, max_bytes: int) -> int:
         """Remove shards until at most `max_bytes` are left; return the bytes that came free.
 
-        The space that was used least recently goes first, and in it the oldest shard. `clean(0)`
-        removes everything. Who reads what is removed goes on reading it, or is told to run again.
+        In the order of `by_use`; `clean(0)` removes everything. Who reads what is removed goes on
+        reading it, or is told to run again.
         """
-        folders = sorted(self._folders(), key=_last_used)
-        entries = {folder: _shard_files(folder) for folder in folders}
-        total = sum(size_bytes for own in entries.values() for _, size_bytes, _ in own)
-        freed = 0
-        for folder in folders:
-            if 0 < max_bytes >= total - freed:
-                return freed
-            for path, size_bytes, _ in sorted(entries[folder], key=lambda entry: entry[2]):
-                if total - freed <= max_bytes:
-                    return freed
-                with files.disk_errors(f"Removing {path}"):
-                    path.unlink(missing_ok=True)
-                freed += size_bytes
-            _remove_empty(folder)
+        shards = self.by_use()
+        total, freed = sum(size_bytes for _, _, size_bytes in shards), 0
+        for _, path, size_bytes in shards:
+            if total - freed <= max_bytes:
+                break
+            with files.disk_errors(f"Removing {path}"):
+                path.unlink(missing_ok=True)
+            freed += size_bytes
+        self.remove_empty()
         return freed
+
+    def remove_empty(self) -> None:
+        """Remove the spaces that have no shards left."""
+        for folder in self._folders():
+            _remove_empty(folder)
 
     def _folders(self) -> list[Path]:
         if not self.root.is_dir():
@@ -245,18 +271,26 @@ class FeatureStore:
 def _read_description(folder: Path) -> dict[str, Any] | None:
     try:
         described = json.loads((folder / SPACE).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         log.warning("%s cannot be read (%s): it is made anew.", folder / SPACE, error)
         return None
     return described if isinstance(described, dict) else {}
 
 
+def _shards_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob(f"*{SUFFIX}"))
+    except OSError as error:
+        files.warn_once(folder, error)
+        return []
+
+
 def _shard_files(folder: Path) -> list[tuple[Path, int, float]]:
     """Return each shard with its bytes and the time it was written."""
     found = []
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
+    for path in _shards_in(folder):
         with suppress(FileNotFoundError):  # another process cleans
             status = path.lstat()
             found.append((path, status.st_size, status.st_mtime))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.plain import from_plain
 from topwork.core.shapes import Float64, Floats, Int, Shaped
 from topwork.errors import DataError
 from topwork.executors.base import Segment
@@ -128,7 +129,8 @@ def restore_parts(
 
     Raises KeyError, ValueError or TypeError on bad ones.
     """
-    segments = tuple(Segment(block=b, pool=p, size=int(n)) for b, p, n in settings["segments"])
+    saved = from_plain(tuple[tuple[str, str, int], ...], settings["segments"])
+    segments = tuple(Segment(block=block, pool=pool, size=size) for block, pool, size in saved)
     names = [f"/{block}" for block in settings["blocks"]]
     columns = [tuple(map(int, own)) for own in settings["columns"]]
     standardisers = restore_standardisers("a block", columns, names, tensors, segments)

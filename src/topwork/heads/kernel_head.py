@@ -31,6 +31,7 @@ class KernelHead(Head):
         landmarks: float16 [M, D]; None where the kernel is linear and folded.
         weights: float32 [M, K], or [D, K] where folded.
         constants: float32 [K].
+        linked: whether scores are bent before the softmax; not in models of format 1.
     """
 
     kernel: Kernel
@@ -38,6 +39,7 @@ class KernelHead(Head):
     landmarks: npt.NDArray[np.float16] | None
     weights: Floats
     constants: Floats
+    linked: bool = True
 
     @property
     def form(self) -> str:
@@ -49,7 +51,8 @@ class KernelHead(Head):
         def score(vectors: Floats) -> npt.NDArray[np.floating]:
             if landmarks is not None:
                 vectors = self.kernel.apply(vectors @ landmarks.T)
-            return link(vectors @ self.weights + self.constants)
+            scores: Floats = vectors @ self.weights + self.constants
+            return link(scores) if self.linked else scores
 
         return score
 
@@ -65,6 +68,7 @@ class KernelHead(Head):
             "pools": list(self.kernel.pools),
             "gamma": self.kernel.gamma,
             "penalty": self.penalty,
+            **({} if self.linked else {"linked": False}),
         }
 
     @staticmethod
@@ -86,6 +90,7 @@ class KernelHead(Head):
             landmarks=tensors.get("landmarks"),
             weights=tensors["weights"],
             constants=tensors["constants"],
+            linked=settings.get("linked", True) is not False,
             softmax=softmax,
         )
         width, num_classes = sum(transform.widths), head.num_classes

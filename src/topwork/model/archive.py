@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -31,14 +30,27 @@ from topwork.backbones.saved.restore import restore_backbone
 from topwork.core import files
 from topwork.core.digests import digest_file, digest_settings
 from topwork.core.plain import from_plain, to_plain
-from topwork.errors import ModelError, SettingError
+from topwork.errors import BackboneError, ModelError, SettingError
 from topwork.evaluation.metrics import Evaluation
 from topwork.evaluation.ood_scores import OODScores
 from topwork.examples.texts.preprocessing import TOKENIZER, TextInput
 from topwork.examples.windows import input_from
+from topwork.executors.compiled_folder import LAYOUT, NETWORK, NUMBERS
 from topwork.heads.ood import Detector
 from topwork.heads.restore import restore_head
 from topwork.model.card import model_card
+from topwork.model.description import (
+    COMPILED,
+    DESCRIPTION,
+    FORMAT,
+    HEAD,
+    RECIPE,
+    TRAIN_AGAIN,
+    WEIGHTS,
+    check_files,
+    is_ours,
+    read_description,
+)
 from topwork.model.parts import DataCounts, ModelParts
 from topwork.model.predictions import Predictions
 from topwork.model.predictions_file import read_predictions, write_predictions
@@ -46,15 +58,16 @@ from topwork.recipe import Recipe
 from topwork.training.selection import Selection
 from topwork.training.strategy import parse_strategy
 
-FORMAT = 2
-DESCRIPTION, HEAD, RECIPE = "model.json", "head.safetensors", "recipe.toml"
-COMPILED, WEIGHTS = "compiled", "backbone.safetensors"
 PREDICTIONS, OOD = "answers.safetensors", "foreign.safetensors"
 CARD, REPORT, PROBLEMS = "README.md", "report.html", "report-problems.csv"
 OURS = {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, TOKENIZER, PREDICTIONS, OOD, CARD, REPORT}
 OURS |= {PROBLEMS}
 
-TRAIN_AGAIN = "Copy the whole folder again from where it was made, or train the model again"
+UNREADABLE = (
+    ArithmeticError, AttributeError, BackboneError, LookupError, OSError, RecursionError, TypeError,
+    ValueError,
+)  # fmt: skip
+"""What reading a description raises that was forged, digest and all."""
 
 
 def check_place(folder: Path, *, overwrite: bool) -> None:
@@ -68,7 +81,7 @@ def check_place(folder: Path, *, overwrite: bool) -> None:
     there = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if not there:
         return
-    if not _is_ours(folder):
+    if not is_ours(folder):
         raise ModelError(
             f"The folder {str(folder)!r} is not empty, and holds no Topwork model. Nothing in it "
             "was touched. Give another folder."
@@ -144,15 +157,36 @@ def read_model(folder: Path) -> ModelParts:
     Raises:
         ModelError: it is missing, truncated, edited, of another program or a later version.
     """
-    description = _read_description(folder)
+    description = read_description(folder)
     try:
-        _check_files(folder, dict(description["files"]))
+        there = from_plain(dict[str, str], description["files"])
+        check_files(folder, there, _required(description, there))
         return _parts(folder, description)
-    except (KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         raise ModelError(
             f"The model in {str(folder)!r} cannot be read: {type(error).__name__}: {error}. "
             f"{TRAIN_AGAIN}."
         ) from error
+
+
+def _required(description: Mapping[str, Any], there: Mapping[str, str]) -> set[str]:
+    """Return the files that a model of this description cannot do without."""
+    required = {HEAD, RECIPE}
+    if description.get("foreign") is not None:
+        required.add(OOD)
+    if description["backbone"]["input"].get("modality") == "text":
+        required.add(TOKENIZER)
+    if any(name.startswith(f"{COMPILED}/") for name in there):
+        required |= {f"{COMPILED}/{name}" for name in (LAYOUT, NETWORK, NUMBERS)}
+    return required
+
+
+def _classes(names: Any, num_classes: int) -> tuple[str, ...]:
+    """Return the names of the classes. Raises TypeError or ValueError where they are none."""
+    classes = from_plain(tuple[str, ...], names)
+    if len(classes) != num_classes or len(set(classes)) != num_classes:
+        raise ValueError(f"{len(set(classes))} names of classes, for a head of {num_classes}")
+    return classes
 
 
 def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
@@ -182,14 +216,14 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
     )
     return ModelParts(
         head=head,
-        classes=tuple(description["classes"]),
+        classes=_classes(description["classes"], head.num_classes),
         backbone=backbone,
-        pools=tuple(description["pools"]),
+        pools=from_plain(tuple[str, ...], description["pools"]),
         evaluation=from_plain(cast(Any, Evaluation | None), description["evaluation"]),
         test=from_plain(cast(Any, Evaluation | None), description["test"]),
         data=from_plain(DataCounts, {**description["data"], "skipped": skipped}),
         recipe=Recipe.from_dict(description["recipe"]).moved(folder.absolute(), Path.cwd()),
-        notes=tuple(description["notes"]),
+        notes=from_plain(tuple[str, ...], description["notes"]),
         selection=Selection.from_dict(description.get("choice", {"way": "head"})),
         oof_predictions=oof_predictions,
         test_predictions=predictions.get("tested"),
@@ -209,7 +243,9 @@ def _copy_backbone(parts: ModelParts, folder: Path) -> None:
     """Write the compiled form and the weights: those the model was read from, if there are any."""
     if parts.compiled is not None and _copy_read(parts.compiled.parent, folder, parts):
         return
-    from topwork.executors.openvino import WEIGHTS as COMPILED_WEIGHTS
+    from topwork.executors.compiled_folder import WEIGHTS as COMPILED_WEIGHTS
+    from topwork.executors.compiled_folder import check_files as check_compiled
+    from topwork.executors.compiled_folder import read_layout
     from topwork.executors.openvino import ConversionError, ensure_compiled
 
     try:
@@ -220,13 +256,14 @@ def _copy_backbone(parts: ModelParts, folder: Path) -> None:
         save_torch(parts.backbone.build().module.state_dict(), folder / WEIGHTS)
         return
     shutil.copytree(compiled, folder / COMPILED)
+    check_compiled(folder / COMPILED, read_layout(folder / COMPILED), whole=True)
     (folder / COMPILED / COMPILED_WEIGHTS).rename(folder / WEIGHTS)
 
 
 def _copy_read(source: Path, folder: Path, parts: ModelParts) -> bool:
     """Copy them from the folder that the model was read from; False where it holds it no more."""
     try:
-        description = _read_description(source)
+        description = read_description(source)
     except ModelError:
         return False
     expected: dict[str, str] = description["files"]
@@ -264,58 +301,6 @@ def summary(parts: ModelParts) -> dict[str, Any]:
         "choice": parts.selection.to_dict(),
         "recipe": parts.recipe.to_dict(),
     }
-
-
-def _is_ours(folder: Path) -> bool:
-    """Whether Topwork wrote what lies there, even if it was damaged since."""
-    if not (folder / DESCRIPTION).is_file():
-        return False
-    with suppress(OSError, ValueError):
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        return isinstance(description, dict) and description.get("made_by") == "topwork"
-    return (folder / HEAD).is_file() and (folder / RECIPE).is_file()
-
-
-def _read_description(folder: Path) -> dict[str, Any]:
-    path = folder / DESCRIPTION
-    if not path.is_file():
-        what = "no such folder" if not folder.exists() else f"it has no {DESCRIPTION}"
-        raise ModelError(
-            f"There is no Topwork model in {str(folder)!r}: {what}. Give the folder that "
-            "`topwork train DATA --out FOLDER` wrote."
-        )
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{str(path)!r} is damaged: {error}. {TRAIN_AGAIN}.") from error
-    if not isinstance(description, dict) or description.get("made_by") != "topwork":
-        raise ModelError(f"{str(path)!r} was not written by Topwork. Give the folder of a model.")
-    if description.get("format") != FORMAT:
-        raise ModelError(
-            f"The model in {str(folder)!r} is of format {description.get('format')!r}; this "
-            f"version of Topwork reads {FORMAT}. Upgrade Topwork, or train the model again."
-        )
-    claimed = description.pop("digest", None)
-    if claimed != digest_settings(description):
-        raise ModelError(
-            f"{str(path)!r} was changed after it was written: its digest does not fit. "
-            f"{TRAIN_AGAIN}."
-        )
-    return description
-
-
-def _check_files(folder: Path, expected: Mapping[str, str]) -> None:
-    for name, digest in expected.items():
-        path = folder / name
-        if not path.is_file():
-            raise ModelError(f"The model in {str(folder)!r} lacks its {name}. {TRAIN_AGAIN}.")
-        if name == WEIGHTS:
-            continue  # checked when used: a CPU needs the compiled form alone
-        if digest_file(path) != digest:
-            raise ModelError(
-                f"{str(path)!r} is damaged or was changed: its digest is not the one in "
-                f"{DESCRIPTION}. {TRAIN_AGAIN}."
-            )
 
 
 def _read_tensors(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.shapes import Float32, Float64, Int
-from topwork.errors import DataError
+from topwork.errors import DataError, ModelError
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, Skipped
 from topwork.features.table import ArrayTable
@@ -54,12 +54,21 @@ def make_predictions(
     detector: Detector | None = None,
     reject: float | None = None,
 ) -> Iterator[Prediction]:
-    """Yield what a head says of names with their features; a rate to reject needs a detector."""
+    """Yield what a head says of names with their features; a rate to reject needs a detector.
+
+    Raises:
+        ModelError: a probability is not finite.
+    """
     vectors = [result for _, result in waiting if not isinstance(result, Skipped)]
     scored: Iterator[tuple[npt.NDArray[np.float64], float | None]] = iter(())
     if vectors:
         table = ArrayTable(np.stack(vectors), head.segments)
         probabilities = head.predict(table)
+        if not np.isfinite(probabilities).all():
+            raise ModelError(
+                "The model gives probabilities that are infinite or not numbers (NaN): its head is "
+                "damaged. Copy its folder again from where it was made, or train it again."
+            )
         shares: Sequence[float | None] = [None] * len(vectors)
         if detector is not None:
             scores = detector.score(probabilities, table, np.arange(len(vectors)))

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, TypeVar, final
 from topwork.core import files
 from topwork.core.progress import Listener, listening
 from topwork.core.units import parse_seconds
+from topwork.examples.images.preprocessing import ImageInput
 from topwork.model.archive import CARD
 from topwork.model.card import with_worth
 from topwork.model.model import Model, load
 from topwork.reports import charts
 from topwork.reports.data_problems import data_problems
 from topwork.reports.gather import Gathered, gather
-from topwork.reports.layers import what_it_sees
+from topwork.reports.layers import MAX_EXPLAINED, what_it_sees
 from topwork.reports.mistakes import (
     LEFT_OUT,
     TEST,
@@ -139,12 +140,16 @@ def _note_worth(card: Path, model: Model, verdict: str) -> None:
 def lay_out(gathered: Gathered, *, folder: Path | None = None) -> Page:
     """Return the page part by part."""
     model = gathered.model
-    album = Album(gathered.examples, model.backbone.modality)
+    preprocessing = model.backbone.input
+    bits = preprocessing.bits if isinstance(preprocessing, ImageInput) else None
+    album = Album(gathered.examples, preprocessing.modality, bits=bits)
     parts = _answered(model)
     wrong = surest_mistakes(parts, model.classes, album)
     # In this order, so that what matters most is drawn before the page is full.
     problems = data_problems(gathered.problems, album)
-    seen = what_it_sees(gathered, wrong)
+    test = [part for part in parts if part.id == TEST]
+    unseen = surest_mistakes(test, model.classes, album, most=MAX_EXPLAINED)
+    seen = what_it_sees(gathered, (*unseen, *wrong))
     matrices = _matrices(model, parts, album)
     data = model.data
     return Page(

@@ -39,16 +39,6 @@ T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-MAX_COMPARED = 500
-"""Examples on which transfer is compared with the cheap controls, where nothing was trained from
-scratch: those that `score_depth` probes, so random weights run over each of them once, and the
-folds of so many are drawn but once (those of 400 twice, which takes longer). For 1,192 photos of
-clothes that takes 20 s of one core less than all of them; the gain was 42.8 points (38.0 to 47.2)
-with 500 and 35.3 (32.3 to 38.2) with all, so the page says how many it is of."""
-
-CURVE_SECONDS = 3.0
-"""For the learning curve."""
-
 TROUBLES = (TopworkError, OSError, ValueError, ArithmeticError, LookupError, RuntimeError,
             MemoryError, ImportError, TypeError, AttributeError)  # fmt: skip
 """What one piece of evidence may fail with, without taking the page with it."""
@@ -104,9 +94,7 @@ def gather(
     # each sets its own, and would put back what the other had set.
     with one_thread(), ThreadPoolExecutor(1) as aside:
         # in copies of the context, in which progress is reported too
-        curve_made = aside.submit(
-            copy_context().run, _of, head_run, lambda one: head_curve(one, seconds=CURVE_SECONDS)
-        )
+        curve_made = aside.submit(copy_context().run, _of, head_run, head_curve)
         problems_made = aside.submit(
             copy_context().run, _of, head_run, lambda one: _problems(model, one)
         )
@@ -219,6 +207,8 @@ def _verdict(
     control_seconds: float | None,
 ) -> Verdict:
     predictions, needed = model.oof_predictions, {e.digest for e in head_run.examples}
+    if model.selection.strategy == "head":
+        predictions = None  # the head's own, draw by draw: what `advise` judges
     if predictions is not None and not needed <= set(predictions.digests):
         predictions = None  # judged on some folds alone: the head's stand in for its own
     return judge_transfer(
@@ -226,7 +216,6 @@ def _verdict(
         probe=None if isinstance(probe, Missing) else probe,
         predictions=predictions,
         limit_seconds=control_seconds,
-        max_cheap=MAX_COMPARED if model.selection.strategy == "head" else None,
     )
 
 

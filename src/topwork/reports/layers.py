@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from topwork.examples.example import Example
+    from topwork.model.model import Model
 
 MAX_EXPLAINED = 4
 MAX_LOOKED_AT = 64
@@ -23,7 +24,20 @@ LEVELS = 4
 """Shades that the weights of words are shown in."""
 
 Seen = tuple[str, Gallery | Missing]
-Explain = Callable[[Gathered, Sequence[tuple[Wrong, "Example"]]], Gallery]
+Asked = tuple[Wrong, "Example", "Model"]
+Explain = Callable[[Sequence[Asked], str], Gallery]
+"""Takes mistakes, each with its example and the model to ask, and which that is, in words."""
+
+FOLDS = (
+    "Of an example left out in cross-validation that model is asked which had not seen it: a head "
+    "that learned from all the other folds, in the first draw of these."
+)
+TEST_ONLY = "The finished model is asked, of mistakes in the test part, which it has not seen."
+HAS_SEEN = (
+    "The finished model is asked. It has seen these examples since they were left out in "
+    "cross-validation, so it may not make that mistake any more. Where the data has a test part, "
+    "mistakes in that are shown in their place."
+)
 
 NOT_NEEDED = "The rest of the report does not depend on it."
 
@@ -48,16 +62,44 @@ def what_it_sees(gathered: Gathered, mistakes: Sequence[Wrong]) -> list[Seen]:
 def _explained(
     gathered: Gathered, mistakes: Sequence[Wrong], explain: Explain
 ) -> Gallery | Missing:
-    """Explain mistakes whose examples are there; those of the test first: it never saw them."""
+    """Explain mistakes whose examples are there; those of the test first: none has seen them."""
     by_digest = {example.digest: example for example in gathered.examples}
-    there = [(one, by_digest[one.digest]) for one in mistakes if one.digest in by_digest]
-    there.sort(key=lambda pair: not pair[0].is_test)
+    there = {
+        one.digest: (one, by_digest[one.digest]) for one in mistakes if one.digest in by_digest
+    }
     if there:
-        return explain(gathered, there[:MAX_EXPLAINED])
+        ordered = sorted(there.values(), key=lambda pair: not pair[0].is_test)
+        return explain(*_askable(gathered, ordered))
     if isinstance(gathered.found, Missing):
         return gathered.found
     why = "There is no mistake to explain." if not mistakes else "The mistakes are not there."
     return Missing(why=why, remedy=NOT_NEEDED)
+
+
+def _askable(gathered: Gathered, there: Sequence[tuple[Wrong, Example]]) -> tuple[list[Asked], str]:
+    """Choose what is explained, by models that have not seen it if there are any; say which."""
+    model, head_run = gathered.model, gathered.head_run
+    if model.selection.strategy == "head" and not isinstance(head_run, Missing):
+        from topwork.evidence.attribution.fold_models import FoldModels
+
+        folds = FoldModels(model, head_run)
+        asked: list[Asked] = []
+        for one, example in there[:MAX_EXPLAINED]:
+            unseen = model if one.is_test else folds.without(one.digest)
+            if unseen is not None:
+                asked.append((one, example, unseen))
+        if asked:
+            return asked, _said_of({one.is_test for one, _, _ in asked})
+    tests = [pair for pair in there if pair[0].is_test]
+    chosen = [(one, example, model) for one, example in (tests or there)[:MAX_EXPLAINED]]
+    return chosen, TEST_ONLY if tests else HAS_SEEN
+
+
+def _said_of(kinds: set[bool]) -> str:
+    """Return which models are asked, where the test part (True), folds (False) or both are."""
+    if kinds == {True}:
+        return TEST_ONLY
+    return FOLDS if kinds == {False} else f"{FOLDS} Of the test part the finished model is asked."
 
 
 def _filters(gathered: Gathered) -> Gallery | Missing:
@@ -115,29 +157,29 @@ def _patches(gathered: Gathered) -> Gallery | Missing:
     )
 
 
-def _regions(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gallery:
+def _regions(asked: Sequence[Asked], which: str) -> Gallery:
     from topwork.evidence.attribution.images import regions
 
     figures = [
         _figure(
-            regions(gathered.model, example, one.predicted).picture(),
+            regions(model, example, one.predicted).picture(),
             f"{one.shown.name}: where {one.predicted} was seen",
             _asked(one),
         )
-        for one, example in chosen
+        for one, example, model in asked
     ]
     return Gallery(
-        text="Lit in orange: what spoke for the answer; in blue: against it. " + _SEEN,
+        text="Lit in orange: what spoke for the answer; in blue: against it. " + which,
         figures=figures,
     )
 
 
-def _moments(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gallery:
+def _moments(asked: Sequence[Asked], which: str) -> Gallery:
     from topwork.evidence.attribution.sounds import moments, picture
 
     figures = []
-    for one, example in chosen:
-        found = moments(gathered.model, example, one.predicted)
+    for one, example, model in asked:
+        found = moments(model, example, one.predicted)
         seconds = f"{found.seconds:.1f} s, low notes at the bottom"
         figures.append(
             _figure(
@@ -149,18 +191,18 @@ def _moments(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gal
         )
     return Gallery(
         text="Below each spectrogram, in orange: moments that spoke for the answer; in blue: "
-        "against it. " + _SEEN,
+        "against it. " + which,
         figures=figures,
         is_wide=True,
     )
 
 
-def _words(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Gallery:
+def _words(asked: Sequence[Asked], which: str) -> Gallery:
     from topwork.evidence.attribution.texts import words
 
     marked = []
-    for one, example in chosen:
-        found = words(gathered.model, example, one.predicted).words
+    for one, example, model in asked:
+        found = words(model, example, one.predicted).words
         top = max((abs(weight) for _, weight in found), default=0.0) or 1.0
         marked.append(
             Marked(
@@ -169,7 +211,7 @@ def _words(gathered: Gathered, chosen: Sequence[tuple[Wrong, Example]]) -> Galle
             )
         )
     return Gallery(
-        text="Shaded: words that spoke for the answer; underlined with dots: against it. " + _SEEN,
+        text="Shaded: words that spoke for the answer; underlined with dots: against it. " + which,
         marked=marked,
     )
 
@@ -179,11 +221,6 @@ EXPLAIN: dict[str, tuple[str, Explain]] = {
     "sound": ("Moments", _moments),
     "text": ("Words", _words),
 }
-
-_SEEN = (
-    "The finished model is asked. Of examples left out in cross-validation it has learned since, "
-    "so it may not make that mistake any more."
-)
 
 
 def _asked(one: Wrong) -> str:

@@ -44,15 +44,24 @@ _PADDING = 128  # the grey that `decode_image` pads with
 class Album:
     """Shows examples, each decoded once, until the page would weigh too much.
 
+    Args:
+        bits: that pictures of 16 bits use; None for all of them.
+
     Attributes:
         num_left_out: examples that are shown by name alone, for want of room.
     """
 
     def __init__(
-        self, examples: Iterable[Example], modality: Modality, *, max_bytes: int = MAX_BYTES
+        self,
+        examples: Iterable[Example],
+        modality: Modality,
+        *,
+        bits: int | None = None,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
         self.modality = modality
         self._by_digest = {example.digest: example for example in examples}
+        self._bits = bits
         self._digests = {example.name: digest for digest, example in self._by_digest.items()}
         self._shown: dict[tuple[str, bool], Shown] = {}
         self._left_bytes = max_bytes
@@ -89,7 +98,7 @@ class Album:
             if self.modality == "text":
                 return Shown(name=name, text=_beginning(str(content)))
             if self.modality == "image":
-                image = thumbnail(content)
+                image = thumbnail(content, bits=self._bits)
                 uri, (width, height) = image_uri(image), image.size
                 return Shown(name=name, picture=uri, width=width, height=height)
             if self.modality == "array":
@@ -102,14 +111,16 @@ class Album:
             return Shown(name=name)
 
 
-def thumbnail(content: object, side: int = SIDE) -> Image:
+def thumbnail(content: object, side: int = SIDE, *, bits: int | None = None) -> Image:
     """Return an image no larger than `side` pixels, of its own proportions.
 
     Raises ExampleError where it is damaged, or no image.
     """
     from PIL.Image import fromarray
 
-    preprocessing = ImageInput(size=side, resize="pad", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    preprocessing = ImageInput(
+        size=side, resize="pad", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), bits=bits
+    )
     return fromarray(_trimmed(decode_image(content, preprocessing)))
 
 

@@ -150,7 +150,10 @@ class BlocksRun:
             evaluation=evaluation,
             test=None if test is None else test.evaluate_test(self.classes),
             notes=(*self.notes, *([tuned.stopped] if tuned.stopped else [])),
-            selection=replace(selection, trained=describe(job, strategy, outcome.alpha)),
+            selection=replace(
+                selection,
+                trained=describe(job, strategy, outcome.alpha, is_chosen=outcome.is_chosen),
+            ),
             oof_predictions=oof_predictions,
             test_predictions=test,
             detector=None if ood is None else ood.detector,

@@ -17,6 +17,7 @@ from topwork.executors.choose import training_device
 from topwork.features.activations import save_activations
 from topwork.heads.labels import Labels
 from topwork.recipe import Recipe
+from topwork.training.cross_validate import MIN_CHOOSING, alphas_of
 from topwork.training.cut import Cut
 from topwork.training.finetune import TrainingJob, with_found_lr
 from topwork.training.hyperparameters import hyperparameters
@@ -111,7 +112,7 @@ class JobMaker:
         )
 
 
-def describe(job: TrainingJob, strategy: Strategy, alpha: float) -> str:
+def describe(job: TrainingJob, strategy: Strategy, alpha: float, *, is_chosen: bool) -> str:
     """Say which blocks and which head were trained, and how, in a sentence."""
     settings, trained = job.settings, len(job.cut.after.blocks)
     num_blocks = len(job.cut.network.blocks)
@@ -131,8 +132,15 @@ def describe(job: TrainingJob, strategy: Strategy, alpha: float) -> str:
         message.append(f"by low-rank updates of rank {settings.lora}")
     if settings.augment:
         message.append(f"views altered by {', '.join(settings.augment)}")
-    if alpha < 1:
+    if alpha == 0:
+        message.append("none of these weights was taken, only the head that training began with")
+    elif alpha < 1:
         message.append(f"{alpha:.0%} of the weights as trained, the rest as before it (WiSE-FT)")
+    elif len(alphas_of(job)) > 1 and not is_chosen:
+        message.append(
+            f"all weights as trained, since fewer than {MIN_CHOOSING} examples left out cannot "
+            "tell whether a mean with those before (WiSE-FT) is better"
+        )
     return "; ".join(message) + "."
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from topwork.core.digests import digest_settings
-from topwork.core.files import cache_folder, disk_errors, write_bytes
+from topwork.core.files import cache_folder, disk_errors
+from topwork.core.sealed import read_sealed, write_sealed
 from topwork.core.shapes import Int
 from topwork.training.finetune import TrainingJob, finetune
 
@@ -53,7 +54,7 @@ def agree_epochs(
         epochs = int(np.clip(left / needed, 1, MAX_EPOCHS))
         with disk_errors(f"Writing {str(path)!r}"):
             text = json.dumps({"request": request, "epochs": epochs})
-            write_bytes(path, text.encode())
+            write_sealed(path, text.encode())
     return replace(job, settings=job.settings.changed(epochs=epochs))
 
 
@@ -89,10 +90,6 @@ def seconds_of_epoch(job: TrainingJob, indices: Int[np.ndarray, " n"]) -> float:
 
 
 def _read(path: Path, request: str) -> int | None:
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-        if saved["request"] == request:
-            return max(1, int(saved["epochs"]))
-    except (OSError, ValueError, KeyError, TypeError):  # none yet, or of no use
-        pass
-    return None
+    kept = read_sealed(path)
+    saved = None if kept is None else json.loads(kept)
+    return int(saved["epochs"]) if saved and saved["request"] == request else None

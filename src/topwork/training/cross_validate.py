@@ -1,7 +1,7 @@
 """Cross-validation of a training job.
 
-Each fold trains anew and predicts the examples that were left out, with several shares of trained
-and untrained weights; which share, and how sure the answers are, is chosen on the other folds.
+Each fold trains anew and predicts the examples that were left out, with several shares (alphas) of
+the trained weights; alpha and the temperature of the answers are chosen on the other folds.
 """
 
 from __future__ import annotations
@@ -28,8 +28,13 @@ from topwork.heads.softmax import Softmax, log_loss, softmax
 from topwork.training.finetune import FineTuned, TrainingJob, finetune
 from topwork.training.loop.task import Epoch
 
-ALPHAS = (0.25, 0.5, 0.75, 1.0)
-"""Of the trained weights in their mean with those before (WiSE-FT: Wortsman et al. 2022)."""
+ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Of the trained weights in their mean with those before (WiSE-FT: Wortsman et al. 2022); with 0
+the head alone is new."""
+
+MIN_CHOOSING = 50
+"""Examples left out that alpha is chosen by, at least. On 20 of them chance chooses: one example
+is worth 5 points."""
 
 OnEpoch = Callable[[Epoch], None]
 
@@ -41,7 +46,7 @@ class FoldResult:
 
     Attributes:
         indices: the examples left out.
-        logits: [shares, len(indices), K].
+        logits: [alphas, len(indices), K].
         seconds: it took now; 0 where it was kept from before.
     """
 
@@ -57,9 +62,10 @@ class CVResult:
 
     Attributes:
         indices: the examples that were left out so far, sorted.
-        probabilities: of them, [len(indices), K]; share and sharpness from the other folds (of one
-            fold, from its other half).
+        probabilities: of them, [len(indices), K]; alpha and inverse temperature from the other
+            folds (of one fold, from its other half).
         alpha: share of the trained weights, the best over all folds.
+        is_chosen: whether these were enough examples to choose it by; else it is as trained.
         inverse_temperature: what the logits are multiplied by, the same way.
         seconds: of all folds.
     """
@@ -67,12 +73,16 @@ class CVResult:
     indices: Indices
     probabilities: Doubles
     alpha: float
+    is_chosen: bool
     inverse_temperature: float
     seconds: float
 
     @staticmethod
     def of(job: TrainingJob, folds: Sequence[FoldResult]) -> CVResult:
-        """Put folds together; of one alone, with too little to halve it, all is as trained."""
+        """Put folds together; of one alone, with too little to halve it, all is as trained.
+
+        Where any fold would have its alpha from too few examples, none is chosen.
+        """
         indices = np.concatenate([fold.indices for fold in folds])
         logits = np.concatenate([fold.logits for fold in folds], axis=1)
         labels = job.labels.take(indices)
@@ -81,10 +91,14 @@ class CVResult:
             for half in labels.folds(2)[1:]:
                 number[half] = 1
         alphas = alphas_of(job)
+        num_others = len(indices) - int(np.bincount(number).max())
+        is_chosen = len(alphas) > 1 and num_others >= MIN_CHOOSING
+        if not is_chosen:
+            alphas, logits = alphas[-1:], logits[-1:]
         probabilities = np.empty(logits.shape[1:])
         for k in np.unique(number):
             own = number == k
-            alpha, inverse_temperature = len(alphas) - 1, 1.0
+            alpha, inverse_temperature = len(alphas) - 1, 1.0  # as trained
             if not own.all():
                 others = np.flatnonzero(~own)
                 alpha, inverse_temperature = _choose(logits[:, others], labels.take(others))
@@ -95,6 +109,7 @@ class CVResult:
             indices=indices[order],
             probabilities=probabilities[order],
             alpha=alphas[alpha],
+            is_chosen=is_chosen,
             inverse_temperature=inverse_temperature,
             seconds=sum(fold.seconds for fold in folds),
         )
@@ -157,11 +172,13 @@ class Refit:
 
     Attributes:
         alpha: share of the trained weights that is taken.
+        is_chosen: whether it was chosen by examples left out.
         head: of the mean weights, calibrated.
     """
 
     fine_tuned: FineTuned
     alpha: float
+    is_chosen: bool
     head: DenseHead
 
 
@@ -188,7 +205,12 @@ def refit(
     inverse_temperature = 1.0 if cv_result is None else cv_result.inverse_temperature
     num_classes = job.labels.num_classes
     top = Softmax(matrix=inverse_temperature * np.eye(num_classes), bias=np.zeros(num_classes))
-    return Refit(fine_tuned=fine_tuned, alpha=alpha, head=replace(head, softmax=top))
+    return Refit(
+        fine_tuned=fine_tuned,
+        alpha=alpha,
+        is_chosen=cv_result is not None and cv_result.is_chosen,
+        head=replace(head, softmax=top),
+    )
 
 
 @contextmanager
@@ -211,7 +233,7 @@ def checkpointed(
 
 
 def _choose(logits: Doubles, labels: Labels) -> tuple[int, float]:
-    """Return the place of the best share, and how sharp its logits should be."""
+    """Return the place of the best alpha, and what its logits are best multiplied by."""
     targets, weights = labels.targets, labels.weights
     found = []
     for own in logits:

@@ -7,7 +7,7 @@ Its features are computed by the same code that serves the model later (executor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, final
 
@@ -202,13 +202,3 @@ def with_head(body: torch.nn.Module, head: DenseHead, *, dropout: float) -> torc
 def head_of(trained: torch.nn.Module, head: DenseHead) -> DenseHead:
     """Return the head with the layers that the trained module has."""
     return from_torch(trained.get_submodule("head"), head)
-
-
-def blend(
-    before: Mapping[str, torch.Tensor], after: Mapping[str, torch.Tensor], share: float
-) -> dict[str, torch.Tensor]:
-    """Return the mean of two states, `share` of it from `after` (WiSE-FT: Wortsman et al. 2022)."""
-    return {
-        name: before[name].lerp(tensor, share) if tensor.is_floating_point() else tensor
-        for name, tensor in after.items()
-    }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -24,13 +25,8 @@ from topwork.features.table import ArrayTable
 from topwork.heads.dense import DenseHead, fresh_head
 from topwork.heads.kernel import Transform
 from topwork.heads.labels import Labels
-from topwork.training.cut import (
-    Cut,
-    blend,
-    first_transform,
-    head_of,
-    with_head,
-)
+from topwork.training.blend import NormOutputs, blend, fit_norms, has_norms, measure_norms
+from topwork.training.cut import Cut, first_transform, head_of, with_head
 from topwork.training.first_head import logistic_layer
 from topwork.training.loop.lr_finder import find_lr
 from topwork.training.loop.parameter_groups import (
@@ -112,6 +108,7 @@ class FineTuned:
 
     Attributes:
         job: what was trained.
+        indices: the examples of the job that it was trained on.
         before: all tensors as training began, the head fitted.
         after: all tensors as it ended.
         head: the head as training began.
@@ -120,6 +117,7 @@ class FineTuned:
     """
 
     job: TrainingJob
+    indices: Indices
     before: dict[str, torch.Tensor]
     after: dict[str, torch.Tensor]
     head: DenseHead
@@ -128,9 +126,21 @@ class FineTuned:
 
     def network(self, alpha: float = 1.0) -> tuple[torch.nn.Module, DenseHead]:
         """Return the module of the mean weights, `alpha` of them trained, and its head."""
+        module = self._mean(alpha)
+        if 0 < alpha < 1 and has_norms(module):
+            fit_norms(module, *self._norms, alpha)
+        return module, head_of(module, self.head)
+
+    def _mean(self, alpha: float) -> torch.nn.Module:
         module = with_head(self.job.cut.body(), self.head, dropout=0.0)
         module.load_state_dict(blend(self.before, self.after, alpha))
-        return module.eval(), head_of(module, self.head)
+        return module.eval()
+
+    @cached_property
+    def _norms(self) -> tuple[torch.Tensor, NormOutputs, NormOutputs]:
+        """Some windows, and what the BatchNorms give for them before and after the training."""
+        some = Windows.of(self.job.saved, self.indices).load_alike(PASS_BATCH)
+        return some, measure_norms(self._mean(0.0), some), measure_norms(self._mean(1.0), some)
 
     def scores(
         self, indices: Int[np.ndarray, " n"], alphas: Sequence[float]
@@ -168,6 +178,7 @@ def finetune(
         merge_lora(fitted.module)
     return FineTuned(
         job=job,
+        indices=indices,
         before=begun.before,
         after=_copied(fitted.module.state_dict()),
         head=begun.head,

@@ -5,6 +5,7 @@ Every window of an example is learned from with the example's label.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
@@ -65,6 +66,13 @@ class Windows:
     def shape(self, example: int) -> tuple[int, ...]:
         """The shape of a window."""
         return self.saved.shape(int(self.indices[example]), int(self.numbers[example]))
+
+    def load_alike(self, most: int) -> torch.Tensor:
+        """Return some windows of the commonest shape, from all over, as they are."""
+        shapes = [self.shape(i) for i in range(self.num_examples)]
+        usual, _ = Counter(shapes).most_common(1)[0]
+        alike = [i for i, shape in enumerate(shapes) if shape == usual]
+        return self.load(alike[:: -(-len(alike) // most)], 0)
 
     def load(self, examples: Sequence[int], epoch: int) -> torch.Tensor:
         """Return windows of one shape; epoch 0 gives them as they are.

@@ -1,8 +1,10 @@
 """The learning curve of a head on small seeded features: its points, its sentence, its errors."""
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,17 +13,20 @@ from tests.heads.data import labels_of, make
 from topwork.core.progress import listening
 from topwork.errors import SettingError, TooFewError
 from topwork.evaluation.crossval import cross_val_predict
+from topwork.evidence.learning_curve import curve as curve_module
 from topwork.evidence.learning_curve import points as curve_points
 from topwork.evidence.learning_curve.curve import LearningCurve, curve_of, learning_curve
 from topwork.evidence.learning_curve.points import choose_sizes, measure
 from topwork.heads.fit import fit_head
 from topwork.heads.labels import Labels
+from topwork.heads.settings import HeadSettings
 
 
 @pytest.fixture(scope="module", autouse=True)
 def one_repeat() -> Iterator[None]:
-    """Five folds, drawn once: all are fitted whatever else the machine does."""
+    """Five folds, drawn once, each size fitted in all of them."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(curve_points, "WORK", 13_500)
         patch.setattr(curve_points, "MIN_REPEATS", 1)
         patch.setattr(curve_points, "choose_num_repeats", lambda _: 1)
         yield
@@ -30,7 +35,7 @@ def one_repeat() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def curve(one_repeat: None) -> LearningCurve:
     table, classes = make(120, 3, noise=3.0)
-    return learning_curve(table, np.arange(120), labels_of(classes), seconds=100)
+    return learning_curve(table, np.arange(120), labels_of(classes))
 
 
 def test_its_points_rise_and_its_line_goes_on_from_them(curve: LearningCurve) -> None:
@@ -65,7 +70,7 @@ def test_what_twice_the_examples_give_comes_true() -> None:
     table, classes = make(1240, 3, noise=3.0, seed=5)
     labels = labels_of(classes)
     rows = np.arange(120)
-    curve = learning_curve(table, rows, labels.take(rows), seconds=100)
+    curve = learning_curve(table, rows, labels.take(rows))
     more, others = np.arange(240), np.arange(240, 1240)
     head = fit_head(table, more, labels.take(more))
     came_true = (head.predict(table, others).argmax(1) == classes[others]).mean()
@@ -133,36 +138,119 @@ def test_no_group_is_on_both_sides_and_samples_have_their_size() -> None:
         assert few <= 8
 
 
-def test_the_time_bounds_the_repeats() -> None:
+def test_the_plan_is_by_the_work_of_a_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     table, classes = make(30, 2, noise=3.0)
     rows, labels = np.arange(30), labels_of(classes)
     done: list[tuple[int, int]] = []
     with listening(lambda stage, now, all_: done.append((now, all_))):
-        points = measure(table, rows, labels, seconds=1e-6)
+        assert set(measure(table, rows, labels).num_repeats) == {5}
+    assert done[-1][0] == done[-1][1] == 5 * len(choose_sizes(24, 2))
+    monkeypatch.setattr(curve_points, "WORK", 3 * (24 + curve_points.WORK_PER_FIT))
+    assert measure(table, rows, labels).num_repeats[-2:] == (3, 3)
+    monkeypatch.setattr(curve_points, "WORK", 1)
+    points = measure(table, rows, labels)
     assert set(points.num_repeats) == {1}
-    assert done[-1][0] == done[-1][1]
-    longer = measure(table, rows, labels, seconds=100)
-    assert set(longer.num_repeats) == {5}
     curve_of(points)  # one fit of each size is enough for a curve
 
 
-def test_folds_that_are_kept_are_the_largest_size() -> None:
+def test_the_plan_of_many_examples_is_bounded() -> None:
+    table, classes = make(4000, 2, noise=3.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(curve_points, "MIN_REPEATS", 3)
+        run = curve_points._CurveRun(table, np.arange(4000), labels_of(classes), None, None)
+    first, rest = run.plan()
+    assert [size for size, _ in first] == list(range(len(run.sizes)))
+    assert len({*first, *rest}) == len(first) + len(rest)
+    for number, size in enumerate(run.sizes):
+        times = sum(one == number for one, _ in (*first, *rest))
+        assert times == min(15, 13_500 // (size + 100))
+        assert times >= 4
+
+
+def test_a_busy_machine_gives_the_same_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fits end in another order, one at a time, and each takes long."""
+    table, classes = make(300, 3, noise=3.0)
+    labels, rows = labels_of(classes), np.arange(300)
+    idle = curve_of(measure(table, rows, labels))
+    fit = curve_points._CurveRun.fit
+
+    def slow(self: curve_points._CurveRun, size: int, unit: int) -> curve_points.Fit:
+        time.sleep(0.02 * ((size + unit) % 3))
+        return fit(self, size, unit)
+
+    monkeypatch.setattr(curve_points._CurveRun, "fit", slow)
+    monkeypatch.setattr(curve_points, "num_workers", lambda _num: 3)
+    assert curve_of(measure(table, rows, labels)) == idle
+    assert max(idle.sizes) == 240 < curve_points.FRESH_UP_TO
+    monkeypatch.setattr(curve_points, "FRESH_UP_TO", 50)  # one search serves the fits of a size
+    again = [curve_of(measure(table, rows, labels)) for _ in range(2)]
+    assert again[0] == again[1]
+
+
+def test_folds_that_are_kept_are_the_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
     table, classes = make(60, 2, noise=3.0)
     rows, labels = np.arange(60), labels_of(classes)
-    cross_val = cross_val_predict(table, labels, features="of test_learning_curve", num_repeats=1)
-    points = measure(table, rows, labels, seconds=1e-6, features="of test_learning_curve")
+    monkeypatch.setattr(curve_points, "WORK", 1)
+    features = "of test_learning_curve"
+    without = measure(table, rows, labels, features=features)  # nothing is kept yet
+    cross_val = cross_val_predict(table, labels, features=features, num_repeats=1)
+    fitted: list[int] = []
+
+    def counted(table, rows, *more, **named):  # type: ignore[no-untyped-def]
+        fitted.append(len(rows))
+        return fit_head(table, rows, *more, **named)
+
+    monkeypatch.setattr(curve_points, "fit_head", counted)
+    points = measure(table, rows, labels, features=features)
     assert points.num_repeats == (*(1,) * (len(points.sizes) - 1), 5)
+    assert 48 not in fitted
     for fit in points.fits:
         if fit.size == len(points.sizes) - 1:
             expected = cross_val.probabilities[0, fit.test].argmax(1) == classes[fit.test]
             np.testing.assert_array_equal(fit.right, expected)
+    assert curve_of(points) == curve_of(without)  # a disk makes no difference
+
+
+def test_it_is_kept_under_what_it_depends_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    table, classes = make(40, 2, noise=3.0)
+    rows, labels = np.arange(40), labels_of(classes)
+    asked: list[str | None] = []
+
+    def counted(*more, features=None, **named):  # type: ignore[no-untyped-def]
+        asked.append(features)
+        return measure(*more, features=features, **named)
+
+    monkeypatch.setattr(curve_module, "measure", counted)
+
+    def ask(labels: Labels = labels, **named: Any) -> LearningCurve:
+        return learning_curve(table, rows, labels, **{"features": "of kept", **named})
+
+    first = ask()
+    assert ask() == first
+    assert asked == ["of kept"]
+    for change in (
+        lambda: ask(features="others"),
+        lambda: ask(replace(labels, seed=3)),
+        lambda: ask(replace(labels, classes=labels.classes[::-1].copy())),
+        lambda: ask(replace(labels, groups=np.array([f"g{i // 2}" for i in range(40)]))),
+        lambda: ask(settings=HeadSettings(kind="linear")),
+        lambda: ask(features=None),
+        lambda: ask(features=None),
+    ):
+        before = len(asked)
+        change()
+        assert len(asked) == before + 1
+    monkeypatch.setattr(curve_points, "WORK", 1)
+    ask()
+    assert asked[-1] == "of kept"
+    assert len(asked) == 9
 
 
 @pytest.mark.parametrize("counts", [(15, 15), (28, 2), (8, 2), (10, 9, 1)])
 def test_few_examples(counts: tuple[int, ...]) -> None:
     table, _ = make(sum(counts), len(counts))
     classes = np.repeat(np.arange(len(counts)), counts)
-    curve = learning_curve(table, np.arange(len(classes)), labels_of(classes), seconds=0.5)
+    curve = learning_curve(table, np.arange(len(classes)), labels_of(classes))
     assert 3 <= len(curve.sizes) <= 8
     assert curve.twice.high - curve.twice.low > 0.05
     assert curve.sentence
@@ -180,9 +268,6 @@ def test_too_few() -> None:
 
 
 def test_what_is_not_accepted(curve: LearningCurve) -> None:
-    table, classes = make(20, 2)
-    with pytest.raises(SettingError, match="seconds is 0; accepted: a number above 0"):
-        learning_curve(table, np.arange(20), labels_of(classes), seconds=0)
     with pytest.raises(SettingError, match="size is 1201; accepted: from"):
         curve.predict(1201)
     with pytest.raises(SettingError, match="10 times the examples"):

@@ -10,7 +10,6 @@ from tests import small
 from topwork.backbones.base import Backbone
 from topwork.errors import SettingError, TooFewError
 from topwork.evaluation import crossval
-from topwork.evidence.transfer import advice as module
 from topwork.evidence.transfer import scratch_baseline as control
 from topwork.evidence.transfer.advice import Advice, advise
 from topwork.evidence.transfer.backbone_comparison import BackboneComparison, compare
@@ -20,10 +19,9 @@ from topwork.recipe import Recipe
 
 @pytest.fixture(autouse=True, scope="module")
 def short() -> Iterator[None]:
-    """Folds drawn once, a short curve, and a plan that does not depend on the clock."""
+    """Folds drawn once, and a plan that does not depend on the clock."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(crossval, "MAX_REPEATS", 1)
-        patch.setattr(module, "CURVE_SECONDS", 0.1)
         patch.setattr(control, "seconds_of_epoch", lambda _job, _rows: 1.0)
         patch.setattr(control, "OVERTIME", 1000.0)
         yield

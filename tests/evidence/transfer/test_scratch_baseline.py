@@ -60,7 +60,7 @@ def test_a_short_limit_is_spent_on_one_fold_and_kept(comparison: Comparison, qui
 
 def test_a_damaged_one_is_as_good_as_none(comparison: Comparison, quick: None) -> None:
     run_scratch_baseline(comparison, limit_seconds=3.0)
-    (kept,) = (path for path in memo_folder().glob("*-3.safetensors"))
+    (kept,) = (path for path in memo_folder().glob("*-3.arrays"))
     kept.write_bytes(kept.read_bytes()[:50])
     assert find_scratch_baseline(comparison, limit_seconds=3.0) is None
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from topwork.errors import ColumnError, SourceError
+from topwork.examples import unfolding
 from topwork.examples.arrays import npz
 from topwork.examples.contents import array_digest
 from topwork.examples.sources import read_examples, read_inputs
@@ -147,3 +148,47 @@ class TestRefused:
         monkeypatch.setattr(npz, "MAX_NPZ_BYTES", 100)
         with pytest.raises(SourceError, match="at most 100"):
             read_examples(save(tmp_path / "a.npz", x=X, y=[1, 2, 1, 2]))
+
+
+def packed(path, *, version=0, flags=0, method=0):
+    """An archive whose heads speak of another version, flags and method."""
+    np.savez(path, x=X, y=[0, 1, 0, 1])
+    data = bytearray(path.read_bytes())
+    for mark, shift in ((b"PK\x03\x04", 4), (b"PK\x01\x02", 6)):
+        start = data.find(mark)
+        while start >= 0:
+            for offset, value in ((0, version), (2, flags), (4, method)):
+                data[start + shift + offset] = value or data[start + shift + offset]
+            start = data.find(mark, start + 1)
+    path.write_bytes(data)
+    return path
+
+
+class TestPacking:
+    @pytest.mark.parametrize(
+        ("how", "match"),
+        [
+            ({"version": 99}, "zip file version 9.9"),
+            ({"flags": 1}, "encrypted"),
+            ({"method": 98}, "compression method"),
+        ],
+    )
+    def test_what_numpy_does_not_know(self, tmp_path, how, match):
+        with pytest.raises(SourceError, match=f"{match}.*save it again with np.savez"):
+            read_examples(packed(tmp_path / "a.npz", **how))
+
+    def test_what_is_no_array(self, tmp_path):
+        save(tmp_path / "a.npz", y=[0, 1])
+        with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+            archive.writestr("x.npy", b"something else")
+        with pytest.raises(SourceError, match=r"'x' is no array: it begins with b'somethin'"):
+            read_examples(tmp_path / "a.npz")
+
+    def test_a_bomb_is_refused_before_it_unfolds(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(unfolding, "SMALL_BYTES", 2**20)
+        path = tmp_path / "a.npz"
+        np.savez_compressed(path, x=np.zeros((4, 2**18)), y=[0, 1, 0, 1])
+        monkeypatch.setattr(npz.np, "load", None)  # nothing is read
+        match = r"arrays unfold to 8,.* from .* 500 times .*or without compression: np.savez"
+        with pytest.raises(SourceError, match=match):
+            read_examples(path)

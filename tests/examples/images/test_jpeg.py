@@ -8,7 +8,7 @@ from PIL import Image
 
 from topwork.errors import ExampleError
 from topwork.examples.images.decode import ImageInput, decode_image
-from topwork.examples.images.jpeg import check_complaint, with_end
+from topwork.examples.images.jpeg import check_complaint, check_scans, with_end
 
 FORM = ImageInput(size=48, mean=(0.5,) * 3, std=(0.5,) * 3)
 
@@ -126,3 +126,12 @@ def test_harmless_complaints_are_passed_over(complaint):
 def test_all_others_are_not(complaint, reason):
     with pytest.raises(ExampleError, match=reason):
         check_complaint(complaint)
+
+
+def test_thousands_of_scans_are_refused():
+    data = encoded(picture(), progressive=True)
+    start = data.rindex(b"\xff\xda")
+    more = data[:-2] + data[start:-2] * 200 + data[-2:]
+    with pytest.raises(ExampleError, match=r"has 2\d\d scans; accepted: at most 100"):
+        decode_image(more, FORM)
+    check_scans(data)

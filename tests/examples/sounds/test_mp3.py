@@ -132,3 +132,24 @@ class TestRecognition:
             assert not is_mp3(b"\xff" + bytes.fromhex(second_to_fourth))
         assert not is_mp3(b"RIFF")
         assert pieces(io.BytesIO(b"ID3")) == []
+
+
+def of_frames(num):
+    """So many recordings of one frame, each with an index of its own."""
+    frame = bytearray(b"\xff\xfb\x90\xc4" + bytes(413))
+    frame[21:29] = b"Info" + (1).to_bytes(4, "big")
+    return bytes(frame) * num
+
+
+def test_thousands_of_recordings_in_one_file_are_refused():
+    assert len(pieces(io.BytesIO(of_frames(40)))) > 30
+    with pytest.raises(ExampleError, match="more than 1,000 recordings in one file"):
+        pieces(io.BytesIO(of_frames(2_000)))
+
+
+@pytest.mark.parametrize("num_bytes", [0, 100, mp3_room._PART_BYTES - 2, 3 * mp3_room._PART_BYTES])
+def test_the_next_frames_are_found_wherever_they_lie(num_bytes):
+    row = (b"\xff\xfb\x90\xc4" + bytes(413)) * 5
+    data = b"\xff\x00" * (num_bytes // 2) + row
+    assert mp3_room._next_frames(io.BytesIO(data), 0, len(data)) == num_bytes // 2 * 2
+    assert mp3_room._next_frames(io.BytesIO(data), num_bytes + 500, len(data)) == -1

@@ -89,3 +89,9 @@ def test_a_table_has_a_column_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("text,label\na b,x\nc d,y\n")
     with pytest.raises(SettingError, match="--group-column"):
         read_examples(tmp_path / "t.csv", groups=tmp_path / "p.csv")
+
+
+def test_a_list_is_no_group(folder: Path) -> None:
+    row = '{"file": "cat/001.txt", "group": ["a"]}'
+    with pytest.raises(DataError, match=r"'groups.jsonl': a file or group is a list; .* Correct"):
+        read(folder, row, name="groups.jsonl")

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from topwork.errors import SourceError
+from topwork.examples import unfolding
 from topwork.examples.sources import read_examples
 from topwork.examples.tables import parquet_columns
 from topwork.examples.tables.values import plain_text
@@ -119,7 +120,8 @@ def test_bombs_are_refused_before_they_unfold(
         pa.table(bombs()[name]), path, compression="brotli", use_dictionary=name[0] == "m"
     )
     assert path.stat().st_size < 10_000
-    monkeypatch.setattr(parquet_columns, "available_bytes", lambda: 2_000_000)
+    for module in (parquet_columns, unfolding):
+        monkeypatch.setattr(module, "available_bytes", lambda: 2_000_000)
     monkeypatch.setattr(parquet_columns, "read_values", None)  # nothing is read
     with pytest.raises(SourceError, match=r"rows unfold to .* bytes or more, and 2,000,000 are"):
         read_examples(path)
@@ -131,7 +133,8 @@ def test_one_value_in_many_cells_is_refused_as_it_unfolds(
     data = pa.array([b"RIFF\x00\x00\x00\x00WAVE" + bytes(50_000)] * 200)
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"audio": data, "label": ["a", "b"] * 100}), path)
-    monkeypatch.setattr(parquet_columns, "available_bytes", lambda: 2_000_000)
+    for module in (parquet_columns, unfolding):
+        monkeypatch.setattr(module, "available_bytes", lambda: 2_000_000)
     with pytest.raises(SourceError, match=r"2,000,000 are free. Cut it into several tables"):
         read_examples(path)
 
@@ -140,3 +143,17 @@ def test_equal_texts_are_kept_once(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", text=["same"] * 9 + ["other"], label=["a"] * 9 + ["b"])
     values = parquet_columns.read_values(path, ["text"], "", texts=["text"])["text"]
     assert len({id(value) for value in values[:5]}) == 1
+
+
+@pytest.mark.parametrize("num_rows", [4, 40])
+def test_one_value_in_many_cells_is_refused_though_there_is_room(
+    tmp_path: Path, num_rows: int
+) -> None:
+    data = pa.array([b"RIFF\x00\x00\x00\x00WAVE" + bytes(2**23)])
+    column = pa.DictionaryArray.from_arrays(np.zeros(num_rows, np.int32), data).cast(pa.binary())
+    path = tmp_path / "a.parquet"
+    table = pa.table({"audio": column, "label": ["a", "b"] * (num_rows // 2)})
+    pq.write_table(table, path, compression="brotli")
+    match = "at most 500 times as many" if num_rows == 40 else "has the same content"
+    with pytest.raises(SourceError, match=match):
+        read_examples(path)

@@ -29,6 +29,7 @@ from topwork.backbones.timm.families import backbone_digest
 from topwork.backbones.weights import Weights
 from topwork.core import files
 from topwork.core.digests import digest_file, digest_settings
+from topwork.core.plain import from_plain
 from topwork.errors import BackboneError, SettingError, WeightsError
 from topwork.examples.images.preprocessing import ImageInput
 from topwork.examples.texts.preprocessing import TOKENIZER, TextInput
@@ -236,13 +237,17 @@ def _read(repository: Repository, config: Mapping[str, Any]) -> _FolderFacts:
             f"Topwork reads {FORMAT}. Upgrade Topwork, or pre-train it again."
         )
     described = {key: value for key, value in config.items() if key != "digest"}
-    if config.get("digest") != digest_settings(described):
+    try:
+        digest = digest_settings(described)
+    except (ValueError, RecursionError):  # numbers that are none: not written here
+        digest = None
+    if digest is None or config.get("digest") != digest:
         raise WeightsError(
             f"The {CONFIG} of the backbone in {where} was changed after it was written: its digest "
             f"does not fit. {COPY_AGAIN}."
         )
     try:
-        record, listed = config["backbone"], dict(config["files"])
+        record, listed = config["backbone"], from_plain(dict[str, str], config["files"])
         folder = None
         if TOKENIZER in listed:
             folder = _file(repository, TOKENIZER, listed).parent
@@ -259,7 +264,7 @@ def _read(repository: Repository, config: Mapping[str, Any]) -> _FolderFacts:
             card=card_from(record["card"]),
             files=listed,
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise WeightsError(
             f"The backbone in {where} cannot be read: {type(error).__name__}: {error}. "
             f"{COPY_AGAIN}."

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from topwork.backbones.base import Backbone, Network
+from topwork.backbones.base import Backbone, Network, Precision
 from topwork.backbones.registry import get_backbone
 from topwork.backbones.saved.rebuild import card_from, rebuild
 from topwork.errors import WeightsError
@@ -31,6 +31,15 @@ def restore_backbone(
     Raises KeyError or TypeError on another record.
     """
     name, digest, architecture = record["name"], record["digest"], record["architecture"]
+    precision = record["precision"]
+    if not isinstance(name, str) or not isinstance(digest, str):
+        raise TypeError(f"the backbone's name and digest are {name!r} and {digest!r}")
+    if not isinstance(architecture, Mapping | None):
+        raise TypeError(f"the backbone's architecture is {architecture!r}")
+    if precision not in get_args(Precision):
+        raise ValueError(
+            f"the precision is {precision!r}; accepted: {', '.join(get_args(Precision))}"
+        )
 
     def build() -> Network:
         if weights is None:
@@ -48,7 +57,7 @@ def restore_backbone(
         input=input,
         card=card_from(record["card"]),
         architecture=architecture,
-        precision=record["precision"],
+        precision=precision,
         build=build,
     )
 

@@ -13,6 +13,7 @@ from typing import Any
 from topwork.backbones.spec import nearest_names
 from topwork.core import files
 from topwork.core.digests import digest_settings
+from topwork.core.sealed import read_sealed, write_sealed
 from topwork.errors import UnknownBackboneError
 
 KEPT = ("input_size", "fixed_input_size", "interpolation", "crop_pct", "mean", "std", "license")
@@ -31,15 +32,14 @@ def describe(model: str) -> dict[str, Any]:
     """
     key = digest_settings({"model": model, "timm": version("timm"), "kept": list(KEPT)})
     path = files.cache_folder() / "backbones" / f"{key}.json"
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # not asked yet, or damaged: ask
-        kept = None
-    if isinstance(kept, dict):
-        return kept
+    kept = read_sealed(path)
+    if kept is not None:
+        return dict(json.loads(kept))
     facts = _ask(model)
-    with files.disk_errors(f"Keeping what timm says of {model!r}"):
-        files.write_bytes(path, json.dumps(facts).encode())
+    try:
+        write_sealed(path, json.dumps(facts).encode())
+    except OSError as error:  # it costs seconds each time
+        files.warn_once(path.parent, error)
     return facts
 
 

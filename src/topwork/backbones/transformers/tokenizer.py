@@ -10,6 +10,7 @@ from pathlib import Path
 from topwork.backbones.repository import Repository
 from topwork.core import files
 from topwork.core.digests import digest_file, digest_settings
+from topwork.core.sealed import read_sealed, write_sealed
 from topwork.errors import BackboneError, WeightsError
 from topwork.examples.texts.preprocessing import TOKENIZER
 
@@ -40,9 +41,11 @@ def find_tokenizer(repository: Repository) -> Path:
         )
     digest = digest_settings({name: digest_file(path) for name, path in found.items()})
     kept = files.cache_folder() / "tokenizers" / digest / TOKENIZER
-    if not kept.is_file():
+    seal = kept.with_name("sha256")  # of what was made: its bytes are read by others
+    if not kept.is_file() or read_sealed(seal) != digest_file(kept).encode():
         with files.disk_errors(f"Keeping the tokenizer of {repository.name!r}"):
             files.write_bytes(kept, _convert(found, repository.name))
+            write_sealed(seal, digest_file(kept).encode())
     return kept
 
 

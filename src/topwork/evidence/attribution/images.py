@@ -89,7 +89,7 @@ def regions(model: Model, example: object, label: str | None = None) -> ImageOcc
     content = given.read()
     window = decode_image(content, preprocessing)
     odds, said = odds_of(model, _asked(given, window, preprocessing), label)
-    width, height, pixels = _shown(content)
+    width, height, pixels = _shown(content, preprocessing.bits)
     weights = (odds[0] - odds[1:]).reshape(GRID, GRID)
     down, across = _axes(preprocessing, (width, height), (pixels.shape[1], pixels.shape[0]))
     return ImageOcclusion(
@@ -119,11 +119,13 @@ def _as_seen(window: Pixels, preprocessing: ImageInput) -> Pixels:
     return np.pad(window, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
 
 
-def _shown(content: object) -> tuple[int, int, Pixels]:
+def _shown(content: object, bits: int | None) -> tuple[int, int, Pixels]:
     """Return the image's width and height, upright, and the picture of it that is shown."""
     width, height = _upright_size(content)
     side = min(MAX_SIDE, max(width, height))
-    plain = ImageInput(size=side, resize="pad", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    plain = ImageInput(
+        size=side, resize="pad", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), bits=bits
+    )
     across, down = plain.target(width, height)
     left, top = (side - across) // 2, (side - down) // 2
     pixels = decode_image(content, plain)[top : top + down, left : left + across]

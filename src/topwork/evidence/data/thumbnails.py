@@ -225,7 +225,7 @@ def _look_at_array(content: object) -> ArrayLook:
         data = read_file(Path(content)) if isinstance(content, str | os.PathLike) else content
         try:
             content = read_npy(io.BytesIO(data))
-        except (ValueError, EOFError, TypeError, SyntaxError) as error:
+        except ValueError as error:
             raise ExampleError(f"the .npy data is damaged ({error})") from error
     return ArrayLook(values=np.asarray(content))
 

@@ -7,23 +7,24 @@ The frozen features are there already, so a fit costs a second.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar, final
 
 import numpy as np
 
+from topwork.core.digests import digest_bytes
+from topwork.core.memo import key_of, memo
 from topwork.core.plain import Plain
 from topwork.core.shapes import Int
 from topwork.errors import SettingError
 from topwork.evaluation.intervals import Estimate, wilson
 from topwork.evidence.learning_curve.forms import Means, fit_curves, means_of
-from topwork.evidence.learning_curve.points import Points, measure
+from topwork.evidence.learning_curve.points import Points, measure, plan_settings
 from topwork.features.table import FeatureTable
 from topwork.heads.labels import Labels
 from topwork.heads.settings import HeadSettings
 from topwork.runs.head import HeadRun
 
-SECONDS = 20.0
 TIMES = 10
 """How far the line goes on, in times the examples. Further, the forms disagree at will."""
 
@@ -154,7 +155,6 @@ def learning_curve(
     labels: Labels,
     *,
     settings: HeadSettings | None = None,
-    seconds: float = SECONDS,
     features: str | None = None,
 ) -> LearningCurve:
     """Measure the curve of a head on frozen features, and predict how it goes on.
@@ -162,30 +162,38 @@ def learning_curve(
     Args:
         indices: of the table, [N]; `labels` holds theirs. Groups are never split.
         settings: which head; None: a kernel.
-        seconds: how long to go on fitting. Each size is fitted once, however long that takes.
         features: digest of the rows' features, as given to `cross_val_predict`: what that has kept
-            on disk is the largest size, and costs nothing. Without it no sample is larger than
-            `MAX_LANDMARKS`.
+            on disk is the largest size, and costs nothing; and the curve is kept under it, so that
+            whoever asks next gets the same. Without it no sample is larger than `MAX_LANDMARKS`.
 
     Raises:
         TooFewError: fewer than 10 examples, or no fold could teach anything about its test part.
-        SettingError: `seconds` is not a positive number.
     """
-    if not seconds > 0:
-        raise SettingError(f"seconds is {seconds!r}; accepted: a number above 0, like {SECONDS}.")
-    return curve_of(
-        measure(table, indices, labels, settings=settings, seconds=seconds, features=features)
+
+    def make() -> LearningCurve:
+        return curve_of(measure(table, indices, labels, settings=settings, features=features))
+
+    if features is None:
+        return make()
+    arrays = (labels.classes, labels.groups, labels.weights)
+    key = key_of(
+        "learning curve",
+        features,
+        [None if a is None else digest_bytes(str(a.dtype).encode(), a.tobytes()) for a in arrays],
+        labels.seed,
+        asdict(settings or HeadSettings()),
+        plan_settings(),
     )
+    return memo(key, make, read=LearningCurve.from_dict, write=LearningCurve.to_dict)
 
 
-def head_curve(head_run: HeadRun, *, seconds: float) -> LearningCurve:
+def head_curve(head_run: HeadRun) -> LearningCurve:
     """Return the curve of a run's own examples and head. Raises as `learning_curve` does."""
     return learning_curve(
         head_run.table,
         head_run.train,
         head_run.labels,
         settings=head_run.recipe.head_settings(),
-        seconds=seconds,
         features=head_run.features,
     )
 

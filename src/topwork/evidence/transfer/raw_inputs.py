@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -12,6 +13,7 @@ from topwork.core.shapes import Float32, Floats
 from topwork.errors import ExampleError
 from topwork.examples.example import Example, Modality
 from topwork.examples.images.decode import ImageInput, decode_image
+from topwork.examples.remarks.images import used_bits
 from topwork.examples.sounds.mel import mel_bands
 from topwork.examples.sounds.preprocessing import SoundInput
 from topwork.examples.sounds.sound import sound_windows
@@ -46,7 +48,11 @@ def raw_similarity(examples: Sequence[Example], modality: Modality) -> Float32[n
     """
     if modality == "text":
         return _bags_of_words([str(example.read()) for example in examples])
-    of_one = {"image": _pixels, "sound": _log_mels, "array": _numbers}[modality]
+    pixels = partial(_pixels, bits=used_bits(examples) if modality == "image" else None)
+    ways: dict[Modality, Callable[[object], Floats]] = {
+        "image": pixels, "sound": _log_mels, "array": _numbers
+    }  # fmt: skip
+    of_one = ways[modality]
     with ThreadPoolExecutor(4) as pool:
         rows = list(pool.map(lambda example: of_one(example.read()), examples))
     sizes = {row.shape for row in rows}
@@ -60,9 +66,9 @@ def raw_similarity(examples: Sequence[Example], modality: Modality) -> Float32[n
     return grams.similarity(Kernel(blocks=("raw",), pools=("mean",)))
 
 
-def _pixels(content: object) -> Floats:
+def _pixels(content: object, bits: int | None) -> Floats:
     preprocessing = ImageInput(
-        size=SIDE, resize="squash", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)
+        size=SIDE, resize="squash", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), bits=bits
     )
     return decode_image(content, preprocessing).astype(np.float32).ravel()
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
 from topwork.core.digests import digest_settings
-from topwork.core.memo import keep_arrays, kept_arrays, key_of, memo, memo_folder
+from topwork.core.memo import ARRAYS, keep_arrays, kept_arrays, key_of, memo, memo_folder
 from topwork.core.shapes import Doubles, Indices
 from topwork.errors import BackboneError, TrainingError
 from topwork.evidence.transfer.comparison import (
@@ -194,7 +194,7 @@ def find_scratch_baseline(
     key = _key(comparison)
     if limit_seconds is not None:
         return _read(f"{key}-{limit_seconds:g}", comparison)
-    keys = (path.stem for path in memo_folder().glob(f"{key}-*.safetensors"))
+    keys = (path.stem for path in memo_folder().glob(f"{key}-*{ARRAYS}"))
     found = [one for one in (_read(one, comparison) for one in keys) if one is not None]
     return max(found, key=lambda one: one.limit_seconds, default=None)
 

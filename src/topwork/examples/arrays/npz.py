@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from topwork.examples.example import Modality, Split
 from topwork.examples.modality import as_meant
 from topwork.examples.tables.columns import ColumnNames, Columns, listed
 from topwork.examples.tables.rows import Outcome, TableColumns, TableRows
+from topwork.examples.unfolding import check_unfolded_bytes
 
 _INPUTS = ("x", "data", "features", "inputs", "input", "signals", "arrays", "images")
 _LABELS = ("y", "label", "labels", "target", "targets")
@@ -55,26 +55,28 @@ def read_npz(path: Path, given: ColumnNames, *, root: Path) -> TableRows:
             outcomes: list[Outcome] = []
             are_pictures = True
             for split, key in inputs.items():
-                rows = file[key]
+                rows = _array(file, key, origin)
                 are_pictures &= _are_pictures(rows)
                 values = {
-                    role: _column(file[keys[split]], keys[split], len(rows), origin)
+                    role: _column(_array(file, keys[split], origin), len(rows), keys[split], origin)
                     for role, keys in (("label", labels), ("group", groups), ("split", splits))
                     if split in keys
                 }
                 within = name if split is None else f"{name}[{clean_text(key)}]"
                 outcomes += _rows(rows, key, values, within, split, path, given)
-    except (OSError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SourceError(
-            f"{origin} cannot be read: {reason}. It is damaged or ends early; save it again."
-        ) from error
+    except (SourceError, ColumnError):
+        raise
     except ValueError as error:
-        if isinstance(error, SourceError | ColumnError):
-            raise
         raise SourceError(
             f"{origin} cannot be read: {error}. Nothing pickled is loaded, for it can run any "
             "code: save numbers and text (np.savez(path, x=..., y=...)), not objects."
+        ) from error
+    except Exception as error:
+        # Of a later version, with a password, damaged: zipfile has an error of its own for each.
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(
+            f"{origin} cannot be read: {reason}. It is damaged, ends early, or is packed in a way "
+            "that NumPy does not know; save it again with np.savez."
         ) from error
     seen_as: Modality = "image" if are_pictures and given.meant is None else "array"
     decided = (_said(name, inputs, labels, groups),) if given.need_label else ()
@@ -186,7 +188,17 @@ def _named(
     return {}
 
 
-def _column(values: npt.NDArray[Any], key: str, num_rows: int, origin: str) -> list[object]:
+def _array(file: Any, key: str, origin: str) -> npt.NDArray[Any]:
+    array = file[key]
+    if not isinstance(array, np.ndarray):  # what is no .npy comes as bytes
+        raise SourceError(
+            f"{origin}: {key!r} is no array: it begins with {array[:8]!r}. Save it again with "
+            "np.savez(path, x=..., y=...)."
+        )
+    return array
+
+
+def _column(values: npt.NDArray[Any], num_rows: int, key: str, origin: str) -> list[object]:
     if values.shape == (num_rows, 1):
         values = values[:, 0]
     if values.shape != (num_rows,):
@@ -202,8 +214,13 @@ def _column(values: npt.NDArray[Any], key: str, num_rows: int, origin: str) -> l
 def _check_size(path: Path, origin: str) -> None:
     with zipfile.ZipFile(path) as archive:
         total = sum(entry.file_size for entry in archive.infolist())
+        pressed = total > path.stat().st_size
     if total > MAX_NPZ_BYTES:
         raise SourceError(
             f"{origin} holds {total:,} bytes of arrays; at most {MAX_NPZ_BYTES:,} are held in "
             "memory. Save them as a folder per class of .npy files, or as Parquet."
         )
+    advice = "Save them as a folder per class of .npy files"
+    if pressed:
+        advice += ", or without compression: np.savez"
+    check_unfolded_bytes(total, path.stat().st_size, f"{origin}: its arrays unfold", advice)

@@ -27,8 +27,9 @@ from topwork.examples.images.headers import (
     webp_size,
 )
 from topwork.examples.images.heif import load_heif
-from topwork.examples.images.jpeg import check_complaint, with_end
+from topwork.examples.images.jpeg import check_complaint, check_scans, with_end
 from topwork.examples.images.pixels import array_image, plain_image, quiet_pillow
+from topwork.examples.images.png import check_pixel_chunks
 from topwork.examples.images.preprocessing import ImageInput
 from topwork.examples.kinds import PREFIX_BYTES, describe, image_format
 from topwork.examples.regular import check_regular
@@ -143,6 +144,10 @@ def _decode_bytes(data: bytes, preprocessing: ImageInput, max_pixels: int) -> np
         load_heif()
     if known == "WEBP":
         _check_pixels(webp_size(data), max_pixels)
+    if known == "PNG":
+        check_pixel_chunks(data)
+    if known == "JPEG":
+        check_scans(data)
     jpeg = plain_jpeg(data) if known == "JPEG" else None
     if jpeg is not None:
         _check_pixels(jpeg[:2], max_pixels)

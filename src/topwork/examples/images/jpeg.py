@@ -13,6 +13,9 @@ _END = b"\xff\xd9"
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 """What ends a scan: not a stuffed FF 00, nor one of the marks D0 to D7 by which it starts anew."""
 
+_SCAN = re.compile(rb"\xff\xda\x00(?:\x08\x01|\x0a\x02|\x0c\x03|\x0e\x04)")
+"""The beginning of a scan of 1 to 4 components, which no other data has by accident."""
+
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _ARITHMETIC = frozenset(range(0xC9, 0xD0))
 """Of these libjpeg makes up what is missing, without a word."""
@@ -23,6 +26,10 @@ _TAIL_BYTES = 1024
 a search of the whole is not."""
 
 _NUM_COEFFICIENTS = 64
+
+MAX_SCANS = 100
+"""Encoders write a dozen, or some sixty to save the last byte. Each is a pass over all pixels, and
+may take a hundred bytes: a file of 400 kB kept libjpeg busy for half a minute."""
 
 _HARMLESS = (
     "extraneous bytes before marker",
@@ -43,6 +50,16 @@ def check_complaint(complaint: str) -> None:
         raise ExampleError("the JPEG data ends early: the file is cut off or was not fully copied")
     if not any(harmless in said for harmless in _HARMLESS):
         raise ExampleError(f"the JPEG data is damaged ({complaint})")
+
+
+def check_scans(data: bytes) -> None:
+    """Raise ExampleError where a JPEG has more scans than any encoder writes."""
+    num_scans = len(_SCAN.findall(data))
+    if num_scans > MAX_SCANS:
+        raise ExampleError(
+            f"the JPEG data has {num_scans:,} scans; accepted: at most {MAX_SCANS}, for each is a "
+            "pass over all pixels. Save it again"
+        )
 
 
 def with_end(data: bytes) -> bytes:

@@ -24,6 +24,7 @@ from topwork.examples.kinds import PREFIX_BYTES, describe
 from topwork.examples.sounds.ffmpeg import other_format, read_other
 from topwork.examples.sounds.headers import Correction, check_whole, opened_sound
 from topwork.examples.sounds.mp3 import Frames, is_mp3, pieces
+from topwork.examples.sounds.ogg import check_pages
 
 Blocks = Iterator[npt.NDArray[np.float32]]
 
@@ -75,6 +76,8 @@ def open_sound(
                 yield SoundStream(rate_hz=rate_hz, blocks=_cut_out(blocks, rate_hz, start, end))
             return
         correction = check_whole(file)
+        if prefix.startswith(b"OggS"):
+            check_pages(file)
         found = pieces(file) if is_mp3(prefix) else []
         with _sound_errors(prefix), _opened(file, found[:1], correction) as (sound, promised):
             rate_hz = sound.samplerate

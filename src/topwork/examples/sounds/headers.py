@@ -132,7 +132,7 @@ def check_whole(file: BinaryIO) -> Correction | None:
         if size < _STREAMED:
             _check_rest(file, start + size, num_bytes, size, None)
     elif mark == b"OggS":
-        _check_pages(file, num_bytes)
+        _check_last_page(file, num_bytes)
     elif mark == b"fLaC":
         _check_streams(file)
     return None
@@ -217,7 +217,7 @@ def _is_zero(file: BinaryIO, place: int) -> bool:
     return True
 
 
-def _check_pages(file: BinaryIO, num_bytes: int) -> None:
+def _check_last_page(file: BinaryIO, num_bytes: int) -> None:
     file.seek(max(0, num_bytes - _TAIL_BYTES))
     tail = file.read()
     start = tail.rfind(b"OggS\x00")

@@ -31,6 +31,12 @@ _ID3_V1_BYTES = 128
 _NUM_IN_ROW = 4
 """So many whole frames in a row are no accident: four bytes of noise are one now and then."""
 
+_PART_BYTES, _ROW_BYTES = 2**14, 2**14
+"""What is searched at once for a row, and what it may take: a frame has at most 2,881 bytes."""
+
+MAX_PIECES = 1_000
+"""Each is opened for itself: thousands would take minutes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Frames:
@@ -65,6 +71,11 @@ def pieces(file: BinaryIO) -> list[Frames]:
     found: list[Frames] = []
     place = start
     while True:
+        if len(found) == MAX_PIECES:
+            raise ExampleError(
+                f"it is more than {MAX_PIECES:,} recordings in one file. Save each for itself, or "
+                "all as one (`ffmpeg -i old new.wav`)"
+            )
         piece = _piece(file, place, num_bytes)
         if piece is None:
             return found
@@ -146,19 +157,21 @@ def _after_tags(file: BinaryIO, place: int) -> int:
 
 def _next_frames(file: BinaryIO, start: int, num_bytes: int) -> int:
     """Return where frames in a row begin, at a place or after it; -1 where there are none."""
-    file.seek(min(start, num_bytes))
-    rest = file.read()
-    at = rest.find(b"\xff")
-    while at >= 0:
-        place = at
-        for _ in range(_NUM_IN_ROW):
-            found = _frame(rest[place : place + 4])
-            if found is None:
-                break
-            place += found[0]
-        else:
-            return start + at
-        at = rest.find(b"\xff", at + 1)
+    while start < num_bytes:
+        file.seek(start)
+        part = file.read(_PART_BYTES + _ROW_BYTES)
+        at = part.find(b"\xff", 0, _PART_BYTES)
+        while at >= 0:
+            place = at
+            for _ in range(_NUM_IN_ROW):
+                found = _frame(part[place : place + 4])
+                if found is None:
+                    break
+                place += found[0]
+            else:
+                return start + at
+            at = part.find(b"\xff", at + 1, _PART_BYTES)
+        start += _PART_BYTES
     return -1
 
 

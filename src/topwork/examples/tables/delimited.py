@@ -201,7 +201,8 @@ def _read_delimited(
             names = list(dict.fromkeys(header))
             wanted = choose(names)
             # The first of two columns of the same name is the one that counts.
-            places = [(header.index(name), name) for name in dict.fromkeys(wanted)]
+            first = {name: place for place, name in reversed(list(enumerate(header)))}
+            places = [(first[name], name) for name in dict.fromkeys(wanted)]
             columns: dict[str, list[object]] = {name: [] for _, name in places}
             for row in reader:
                 if not any(row):

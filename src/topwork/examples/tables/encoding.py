@@ -53,9 +53,8 @@ def encoding_instead(path: Path, error: UnicodeDecodeError) -> str:
         SourceError: it is UTF-8 with bad bytes, or of no encoding that is known.
     """
     data = path.read_bytes()
-    letters = [letter for letter in data.decode("utf-8", "surrogateescape") if letter > "\x7f"]
-    bad = [ord(letter) - 0xDC00 for letter in letters if "\udc80" <= letter <= "\udcff"]
-    if error.encoding.startswith("utf-8") and len(letters) < 2 * len(bad):
+    bad = bad_bytes(data)
+    if error.encoding.startswith("utf-8") and bad is not None:
         try:
             data.decode("cp1252")
             if not set(bad) <= _NO_LETTER:
@@ -63,6 +62,13 @@ def encoding_instead(path: Path, error: UnicodeDecodeError) -> str:
         except UnicodeDecodeError:
             pass
     raise _undecodable(path, data, error) from error
+
+
+def bad_bytes(data: bytes) -> list[int] | None:
+    """Return the bytes that are not UTF-8; None where most letters beyond ASCII are good UTF-8."""
+    letters = [letter for letter in data.decode("utf-8", "surrogateescape") if letter > "\x7f"]
+    bad = [ord(letter) - 0xDC00 for letter in letters if "\udc80" <= letter <= "\udcff"]
+    return bad if len(letters) < 2 * len(bad) else None
 
 
 def say_encoding(path: Path, encoding: str) -> list[str]:

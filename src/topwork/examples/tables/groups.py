@@ -38,7 +38,7 @@ def read_groups(path: Path, found: Sequence[RawExample]) -> Grouped:
     Raises:
         SourceError: there is no such table, or it names none of the files.
         ColumnError: it has no columns of files and of groups.
-        DataError: it gives one file two groups.
+        DataError: it gives one file two groups, or a group is a list.
     """
     table = clean_text(path.name)
     columns, file_column, group_column = _read(path)
@@ -46,7 +46,11 @@ def read_groups(path: Path, found: Sequence[RawExample]) -> Grouped:
     groups: dict[int, str] = {}
     num_unmatched, first = 0, ""
     for name, group in zip(columns[file_column], columns[group_column], strict=True):
-        value, file = plain_text(group), plain_text(name)
+        try:
+            value, file = plain_text(group), plain_text(name)
+        except TypeError as error:
+            what = str(error).replace("its label", "a file or group")
+            raise DataError(f"The table {table!r}: {what}. Correct the row.") from error
         if file is None or value is None:
             continue
         place = _place(by_key, file)

@@ -81,7 +81,13 @@ def read_parquet(
             raise _not_inputs(origin, schema.field(column))
         strings = [n for n in columns.inputs if stored[n] == "text"] if held == "text" else []
         by_groups = [] if strings else [column]
-        check_unfolded(file, [*columns.others, *strings], origin, by_groups=by_groups)
+        check_unfolded(
+            file,
+            [*columns.others, *strings],
+            origin,
+            stored_bytes=path.stat().st_size,
+            by_groups=by_groups,
+        )
         values = read_values(path, [*columns.others, *strings], origin, texts=strings)
         if columns.label:
             label = features.get(columns.label)
@@ -120,7 +126,7 @@ def _chosen(
         return given, given.choose(names, origin, stored=stored, declared=declared), ()
     except ColumnError as error:
         plain = [name for name in names if may_be_label(file, name) or stored[name] == "text"]
-        check_unfolded(file, plain, origin)
+        check_unfolded(file, plain, origin, stored_bytes=path.stat().st_size)
         texts = [name for name in plain if stored[name] == "text"]
         values = read_values(path, plain, origin, texts=texts)
         # Those that hold inputs of another kind have names, too: they are found as ever.
@@ -226,13 +232,14 @@ class _InputColumn:
 
     def _cells(self) -> Iterator[Any]:
         rows = batch_rows(self._file, self._column)
+        stored_bytes = self._path.stat().st_size
         group, num_rows, num_bytes = 0, 0, 0
         for batch in self._file.iter_batches(batch_size=rows, columns=[self._column]):
             # One of its row groups is held whole when a row of it is wanted.
             now = bisect_right(self._starts, num_rows) - 1
             num_bytes = batch.nbytes + (num_bytes if now == group else 0)
             group, num_rows = now, num_rows + batch.num_rows
-            refuse_too_large(num_bytes, num_rows, self._table.origin)
+            refuse_too_large(num_bytes, num_rows, self._table.origin, stored_bytes)
             yield from plain_cells(batch.column(0))
             if self._on_rows is not None:
                 self._on_rows(batch.num_rows)

@@ -10,12 +10,13 @@ from topwork.errors import SourceError
 from topwork.examples.example import Modality
 from topwork.examples.kinds import PREFIX_BYTES, sniff
 from topwork.examples.tables.columns import Stored
+from topwork.examples.unfolding import check_unfolded_bytes
 
 ROW_BYTES = 500
 """What a row takes in memory as an example, beside what it holds."""
 
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
-_BATCH_ROWS = 64  # of images: some tens of MB at most
+_BATCH_ROWS, _BATCH_BYTES = 64, 2**28  # of images: some tens of MB at most
 _PEEK_ROWS = 32
 
 
@@ -46,14 +47,19 @@ def may_be_label(file: Any, name: str) -> bool:
 
 
 def check_unfolded(
-    file: Any, columns: Sequence[str], origin: str, *, by_groups: Sequence[str] = ()
+    file: Any,
+    columns: Sequence[str],
+    origin: str,
+    *,
+    stored_bytes: int,
+    by_groups: Sequence[str] = (),
 ) -> None:
     """Raise SourceError where columns of an open table would take more memory than there is.
 
     By what the file says of itself, before anything is read: a kilobyte can hold a billion equal
     rows. Equal texts are kept once, and of the columns `by_groups` one group of rows at a time.
     """
-    metadata = file.metadata
+    metadata, wanted = file.metadata, set(columns)
     need, groups = metadata.num_rows * ROW_BYTES, [0]
     for group in range(metadata.num_row_groups):
         groups.append(0)
@@ -61,9 +67,9 @@ def check_unfolded(
             chunk = metadata.row_group(group).column(place)
             names = {chunk.path_in_schema, chunk.path_in_schema.split(".")[0]}
             size = unfolded_bytes(chunk, metadata.schema.column(place).length)
-            need += 0 if names.isdisjoint(columns) else size
+            need += 0 if names.isdisjoint(wanted) else size
             groups[-1] += 0 if names.isdisjoint(by_groups) else size
-    refuse_too_large(need + max(groups), metadata.num_rows, origin)
+    refuse_too_large(need + max(groups), metadata.num_rows, origin, stored_bytes)
 
 
 def unfolded_bytes(chunk: Any, length: int) -> int:
@@ -75,14 +81,10 @@ def unfolded_bytes(chunk: Any, length: int) -> int:
     return int(width * chunk.num_values)
 
 
-def refuse_too_large(need: int, num_rows: int, origin: str) -> None:
-    """Raise SourceError where so many bytes are more than are free."""
-    free = available_bytes()
-    if free is not None and need > free:
-        raise SourceError(
-            f"{origin}: its {num_rows:,} rows unfold to {need:,} bytes or more, and {free:,} are "
-            "free. Cut it into several tables, or use a machine with more memory."
-        )
+def refuse_too_large(need: int, num_rows: int, origin: str, stored_bytes: int) -> None:
+    """Raise SourceError where so many bytes are more than are free, or than its rows can mean."""
+    what = f"{origin}: its {num_rows:,} rows unfold"
+    check_unfolded_bytes(need, stored_bytes, what, "Cut it into several tables")
 
 
 def batch_rows(file: Any, column: str) -> int:
@@ -94,7 +96,8 @@ def batch_rows(file: Any, column: str) -> int:
             if chunk.path_in_schema.split(".")[0] == column:
                 largest = max(largest, chunk.total_uncompressed_size)
     # Each row may hold the same value, as large as the whole dictionary.
-    return max(1, min(_BATCH_ROWS, (available_bytes() or 2**32) // (4 * largest)))
+    room = min(available_bytes() or _BATCH_BYTES, _BATCH_BYTES)
+    return max(1, min(_BATCH_ROWS, room // (4 * largest)))
 
 
 def read_values(

@@ -154,13 +154,13 @@ class TableColumns:
     def _text(self, column: str | None, number: int) -> str | None:
         """A label or group; one string is kept of all that are equal."""
         value = self.values[column][number] if column else None
-        if not isinstance(value, str):
-            try:
+        try:
+            if not isinstance(value, str):
                 return plain_text(value)
-            except TypeError as error:
-                raise ValueError(str(error)) from error
-        if value not in self._seen:
-            self._seen[value] = plain_text(value)
+            if value not in self._seen:
+                self._seen[value] = plain_text(value)
+        except TypeError as error:
+            raise ValueError(str(error)) from error
         return self._seen[value]
 
 

@@ -32,11 +32,16 @@ def read_splits(values: Iterable[object]) -> list[Split | None] | None:
     return splits if "train" in splits else None
 
 
+MAX_LABEL = 1_000
+"""Characters. No class has so long a name: it is a text, or a column that was not closed."""
+
+
 def plain_text(value: object) -> str | None:
     """Return a label or group as text; None where it is blank.
 
     Whole numbers lose their point (3.0 is "3"), truths are "true" and "false", days are
-    "2021-05-01". Raises TypeError on lists and other things that are not one value.
+    "2021-05-01". Raises TypeError on lists and other things that are not one value, and on texts
+    too long for a name.
     """
     if isinstance(value, np.datetime64):
         value = None if np.isnat(value) else value.astype("datetime64[us]")
@@ -56,6 +61,11 @@ def plain_text(value: object) -> str | None:
     if isinstance(value, bytes):
         value = _as_utf8(value)
     if isinstance(value, str):
+        if len(value) > MAX_LABEL:
+            raise TypeError(
+                f"its label has {len(value):,} characters ({value[:20]!r}...); accepted: a name of "
+                f"at most {MAX_LABEL:,}"
+            )
         text = clean_text(value).strip()
         return None if text.lower() in ("", "nan") else text
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():

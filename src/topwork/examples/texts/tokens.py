@@ -137,6 +137,7 @@ def _load(path: Path, digest: str) -> _Loaded:
                 f"it is not the one that the backbone was taken with. {again}"
             )
         tokenizer = Tokenizer.from_file(str(path))
+        unknown = _unknown(tokenizer, path)
     except OSError as error:
         raise WeightsError(
             f"The tokenizer {path} cannot be read: {error.strerror}. {again}"
@@ -148,11 +149,12 @@ def _load(path: Path, digest: str) -> _Loaded:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     before, after = _around(tokenizer)
-    return _Loaded(tokenizer=tokenizer, before=before, after=after, unknown=_unknown(tokenizer))
+    return _Loaded(tokenizer=tokenizer, before=before, after=after, unknown=unknown)
 
 
-def _unknown(tokenizer: Tokenizer) -> int | None:
-    model = json.loads(tokenizer.to_str())["model"]
+def _unknown(tokenizer: Tokenizer, path: Path) -> int | None:
+    # Not of to_str(), which counts up to the highest number of a token: it may be any.
+    model = json.loads(path.read_text(encoding="utf-8"))["model"]
     name, number = model.get("unk_token"), model.get("unk_id")
     return tokenizer.token_to_id(name) if isinstance(name, str) else number
 

@@ -1,7 +1,7 @@
 """Checkpoints on disk.
 
     checkpoint/epoch-000007/  tensors.safetensors  trained weights, buffers, the optimiser's state
-                              state.json           epoch, history, and digests of run and tensors
+                              state.json           epoch, history, digests of run, tensors, itself
 
 The last two are kept, so that a damaged one is no loss.
 """
@@ -14,16 +14,16 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
-from topwork.core.digests import digest_file
+from topwork.core.digests import digest_bytes, digest_file
 from topwork.core.files import disk_errors, replacing_folder
 from topwork.training.loop.task import Epoch
 
 if TYPE_CHECKING:
     import torch
 
-FORMAT = 1
+FORMAT = 2
 TENSORS, STATE = "tensors.safetensors", "state.json"
 NUM_KEPT = 2
 
@@ -69,7 +69,7 @@ class Checkpoints:
         with disk_errors(f"Writing the checkpoint {str(place)!r}"):
             with replacing_folder(place) as folder:
                 save_file(dict(state.tensors), folder / TENSORS)
-                facts = {
+                facts: dict[str, Any] = {
                     "format": FORMAT,
                     "run": self._run,
                     "tensors": digest_file(folder / TENSORS),
@@ -77,6 +77,7 @@ class Checkpoints:
                     "micro_batch": state.micro_batch,
                     "num_threads": state.num_threads,
                 }
+                facts["sha256"] = _digest(facts)
                 (folder / STATE).write_text(json.dumps(facts, indent=1), encoding="utf-8")
             self._saved = [*(p for p in self._saved if p != place), place][-NUM_KEPT:]
             for other in [*self._folder.glob("epoch-*"), *self._folder.glob(".epoch-*")]:
@@ -88,7 +89,7 @@ class Checkpoints:
         for place in sorted(self._folder.glob("epoch-*"), reverse=True):
             try:
                 state = self._read(place)
-            except (OSError, ValueError, TypeError, KeyError) as error:
+            except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
                 logger.warning(
                     "The checkpoint %s is damaged (%s) and passed over; training goes on from the "
                     "one before, or anew.",
@@ -112,7 +113,11 @@ class Checkpoints:
         from safetensors.torch import load_file
 
         facts = json.loads((place / STATE).read_text(encoding="utf-8"))
-        if not isinstance(facts, dict) or facts["format"] != FORMAT or facts["run"] != self._run:
+        if not isinstance(facts, dict) or facts.get("format") == 1:  # of before it had a digest
+            return None
+        if facts.pop("sha256") != _digest(facts):
+            raise ValueError(f"{STATE} is not what was written")
+        if facts["format"] != FORMAT or facts["run"] != self._run:
             return None
         if digest_file(place / TENSORS) != facts["tensors"]:
             raise ValueError(f"{TENSORS} is not what was written")
@@ -126,3 +131,7 @@ class Checkpoints:
             num_threads=int(facts["num_threads"]),
             tensors=tensors,
         )
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
+    return digest_bytes(json.dumps(facts).encode())  # a loss may be no number
