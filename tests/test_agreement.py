@@ -29,6 +29,8 @@ from topwork.model.model import Model
 from topwork.recipe import Recipe
 from topwork.runs.source import examples_and_backbone
 
+FEW_BLOCKS = "topwork/conv2d:8,16?pretrained=false&size=16"
+
 NOT_USED_BY_HEAD: dict[str, Any] = {
     "epochs": 3,
     "lr": 0.01,
@@ -71,9 +73,9 @@ def test_advice_and_report_say_the_same_on_an_idle_and_on_a_busy_machine(
 ) -> None:
     monkeypatch.setattr(points, "WORK", 500)
     monkeypatch.setattr(advice_module, "MAX_CHEAP", 20)  # as with more than 500 examples
-    model = topwork.train(digits, backbone=small.SMALL, train="head")
+    model = topwork.train(digits, backbone=FEW_BLOCKS, train="head")
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "idle"))
-    advice = topwork.advise(digits, backbone=small.SMALL, control=False)
+    advice = topwork.advise(digits, backbone=FEW_BLOCKS, control=False)
     assert advice.curve is not None
     assert max(advice.curve.num_repeats) > 1
     assert "20 of your 30 images" in advice.verdict.message
@@ -84,7 +86,7 @@ def test_advice_and_report_say_the_same_on_an_idle_and_on_a_busy_machine(
     page = " ".join(Checked(written.path.read_text(encoding="utf-8")).words.split())
     for sentence in (advice.verdict.message, advice.curve.sentence, advice.depth.sentence):
         assert sentence in page
-    again = topwork.advise(digits, backbone=small.SMALL, control=False)
+    again = topwork.advise(digits, backbone=FEW_BLOCKS, control=False)
     assert again.curve == advice.curve
     assert again.depth == advice.depth
     assert again.verdict.message == advice.verdict.message
