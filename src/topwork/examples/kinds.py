@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 from topwork.examples.example import Modality
 
-# HEIC is what telephones write. Pillow reads it with pillow-heif; without, a run names each.
+# HEIC is what telephones write. Pillow reads it with pi-heif; without, a run names each.
 _IMAGE = """.jpg .jpeg .jpe .jfif .png .apng .gif .bmp .dib .tif .tiff .webp .avif .jp2 .j2k .jpx
 .ppm .pgm .pbm .pnm .ico .tga .pcx .mpo .heic .heif"""
 _SOUND = """.wav .wave .flac .mp3 .ogg .oga .opus .m4a .m4b .aac .aiff .aif .aifc .wma .caf .au .snd

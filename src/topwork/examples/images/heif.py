@@ -1,4 +1,8 @@
-"""HEIC photos, where pillow-heif is installed."""
+"""HEIC photos, where pi-heif or pillow-heif is installed.
+
+The extra names pi-heif, which only reads. Wheels of pillow-heif bring x265 along, which is GPL;
+where a user has it, it serves as well.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,15 @@ _lock = threading.Lock()
 
 
 def load_heif() -> None:
-    """Teach Pillow the format. Raises ExampleError where pillow-heif is not installed."""
-    if find_spec("pillow_heif") is None:
+    """Teach Pillow the format. Raises ExampleError where neither library is installed."""
+    if find_spec("pi_heif") is not None:
+        from pi_heif import register_heif_opener
+    elif find_spec("pillow_heif") is not None:
+        from pillow_heif import register_heif_opener
+    else:
         raise ExampleError(
-            "it is a HEIC photo, and pillow-heif, which reads these, is not installed. Run `pip "
+            "it is a HEIC photo, and pi-heif, which reads these, is not installed. Run `pip "
             "install 'topwork[heif]'`, or convert it to JPEG"
         )
-    import pillow_heif
-
     with _lock:
-        pillow_heif.register_heif_opener()
+        register_heif_opener()
