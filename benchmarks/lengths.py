@@ -1,7 +1,7 @@
 """What a model that serves many takes: memory over lengths, the cache over paths.
 
 - Peak memory of a process that predicts sounds (and texts) of as many lengths as there are inputs,
-  over one that predicts as many of one length; and the processor time of both.
+  over one that predicts as many of the greatest; and the processor time of both.
 - How much the cache grows as one model is loaded, and predicts, from many paths.
 """
 
@@ -27,7 +27,7 @@ loaded, rng = topwork.load(model), np.random.default_rng(0)
 words = [f"word{i}" for i in range(240)]
 started = time.process_time()
 for i in range(count):
-    share = (i + 1) / count if many else 0.5
+    share = (i + 1) / count if many else 1.0
     if kind == "sound":
         samples = rng.normal(0, 0.1, 1_600 + round(190_000 * share)).astype(np.float32)
         loaded.predict(topwork.Sound(samples=samples, rate_hz=16_000))
@@ -85,7 +85,7 @@ def main() -> None:
             say(f"{kind}s of one length: {one.seconds:.0f} s, of many: {many.seconds:.0f} s")
             figures.append(
                 Figure(
-                    name=f"peak memory, {arguments.count:,} lengths of {kind}s over one length",
+                    name=f"peak memory, {arguments.count:,} lengths of {kind}s over the greatest",
                     measured=many.peak_bytes / one.peak_bytes,
                     bound=1.3,
                     at_most=True,
