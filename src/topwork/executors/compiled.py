@@ -16,6 +16,7 @@ from topwork.core import files
 from topwork.core.digests import digest_once, digest_settings
 from topwork.core.sealed import read_sealed, write_sealed
 from topwork.errors import BackboneError
+from topwork.executors.compiled_folder import REMOVE
 
 NUM_SHAPES = 16
 """Shapes of windows, or of batches of texts, that OpenVINO keeps code for. They come in hundreds of
@@ -73,7 +74,7 @@ def compile_on_cpu(path: Path, *, precision: str, num_cores: int, any_length: bo
         except (RuntimeError, OSError) as error:
             raise BackboneError(
                 f"The compiled network in {path.parent} cannot be loaded: {str(error)[:500]}. "
-                "Remove the folder, and name the backbone again to have it made."
+                f"{REMOVE}"
             ) from error
     try:
         with suppress(RuntimeError):  # not every network has such a form

@@ -47,6 +47,7 @@ from topwork.model.description import (
     RECIPE,
     TRAIN_AGAIN,
     WEIGHTS,
+    altered,
     check_files,
     is_ours,
     read_description,
@@ -274,10 +275,7 @@ def _copy_read(source: Path, folder: Path, parts: ModelParts) -> bool:
     for name in wanted:
         shutil.copyfile(source / name, folder / name)
         if digest_file(folder / name) != expected[name]:
-            raise ModelError(
-                f"{str(source / name)!r} is damaged or was changed: its digest is not the one in "
-                f"{DESCRIPTION}. {TRAIN_AGAIN}."
-            )
+            raise altered(source / name)
     return True
 
 

@@ -117,13 +117,18 @@ def check_files(folder: Path, expected: Mapping[str, str], required: set[str]) -
                     "folder. Copy the files themselves: cp -rL."
                 )
             if name != WEIGHTS and digest_once(path) != digest:
-                raise ModelError(
-                    f"{str(path)!r} is damaged or was changed: its digest is not the one in "
-                    f"{DESCRIPTION}. {TRAIN_AGAIN}."
-                )
+                raise altered(path)
         except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself
             reason = getattr(error, "strerror", None) or error
             raise ModelError(
                 f"{str(path)!r} cannot be read: {reason}. See to the permissions of the folder. "
                 f"{TRAIN_AGAIN}."
             ) from error
+
+
+def altered(path: Path) -> ModelError:
+    """Return the refusal of a file that is not what was written."""
+    return ModelError(
+        f"{str(path)!r} is damaged or was changed: its digest is not the one in {DESCRIPTION}. "
+        f"{TRAIN_AGAIN}."
+    )

@@ -23,6 +23,7 @@ from topwork.examples.images.pixels import is_wide
 from topwork.examples.images.preprocessing import ImageInput
 from topwork.examples.kinds import PREFIX_BYTES, image_format
 from topwork.examples.regular import check_regular
+from topwork.examples.remarks.sample import spread
 
 SAMPLE = 200
 """Pictures whose headers are read, spread evenly."""
@@ -45,7 +46,7 @@ def image_remarks(examples: Sequence[Example], preprocessing: ImageInput) -> lis
 
     Only headers are read, of at most `SAMPLE` pictures; more only of colours of 16 bits.
     """
-    looked_at = [examples[i] for i in _spread(len(examples), SAMPLE)]
+    looked_at = spread(examples, SAMPLE)
     return [*_cropped(looked_at, preprocessing), *_dark(looked_at)]
 
 
@@ -103,11 +104,6 @@ def used_bits(examples: Sequence[Example]) -> int | None:
     key = key_of("used bits", [example.digest for example in examples])
     bits: int | None = memo(key, look, read=read, write=lambda bits: bits)
     return bits
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """At most so many places, evenly spread; the same each time."""
-    return sorted({i * count // min(count, most) for i in range(min(count, most))})
 
 
 def _kept(size: tuple[int, int], preprocessing: ImageInput) -> float:

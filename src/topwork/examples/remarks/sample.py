@@ -9,4 +9,5 @@ from topwork.examples.example import Example
 
 def spread(examples: Sequence[Example], most: int) -> Sequence[Example]:
     """Return at most so many examples, evenly spread and the same each time."""
-    return examples[:: -(-len(examples) // most)] if len(examples) > most else examples
+    count = min(len(examples), most)
+    return [examples[i * len(examples) // count] for i in range(count)]

@@ -11,6 +11,7 @@ import numpy as np
 from topwork.errors import ExampleError
 from topwork.examples.example import Example
 from topwork.examples.kinds import PREFIX_BYTES
+from topwork.examples.remarks.sample import spread
 from topwork.examples.sounds.ffmpeg import other_format
 from topwork.examples.sounds.headers import opened_sound
 from topwork.examples.sounds.preprocessing import SoundInput
@@ -37,8 +38,7 @@ def sound_remarks(examples: Sequence[Example], preprocessing: SoundInput) -> lis
 
     Only the beginnings of some are looked at. Not of what ffmpeg decodes, which costs more.
     """
-    count = min(len(examples), SAMPLE)
-    looked_at = [examples[i * len(examples) // count] for i in range(count)]
+    looked_at = spread(examples, SAMPLE)
     with ThreadPoolExecutor(4) as pool:
         found = [
             example.name
@@ -49,9 +49,9 @@ def sound_remarks(examples: Sequence[Example], preprocessing: SoundInput) -> lis
         return []
     names = ", ".join(found[:_NUM_NAMED]) + (", ..." if len(found) > _NUM_NAMED else "")
     return [
-        f"In {len(found)} of {count} sounds that were looked at the channels cancel each other "
-        f"out, and their mean, which the backbone hears, is all but silence: {names}. One of the "
-        "channels is upside down; save these sounds with one channel, such as the first."
+        f"In {len(found)} of {len(looked_at)} sounds that were looked at the channels cancel each "
+        f"other out, and their mean, which the backbone hears, is all but silence: {names}. One of "
+        "the channels is upside down; save these sounds with one channel, such as the first."
     ]
 
 
