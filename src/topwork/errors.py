@@ -2,6 +2,7 @@
 
     TopworkError
     ├── SettingError            an argument or option has a value that cannot be used
+    │   └── ExtraError          what was asked for needs a package that is not installed
     ├── DataError               the data as a whole cannot be used
     │   ├── SourceError         the source is missing, empty, or of a form not known
     │   ├── ColumnError         a table lacks a column that is needed
@@ -45,6 +46,15 @@ class SettingError(TopworkError, ValueError):
     """
 
     exit_code = 2
+
+
+class ExtraError(SettingError):
+    """What was asked for needs a package that is not installed; the message says which extra.
+
+    >>> import topwork
+    >>> issubclass(topwork.ExtraError, topwork.SettingError)
+    True
+    """
 
 
 class DataError(TopworkError, ValueError):

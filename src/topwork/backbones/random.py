@@ -12,6 +12,13 @@ from typing import Any
 from topwork.backbones.architecture import build_bare
 from topwork.backbones.base import Backbone, Card, Network, Precision
 from topwork.backbones.catalog import random_card
+from topwork.backbones.graphs.find import (
+    RANDOM_VERSION,
+    Arrays,
+    find_graph,
+    is_drawn,
+    random_arrays,
+)
 from topwork.backbones.spec import Spec
 from topwork.backbones.timm.families import backbone_digest
 from topwork.backbones.timm.timm_metadata import package_versions
@@ -40,21 +47,28 @@ def random_backbone(
         architecture: as `build_bare` takes it.
         source: what the architecture is that of, for the card.
     """
-    library = str(architecture.get("library"))
     return Backbone(
         name=name,
         digest=backbone_digest(
             input,
             architecture=dict(architecture),
             seed=seed,
-            versions=package_versions(PACKAGES.get(library, "torch")),
+            versions=_versions(architecture),
         ),
         input=input,
         card=random_card(source, seed),
         architecture=architecture,
         precision=precision,
         build=lambda: build_bare(architecture, input, seed),
+        graph=find_graph(architecture, input, lambda: random_arrays(architecture, seed)),
     )
+
+
+def _versions(architecture: Mapping[str, Any]) -> dict[str, str]:
+    """Return the versions of what makes the weights of a seed."""
+    if is_drawn(architecture):
+        return {"topwork": str(RANDOM_VERSION)}
+    return package_versions(PACKAGES.get(str(architecture.get("library")), "torch"))
 
 
 def random_by_name(
@@ -89,6 +103,7 @@ def named_backbone(
     card: Card,
     weights: Any,
     build: Callable[[], Network],
+    read: Callable[[], Arrays] | None = None,
     precision: Precision = "f32",
 ) -> Backbone:
     """Return the backbone that a name stands for; one of random weights where it has no others.
@@ -96,6 +111,7 @@ def named_backbone(
     Args:
         weights: digests of the weights; None for random ones.
         build: makes the network with these weights.
+        read: gives them as arrays, for a graph; None where they are not to be had so.
         precision: where the name does not say.
     """
     if weights is None:
@@ -108,6 +124,7 @@ def named_backbone(
         architecture=architecture,
         precision=spec.precision or precision,
         build=build,
+        graph=None if read is None else find_graph(architecture, input, read),
     )
 
 

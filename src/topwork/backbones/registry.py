@@ -15,6 +15,7 @@ from pathlib import Path
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import CARDS, EMBEDDED
+from topwork.backbones.embedded import find_embedded
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.saved.folder import is_own, read_backbone
 from topwork.backbones.small import PREFIX
@@ -25,7 +26,6 @@ from topwork.backbones.transformers.sentence import MODULES
 from topwork.backbones.transformers.sound import embedded_sound, sound_from
 from topwork.backbones.transformers.sound_network import SOUND_TYPES
 from topwork.backbones.transformers.text import embedded_text, text_from
-from topwork.backbones.weights import find_embedded
 from topwork.errors import (
     BackboneError,
     SettingError,
@@ -110,9 +110,9 @@ def _embedded(spec: Spec) -> Backbone:
     entry = EMBEDDED[spec.base]
     spec.check_options(entry.modality)
     if entry.modality == "image":
-        return embedded_image(spec, entry, find_embedded(entry) if spec.pretrained else None)
+        return embedded_image(spec, entry, find_embedded(entry) if spec.pretrained else {})
     if entry.modality == "sound":
-        return embedded_sound(spec, entry, find_embedded(entry) if spec.pretrained else None)
+        return embedded_sound(spec, entry, find_embedded(entry) if spec.pretrained else {})
     return embedded_text(spec, entry, find_embedded(entry))  # its tokenizer is no weights
 
 

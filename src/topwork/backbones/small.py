@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from topwork.backbones.base import Layout, Network
+from topwork.core.extras import need
 from topwork.errors import SettingError
 from topwork.examples.arrays.preprocessing import ArrayInput
 from topwork.examples.images.preprocessing import ImageInput
@@ -83,6 +84,7 @@ def build_small(
     Raises:
         SettingError: its units are not accepted, or it does not take such an input.
     """
+    need("torch", "The architecture of Topwork's own")
     import torch
 
     check_architecture(architecture, input)

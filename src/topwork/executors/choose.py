@@ -10,9 +10,12 @@ import importlib.util
 import logging
 import platform
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from topwork.backbones.base import Backbone
+from topwork.core.extras import is_installed, need
+from topwork.core.telling import tell
 from topwork.errors import SettingError
 from topwork.executors.base import Executor
 
@@ -51,6 +54,8 @@ def resolve_device(device: str) -> str:
     """Return the device with `auto` decided: `cuda` or `cpu`. Raises SettingError on another."""
     if device.split(":")[0] not in DEVICES:
         raise SettingError(f"The device is {device!r}; accepted: {', '.join(DEVICES)}, cuda:<n>.")
+    if device.split(":")[0] in ("torch", "cuda", "mps"):
+        need("torch", f"The device {device!r}")
     if device == "auto":
         return "cuda" if _cuda_works() else "cpu"
     return device
@@ -100,6 +105,15 @@ def _cuda_works() -> bool:
         driver = any(Path(path).exists() for path in DRIVERS)
     if not driver:
         return False
+    if not is_installed("torch"):
+        _tell_of_gpu()
+        return False
     import torch
 
     return torch.cuda.is_available()
+
+
+@cache
+def _tell_of_gpu() -> None:
+    """Say once what is not used."""
+    tell(['There is an NVIDIA GPU; it would be used with: pip install "topwork[torch]"'])

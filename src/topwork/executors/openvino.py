@@ -11,7 +11,7 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cache
@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Any, final
 
 import numpy as np
+import safetensors.numpy
 
 from topwork.backbones.base import Backbone
 from topwork.core import files
 from topwork.core.digests import digest_settings
+from topwork.core.extras import need
 from topwork.core.shapes import Float32, Floats, Shaped
 from topwork.errors import BackboneError
 from topwork.executors.base import WHOLE, Executor, Segment, WindowForm, order_pools
@@ -220,9 +222,35 @@ def compile_network(backbone: Backbone, pools: Sequence[str], folder: Path) -> N
     Raises:
         BackboneError: the network cannot be built or converted.
     """
+    if backbone.graph is None:
+        model, segments, form, tensors = _converted(backbone, pools)
+    else:
+        from topwork.executors.pooled_graph import pooled_graph
+
+        graph = backbone.graph()
+        model, segments, form = pooled_graph(backbone, graph, pools)
+        tensors = graph.tensors
+    layout = {
+        "backbone": backbone.name,
+        "digest": backbone.digest,
+        "windows": asdict(form),
+        "precision": backbone.precision,
+        "segments": [[s.block, s.pool, s.size] for s in segments],
+    }
+    with files.disk_errors("Keeping the compiled network"), files.replacing_folder(folder) as new:
+        _save(model, new / NETWORK)
+        if tuple(pools) != (WHOLE,):  # no model is made of a part of a network
+            safetensors.numpy.save_file(dict(tensors), new / WEIGHTS)
+        write_layout(new, layout)
+
+
+def _converted(
+    backbone: Backbone, pools: Sequence[str]
+) -> tuple[Any, Sequence[Segment], WindowForm, Mapping[str, Shaped[np.ndarray, "..."]]]:
+    """Convert the torch module, with its pools; also return its weights."""
+    need("torch", f"The backbone {backbone.name!r}, which is converted from its module,")
     import openvino
     import torch
-    from safetensors.torch import save_file
 
     from topwork.executors.block_shapes import blank_window
     from topwork.executors.pooled import pooled_network
@@ -242,21 +270,9 @@ def compile_network(backbone: Backbone, pools: Sequence[str], folder: Path) -> N
                 f"{type(error).__name__}: {' '.join(str(error).split())[:500]}. "
                 "Run it with PyTorch: --device torch."
             ) from error
-    layout = {
-        "backbone": backbone.name,
-        "digest": backbone.digest,
-        "windows": asdict(form),
-        "precision": backbone.precision,
-        "segments": [[s.block, s.pool, s.size] for s in segments],
-    }
-    with files.disk_errors("Keeping the compiled network"), files.replacing_folder(folder) as new:
-        _save(model, new / NETWORK)
-        if tuple(pools) != (WHOLE,):  # no model is made of a part of a network
-            # copies: tied weights share memory, which safetensors refuses
-            state = module.get_submodule("network").state_dict()
-            tensors = {name: tensor.clone().contiguous() for name, tensor in state.items()}
-            save_file(tensors, new / WEIGHTS)
-        write_layout(new, layout)
+    state = module.get_submodule("network").state_dict()
+    # copies: tied weights share memory, which a file of tensors cannot say
+    return model, segments, form, {name: one.numpy().copy() for name, one in state.items()}
 
 
 def _save(model: Any, path: Path) -> None:

@@ -6,7 +6,6 @@ runs it as it is. Importing this file loads no torch; calling `pooled_network` d
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,7 +14,6 @@ import numpy as np
 
 from topwork.backbones.base import Backbone, Network
 from topwork.core.shapes import Float, Float32
-from topwork.errors import BackboneError
 from topwork.examples.images.preprocessing import ImageInput
 from topwork.examples.windows import Input
 from topwork.executors.base import WHOLE, Segment, WindowForm, order_pools
@@ -25,14 +23,13 @@ from topwork.executors.block_shapes import (
     block_shapes,
     listening,
     output_shapes,
+    whole_segment,
+    window_form,
 )
 from topwork.executors.join import GRIDS
 
 if TYPE_CHECKING:
     import torch
-
-MAX_BATCH = 32
-"""Of networks that take any length: see batches.py for what larger and smaller ones give."""
 
 
 def mean_weights(shape: BlockShape, pools: Sequence[str]) -> Float32[np.ndarray, "cells places"]:
@@ -74,28 +71,14 @@ def pooled_network(
     """
     chosen = order_pools(pools, or_whole=True)
     network = backbone.build()
-    window = blank_window(backbone.input)
     if chosen == (WHOLE,):
-        shapes, segments = [], [_whole_segment(network, backbone)]
+        found = output_shapes(network, backbone.input, backbone.name)
+        shapes, segments = [], [whole_segment(found, backbone.name)]
     else:
         shapes = block_shapes(network, backbone.input, backbone.name)
         segments = [segment for shape in shapes for segment in shape.segments(chosen)]
-    form = WindowForm(
-        dtype=window.dtype.name,
-        shape=(None, *window.shape[1:]) if network.any_length else window.shape,
-        max_batch=MAX_BATCH if network.any_length and backbone.modality == "text" else 1,
-    )
+    form = window_form(network, backbone.input, blank_window(backbone.input))
     return pooled_module(network, shapes, backbone.input, chosen), tuple(segments), form
-
-
-def _whole_segment(network: Network, backbone: Backbone) -> Segment:
-    if len(network.blocks) != 1:
-        raise BackboneError(
-            f"The whole output of one block is wanted, and the backbone {backbone.name!r} has "
-            f"{len(network.blocks)} blocks; accepted: one. Cut it first: until(backbone, block)."
-        )
-    ((block, shape),) = output_shapes(network, backbone.input, backbone.name).items()
-    return Segment(block=block, pool=WHOLE, size=math.prod(shape))
 
 
 def pooled_module(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 
 from topwork.backbones.base import Backbone
+from topwork.core.extras import need
 from topwork.core.shapes import Float32, Shaped
 from topwork.errors import BackboneError, SettingError
 from topwork.executors.base import Executor, Segment
@@ -51,6 +52,7 @@ class TorchExecutor(Executor):
             SettingError: there is no such device here.
             BackboneError: the network cannot be built.
         """
+        need("torch", f"Running a network on the device {device!r}")
         import torch
 
         self._device = check_device(device)
@@ -123,6 +125,7 @@ class TorchExecutor(Executor):
 
 def check_device(name: str) -> torch.device:
     """Return the device of this name. Raises SettingError where there is none here."""
+    need("torch", f"The device {name!r}")
     import torch
 
     try:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from topwork.core.extras import need
 from topwork.core.shapes import Float32, Floats, Int
 from topwork.executors.base import Segment
 from topwork.features.table import FeatureTable
@@ -66,6 +67,7 @@ def fit_mlp(
     The last layer is followed by the temperature that is best for examples left out of trainings
     of their own.
     """
+    need("torch", "A head with hidden layers")
     axes = _Axes.fit(units, labels.seed)
     parts = (indices[start : start + CHUNK] for start in range(0, len(indices), CHUNK))
     coordinates = np.concatenate([axes(transform(table, part)) for part in parts])

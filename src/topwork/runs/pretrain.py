@@ -22,6 +22,7 @@ from topwork.backbones.named_architecture import architecture as architecture_of
 from topwork.backbones.saved.folder import check_place, write_backbone
 from topwork.backbones.small import PREFIX
 from topwork.core import files
+from topwork.core.extras import need
 from topwork.core.options import RunOptions
 from topwork.core.progress import Listener, listening
 from topwork.core.units import parse_seconds
@@ -175,6 +176,7 @@ def pretrain(
     >>> made.num_train, len(made.history)
     (54, 1)
     """
+    need("torch", "Pre-training")
     stop_at = None if time_limit is None else time.monotonic() + parse_seconds(time_limit)
     place = Path(out).absolute()
     check_place(place, overwrite=overwrite)

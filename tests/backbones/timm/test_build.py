@@ -1,14 +1,11 @@
 """The blocks of timm networks are found, by family or by what timm says."""
 
-from pathlib import Path
-
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from topwork.backbones.base import Network
-from topwork.backbones.timm.build import build_embedded, build_timm, find_blocks
-from topwork.errors import BackboneError, SettingError, WeightsError
+from topwork.backbones.timm.build import build_timm, find_blocks
+from topwork.errors import BackboneError, SettingError
 from topwork.executors.block_shapes import listening
 
 
@@ -98,9 +95,3 @@ def test_a_small_stem_throws_nothing_away(architecture: str) -> None:
     assert weights[0].shape[1:] == (3, 3, 3)
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
-
-
-def test_embedded_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors")
-    with pytest.raises(WeightsError, match="do not fit tf_efficientnet_lite0"):
-        build_embedded("tf_efficientnet_lite0", tmp_path / "a.safetensors", name="a", size=64)

@@ -49,10 +49,11 @@ def test_minilm_is_the_mean_of_its_tokens_as_sentence_transformers_has_it() -> N
     import sentence_transformers
 
     from topwork.backbones.catalog import MINILM_L6
-    from topwork.backbones.weights import find_embedded
+    from topwork.backbones.embedded import find_embedded
 
     backbone = get_backbone("minilm-l6")
-    encoder = sentence_transformers.SentenceTransformer(str(find_embedded(MINILM_L6)), device="cpu")
+    folder = find_embedded(MINILM_L6)["config.json"].parent
+    encoder = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
     text = "How do I activate my card?"
     wanted = encoder.encode([text], convert_to_tensor=True)[0]
     tokens = torch.tensor([encoder.tokenizer(text)["input_ids"]])

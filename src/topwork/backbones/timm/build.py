@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from topwork.backbones.base import Layout, Network
 from topwork.backbones.spec import nearest_names
 from topwork.backbones.timm.families import find_family, match_blocks
-from topwork.backbones.weights import Weights, load_tensors, load_weights
+from topwork.backbones.weights import Weights, load_weights
+from topwork.core.extras import need
 from topwork.errors import BackboneError, SettingError, UnknownBackboneError, WeightsError
 
 if TYPE_CHECKING:
@@ -27,20 +27,6 @@ REFUSED_ARGUMENTS = (
     *("checkpoint_path", "cache_dir", "scriptable", "exportable", "no_jit"),
     *("features_only", "out_indices", "num_classes", "img_size"),
 )
-
-
-def build_embedded(architecture: str, path: Path, *, name: str, size: int) -> Network:
-    """Build an embedded backbone; its file's tensors are the network's, one to one, in order."""
-    module = _create(architecture, name, seed=0)
-    wanted = module.state_dict()
-    tensors = list(load_tensors(path).values())[: len(wanted)]  # the classifier comes last
-    if [t.shape for t in tensors] != [t.shape for t in wanted.values()]:
-        raise WeightsError(
-            f"The weights in {path} do not fit {architecture} of this timm version. Run: "
-            "pip install --upgrade topwork"
-        )
-    module.load_state_dict(dict(zip(wanted, tensors, strict=True)))
-    return find_blocks(module, name, size)
 
 
 def build_timm(
@@ -129,6 +115,7 @@ def _guess_layout(module: torch.nn.Module, blocks: Mapping[str, int], size: int)
 
 
 def _create(architecture: str, name: str, *, seed: int, **arguments: Any) -> torch.nn.Module:
+    need("timm", f"The backbone {name!r}")
     import timm
     import torch
 

@@ -12,36 +12,45 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from topwork.backbones.architecture import build_with
 from topwork.backbones.base import Backbone, Card
 from topwork.backbones.catalog import CARDS, EmbeddedBackbone
+from topwork.backbones.graphs.efficientnet import name_tensors
+from topwork.backbones.graphs.find import Arrays, find_graph
 from topwork.backbones.random import random_by_name
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.spec import Spec
-from topwork.backbones.timm.build import build_embedded, build_timm
+from topwork.backbones.timm.build import build_timm
 from topwork.backbones.timm.families import SIZES, backbone_digest
 from topwork.backbones.timm.timm_metadata import describe
-from topwork.backbones.weights import find_weights
+from topwork.backbones.weights import find_weights, load_arrays
 from topwork.errors import WeightsError
 from topwork.examples.images.preprocessing import ImageInput
 
 HUB_PREFIX = "timm/"
 
 
-def embedded_image(spec: Spec, entry: EmbeddedBackbone, folder: Path | None) -> Backbone:
-    """Return the embedded backbone; with random weights where no folder of it is given."""
+def embedded_image(spec: Spec, entry: EmbeddedBackbone, files: Mapping[str, Path]) -> Backbone:
+    """Return the embedded backbone; with random weights where no files of it are given."""
     image = _image_input(spec, entry.settings)
     model = str(entry.settings["architecture"])
-    if folder is None:
+    if not files:
         return _random(spec, model, image)
     (file, digest), *_ = entry.sha256.items()
+    path, architecture = files[file], _architecture(model)
+
+    def read() -> Arrays:
+        return name_tensors(list(load_arrays(path).values()), str(path))
+
     return Backbone(
         name=str(spec),
         digest=backbone_digest(image, weights=digest, architecture=model),
         input=image,
         card=entry.card,
-        architecture=_architecture(model),
+        architecture=architecture,
         precision=spec.precision or entry.precision,
-        build=lambda: build_embedded(model, folder / file, name=entry.name, size=image.size),
+        build=lambda: build_with(architecture, image, read()),
+        graph=find_graph(architecture, image, read),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from topwork.backbones.spec import nearest_names
 from topwork.core import files
 from topwork.core.digests import digest_settings
+from topwork.core.extras import need
 from topwork.core.sealed import read_sealed, write_sealed
 from topwork.errors import UnknownBackboneError
 
@@ -21,7 +22,10 @@ KEPT = ("input_size", "fixed_input_size", "interpolation", "crop_pct", "mean", "
 
 def package_versions(*more: str) -> dict[str, str]:
     """The versions that random weights depend on, read without importing the packages."""
-    return {name: version(name) for name in (*(more or ("timm",)), "torch")}
+    names = (*(more or ("timm",)), "torch")
+    for name in names:
+        need(name, "A network with random weights")
+    return {name: version(name) for name in names}
 
 
 def describe(model: str) -> dict[str, Any]:
@@ -30,6 +34,7 @@ def describe(model: str) -> dict[str, Any]:
     Raises:
         UnknownBackboneError: timm has no such model; the message gives the nearest.
     """
+    need("timm", f"The backbone 'timm/{model}'")
     key = digest_settings({"model": model, "timm": version("timm"), "kept": list(KEPT)})
     path = files.cache_folder() / "backbones" / f"{key}.json"
     kept = read_sealed(path)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from topwork.backbones.weights import Weights, load_weights
+from topwork.core.extras import need
 from topwork.errors import BackboneError, WeightsError
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def build_model(
         BackboneError: transformers has no such model, or cannot build it.
         WeightsError: the weights are not those of this model.
     """
+    need("transformers", f"The backbone {name!r}")
     import torch
     import transformers
 

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from topwork.backbones import speech
+from topwork.backbones.architecture import build_with
 from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import EmbeddedBackbone, card_of
+from topwork.backbones.graphs.find import Arrays
+from topwork.backbones.graphs.speech import read_tensors
 from topwork.backbones.random import named_backbone
 from topwork.backbones.repository import Repository
 from topwork.backbones.spec import Spec
@@ -53,16 +56,21 @@ SPEECH_INPUT = SoundInput(
 )
 
 
-def embedded_sound(spec: Spec, entry: EmbeddedBackbone, folder: Path | None) -> Backbone:
-    """Return the speech embedding; with random weights where no folder of it is given."""
-    files = [] if folder is None else [folder / file for file in entry.sha256]
+def embedded_sound(spec: Spec, entry: EmbeddedBackbone, files: Mapping[str, Path]) -> Backbone:
+    """Return the speech embedding; with random weights where no files of it are given."""
+    architecture = {"library": "topwork", "model": entry.name}
+
+    def read() -> Arrays:
+        return read_tensors(*(files[name] for name in entry.sha256))
+
     return named_backbone(
         spec,
         SPEECH_INPUT,
-        {"library": "topwork", "model": entry.name},
+        architecture,
         card=entry.card,
         weights=list(entry.sha256.values()) if files else None,
-        build=lambda: speech.load_speech(*files),
+        build=lambda: build_with(architecture, SPEECH_INPUT, read()),
+        read=read,
         precision=entry.precision,
     )
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from topwork.backbones.base import Backbone, Card, Precision
 from topwork.backbones.catalog import PROMPTS, EmbeddedBackbone, card_of
+from topwork.backbones.graphs import bert
+from topwork.backbones.graphs.find import Arrays
 from topwork.backbones.random import named_backbone
-from topwork.backbones.repository import Repository
+from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.spec import Spec
 from topwork.backbones.transformers.encoders import clean_config
 from topwork.backbones.transformers.sentence import MODULES, read_sentence
 from topwork.backbones.transformers.text_network import build_text
 from topwork.backbones.transformers.tokenizer import find_tokenizer
-from topwork.backbones.weights import Weights, find_weights
+from topwork.backbones.weights import Weights, find_weights, load_arrays
 from topwork.core.digests import digest_file
 from topwork.errors import BackboneError, SettingError
 from topwork.examples.texts.preprocessing import TOKENIZER, TextInput
@@ -32,18 +36,17 @@ FROM_PADDING = {
 """Networks that count positions from the padding's number on, and so have that many fewer."""
 
 
-def embedded_text(spec: Spec, entry: EmbeddedBackbone, folder: Path) -> Backbone:
+def embedded_text(spec: Spec, entry: EmbeddedBackbone, files: Mapping[str, Path]) -> Backbone:
     """Return the embedded backbone; its weights where the spec wants them, else random ones."""
-    repository = Repository(name=entry.name, folder=folder)
-    config = clean_config(repository.config(), entry.name)
+    config = clean_config(json.loads(files[CONFIG].read_text(encoding="utf-8")), entry.name)
     text = TextInput(
-        tokenizer=folder / TOKENIZER,
+        tokenizer=files[TOKENIZER],
         tokenizer_digest=entry.sha256[TOKENIZER],
         max_tokens=_max_tokens(spec, config, [int(entry.settings["max_tokens"])]),
         prompt=spec.prompt or "",
     )
     file = next(name for name in entry.sha256 if name.endswith(".safetensors"))
-    weights = Weights(paths=(folder / file,), digest=entry.sha256[file])
+    weights = Weights(paths=(files[file],), digest=entry.sha256[file])
     return _backbone(
         spec,
         text,
@@ -114,8 +117,16 @@ def _backbone(
         build=lambda: build_text(
             architecture, name=str(spec), tokenizer=text.tokenizer, weights=weights, dense=dense
         ),
+        read=None if weights is None else partial(_read, architecture["config"], weights),
         precision=precision,
     )
+
+
+def _read(config: Mapping[str, Any], weights: Weights) -> Arrays:
+    tensors: Arrays = {}
+    for path in weights.paths:
+        tensors |= load_arrays(path)
+    return bert.name_tensors(tensors, config, str(weights.paths[0]))
 
 
 def _max_tokens(spec: Spec, config: Mapping[str, Any], published: list[Any]) -> int:

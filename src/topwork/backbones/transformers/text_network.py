@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from topwork.backbones.base import Network
 from topwork.backbones.transformers.encoders import build_model, tapped_blocks
 from topwork.backbones.transformers.sentence import load_sentence, make_sentence
+from topwork.backbones.transformers.tokenizer import starts_with_special
 from topwork.backbones.weights import Weights
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def build_text(
         module = _make_module(model, None if pooling is None else make_sentence(pooling))
     if weights is not None and pooling is not None:
         load_sentence(module.sentence, dense)
-    special = _starts_with_special(tokenizer)
+    special = starts_with_special(tokenizer)
     blocks, causal = _probe(module, name, special=special)
     return Network(
         module=module,
@@ -139,12 +140,3 @@ def _probe(module: Any, name: str, *, special: bool) -> tuple[list[str], bool]:
     local = any(getattr(module.model.config, key, None) for key in LOCAL)
     module.masked = causal or local or not special
     return blocks, causal
-
-
-def _starts_with_special(tokenizer: Path) -> bool:
-    from tokenizers import Tokenizer
-
-    reader = Tokenizer.from_file(str(tokenizer))
-    reader.no_padding()
-    marks = reader.encode("a").special_tokens_mask
-    return bool(marks and marks[0])

@@ -10,6 +10,7 @@ from pathlib import Path
 from topwork.backbones.repository import Repository
 from topwork.core import files
 from topwork.core.digests import digest_file, digest_settings
+from topwork.core.extras import need
 from topwork.core.sealed import read_sealed, write_sealed
 from topwork.errors import BackboneError, WeightsError
 from topwork.examples.texts.preprocessing import TOKENIZER
@@ -57,6 +58,7 @@ def _convert(found: dict[str, Path], name: str) -> bytes:
             f"tokenizer_config.json), and Topwork runs no code that it loads. Put a {TOKENIZER} "
             "beside it."
         )
+    need("transformers", f"The tokenizer of {name!r}, which is in an older form,")
     from transformers import AutoTokenizer
 
     with tempfile.TemporaryDirectory() as folder:
@@ -73,3 +75,13 @@ def _convert(found: dict[str, Path], name: str) -> bytes:
                 f"{' '.join(str(error).split())[:300]}. Take a repository that has one."
             ) from error
     return text.encode()
+
+
+def starts_with_special(tokenizer: Path) -> bool:
+    """Whether it puts a token of its own in front of a text."""
+    from tokenizers import Tokenizer
+
+    reader = Tokenizer.from_file(str(tokenizer))
+    reader.no_padding()
+    marks = reader.encode("a").special_tokens_mask
+    return bool(marks and marks[0])

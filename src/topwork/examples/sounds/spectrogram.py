@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from topwork.core.extras import need
 from topwork.core.shapes import Float32
 from topwork.errors import SettingError
 
@@ -49,6 +50,7 @@ def extract(
 
 @lru_cache(maxsize=16)
 def _built(settings: str) -> Any:
+    need("transformers", "This backbone's spectrogram")
     import transformers
 
     values = json.loads(settings)
