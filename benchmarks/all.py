@@ -23,6 +23,7 @@ SCRIPTS = (
         "sounds",
         "crash",
         "kills",
+        "head_first",
         "head",
         "accuracy",
         "modalities",

@@ -10,7 +10,7 @@ import pytest
 import topwork
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-INNER = ("core.plain", "core.progress")
+INNER = ("core.plain", "core.progress", "core.telling")
 """Modules with examples of names that are not public."""
 
 

@@ -20,7 +20,7 @@ from topwork.estimator import TransferClassifier
 from topwork.examples.arrays.preprocessing import ArrayInput
 from topwork.examples.sounds.sound import Sound
 from topwork.model.model import Model
-from topwork.runs.embed import embed
+from topwork.runs.embed import write_features
 from topwork.runs.train import train
 
 
@@ -97,7 +97,7 @@ class TestSounds:
         assert found.label == "high"
 
     def test_the_features_are_a_table(self, sounds: Path, tmp_path: Path) -> None:
-        written = embed(
+        written = write_features(
             sounds, tmp_path, backbone=small.tiny_sound_backbone(), pools=("mean", "grid3")
         )
         table = pq.read_table(written.path)

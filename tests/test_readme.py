@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -58,6 +60,26 @@ def test_python_code_runs(page: str, photos: Path) -> None:
     assert code
     for block in code:
         exec(compile(block, page, "exec"), names)
+
+
+@pytest.mark.slow
+def test_python_code_has_types(tmp_path: Path) -> None:
+    """As a reader's own code under mypy --strict, which the project's settings say, too."""
+    before = ["paths: list[str] = []", "labels: list[str] = []"]
+    code = "\n".join([*before, *blocks("README.md", "python")])
+    bad = "topwork.train('photos/', epoch=3)\ntopwork.load('pets').predict(['a']).label\n"
+    (tmp_path / "readme.py").write_text(code)
+    (tmp_path / "wrong.py").write_text(f"import topwork\n{bad}")
+    words = [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml"]
+    files = [str(tmp_path / name) for name in ("readme.py", "wrong.py")]
+    told = subprocess.run([*words, *files], cwd=ROOT, capture_output=True, text=True, check=False)
+    # What is said of the package itself is another check's; and the folder may be an earlier one's.
+    errors = [line for line in told.stdout.splitlines() if " error: " in line]
+    assert not [line for line in errors if "/readme.py:" in line], told.stdout
+    said = [line for line in errors if "/wrong.py:" in line]
+    assert len(said) == 2, told.stdout + told.stderr
+    assert 'Unexpected keyword argument "epoch"' in said[0]
+    assert '"PredictionList" has no attribute "label"' in said[1]
 
 
 @pytest.mark.slow

@@ -45,12 +45,15 @@ if TYPE_CHECKING:
     from topwork.examples.sounds.sound import Sound, SoundFile
     from topwork.examples.texts.preprocessing import TextInput
     from topwork.model.model import Model, load
+    from topwork.model.prediction_list import PredictionList
     from topwork.model.predictions import Prediction
     from topwork.model.timeline import Moment
     from topwork.recipe import Recipe
     from topwork.reports.assemble import report
+    from topwork.runs.embed import Embeddings, embed
     from topwork.runs.pretrain import Pretrained, pretrain
     from topwork.runs.train import train
+    from topwork.transformer import TransferFeatures
 
 _HOMES = {
     "topwork.backbones.base": ("Backbone", "Card"),
@@ -62,6 +65,7 @@ _HOMES = {
         *("TooLargeError", "TopworkError", "TrainingError", "UnknownBackboneError", "WeightsError"),
     ),
     "topwork.estimator": ("TransferClassifier",),
+    "topwork.transformer": ("TransferFeatures",),
     "topwork.evaluation.intervals": ("Estimate",),
     "topwork.evaluation.metrics": ("Evaluation",),
     "topwork.evidence.transfer.advice": ("Advice", "advise"),
@@ -71,7 +75,9 @@ _HOMES = {
     "topwork.examples.sounds.sound": ("Sound", "SoundFile"),
     "topwork.examples.texts.preprocessing": ("TextInput",),
     "topwork.model.model": ("Model", "load"),
+    "topwork.model.prediction_list": ("PredictionList",),
     "topwork.model.predictions": ("Prediction",),
+    "topwork.runs.embed": ("Embeddings", "embed"),
     "topwork.runs.train": ("train",),
     "topwork.runs.pretrain": ("Pretrained", "pretrain"),
     "topwork.recipe": ("Recipe",),
@@ -88,6 +94,7 @@ __all__ = [
     "Card",
     "ColumnError",
     "DataError",
+    "Embeddings",
     "Estimate",
     "Evaluation",
     "ExampleError",
@@ -97,6 +104,7 @@ __all__ = [
     "ModelError",
     "Moment",
     "Prediction",
+    "PredictionList",
     "Pretrained",
     "Recipe",
     "SettingError",
@@ -111,9 +119,11 @@ __all__ = [
     "TopworkError",
     "TrainingError",
     "TransferClassifier",
+    "TransferFeatures",
     "UnknownBackboneError",
     "WeightsError",
     "advise",
+    "embed",
     "from_module",
     "get_backbone",
     "load",

@@ -20,6 +20,7 @@ from topwork.examples.scikit_inputs import (
     class_names,
     classes_of,
     num_features,
+    say_inputs,
 )
 from topwork.model.model import Model
 from topwork.recipe import ClassWeight, Recipe
@@ -157,11 +158,8 @@ class TransferClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Tags:
         """What scikit-learn asks: `X` is a list of inputs, or rows of a backbone of arrays."""
         tags = super().__sklearn_tags__()
-        of_arrays = isinstance(self.backbone, Backbone) and self.backbone.modality == "array"
-        tags.input_tags.two_d_array = of_arrays
-        tags.input_tags.three_d_array = not of_arrays
-        tags.input_tags.one_d_array = tags.input_tags.string = not of_arrays
-        return tags
+        arrays = isinstance(self.backbone, Backbone) and self.backbone.modality == "array"
+        return say_inputs(tags, arrays=arrays)
 
     def __getstate__(self) -> dict[str, Any]:
         """The state to pickle; a backbone in memory goes the way of the fitted model's."""

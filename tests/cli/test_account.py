@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from tests import small
 from topwork.backbones.base import Backbone
-from topwork.cli.account import describe_ood, show_account
+from topwork.cli.account import describe_ood, show_account, show_classes
 from topwork.evaluation.intervals import wilson
+from topwork.evaluation.metrics import evaluate
 from topwork.evaluation.ood_scores import OODScores
 from topwork.model.model import Model
 from topwork.runs.train import train
@@ -24,7 +26,8 @@ HEAD = Candidate(
     verdict="",
 )
 DEEPER = replace(
-    HEAD, strategy="last:2", accuracy=wilson(0.95, 60), gain=0.05, gain_error=0.021, seconds=95.6,
+    HEAD, strategy="last:2", accuracy=wilson(0.95, 60), incumbent=wilson(0.871, 60), gain=0.05,
+    gain_error=0.021, seconds=95.6,
     verdict="taken",
 )  # fmt: skip
 DEEPEST = replace(
@@ -38,7 +41,7 @@ def model(tiny_backbone: Backbone) -> Model:
 
 
 def shown(model: Model, selection: Selection) -> str:
-    console = Console(width=120, highlight=False, no_color=True)
+    console = Console(width=140, highlight=False, no_color=True)
     with console.capture() as captured:
         show_account(console, Model(replace(model.parts, selection=selection)))
     return captured.get()
@@ -72,7 +75,8 @@ def test_what_was_tried_is_a_table(model: Model) -> None:
     assert list(rows) == ["head", "last:2", "all"]
     for part in ("60", "0.900", "3"):
         assert part in rows["head"]
-    for part in ("0.950", "+5.0 ± 2.1 points", "96", "taken"):
+    assert "the best" in text
+    for part in ("0.950", "0.871", "+5.0 ± 2.1 points", "96", "taken"):
         assert part in rows["last:2"]
     assert "not taken: it could not be trained" in rows["all"]
     assert "0.900" not in rows["all"]
@@ -89,6 +93,43 @@ def test_the_head_is_taken_where_nothing_else_is(model: Model) -> None:
     assert "taken" in rows[0]
     assert "not taken: no sign of a gain" in rows[1]
     assert "Features: " in text
+
+
+def printed_classes(truth: list[int], answers: list[int], names: list[str]) -> list[str]:
+    console = Console(width=120, highlight=False, no_color=True)
+    probabilities = np.eye(len(names))[np.array(answers)]
+    with console.capture() as captured:
+        show_classes(console, evaluate(probabilities, np.array(truth), names, method="test"))
+    return captured.get().splitlines()
+
+
+def test_the_worst_class_comes_first() -> None:
+    lines = printed_classes([0, 0, 1, 1, 1, 2], [0, 0, 1, 0, 0, 1], ["a", "[b]", "c", "unseen"])
+    rows = [line.split() for line in lines if line.startswith("│")]
+    assert [(row[1], row[3], row[5]) for row in rows] == [
+        ("c", "1", "0.000"), ("[b]", "3", "0.333"), ("a", "2", "1.000"),
+    ]  # fmt: skip
+    assert "more" not in " ".join(lines)
+    assert lines[-1] == (
+        "Most often confused: '[b]' taken for 'a' (2 of 3); 'c' taken for '[b]' (1 of 1)."
+    )
+
+
+def test_of_many_classes_ten_are_named_and_three_pairs() -> None:
+    names = [f"c{i:02}" for i in range(14)]
+    truth = [i for i in range(14) for _ in range(4)]
+    answers = [(i + 1) % 14 if j < i // 3 else i for i in range(14) for j in range(4)]
+    lines = printed_classes(truth, answers, names)
+    assert [line.split()[1] for line in lines if line.startswith("│")] == [
+        "c12", "c13", "c09", "c10", "c11", "c06", "c07", "c08", "c03", "c04",
+    ]  # fmt: skip
+    assert "... and 4 more (all of them: --json)" in lines
+    assert lines[-1].startswith("Most often confused: 'c12' taken for 'c13' (4 of 4); 'c13'")
+    assert lines[-1].count("taken for") == 3
+
+
+def test_where_nothing_is_confused_nothing_is_said_of_it() -> None:
+    assert "confused" not in " ".join(printed_classes([0, 1], [0, 1], ["a", "b"]))
 
 
 def test_what_would_be_let_through_is_said() -> None:

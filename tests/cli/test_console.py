@@ -1,16 +1,18 @@
 """What a person sees: tables, remarks, and names that must not be taken for markup."""
 
+import time
+
 import numpy as np
 import pytest
 
 from tests import small
 from topwork.backbones.base import Backbone
+from topwork.cli import progress_lines
 from topwork.cli.console import (
     following,
     name_skipped,
     show_evaluation,
     show_training,
-    stage_name,
 )
 from topwork.core.progress import report
 from topwork.evaluation.metrics import evaluate
@@ -50,18 +52,19 @@ def test_nothing_skipped_is_not_said(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().err == ""
 
 
-def test_stages_are_named() -> None:
-    named = {
-        "views": "Views",
-        "train last:7": "Training last:7",
-        "try last:7": "Trying last:7",
-        "cross-validate": "Cross-validation",
-        "50 random: features": "50 random: features",
-    }
-    assert {stage: stage_name(stage) for stage in named} == named
-
-
 def test_no_bars_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
     with following(quiet=False):
         report("features", 1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_in_a_pipe_long_stages_have_lines(
+    quiet: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress_lines, "SHORT_SECONDS", 0.0)
+    monkeypatch.setattr(progress_lines, "LOOK_SECONDS", 0.001)
+    with following(quiet=quiet):
+        report("features", 3, 2_000)
+        time.sleep(0.2)
+    assert capsys.readouterr() == ("", "" if quiet else "Features: 3 of 2,000\n")

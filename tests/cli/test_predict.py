@@ -176,3 +176,53 @@ def test_columns_that_training_was_told(tmp_path: Path) -> None:
     refused = run("predict", model, "a text", "--input-column", "betreff")
     assert refused.exit_code == 2
     assert "no columns; accepted with a table" in refused.stderr
+
+
+def test_predict_into_a_table(saved: Path, digits: Path, tmp_path: Path) -> None:
+    rows = [(digits / "two" / "0.png", "=1+1"), (tmp_path / "none.png", ""),
+            (digits / "one" / "1.png", "c")]  # fmt: skip
+    (tmp_path / "new.csv").write_text(
+        "file,error\n" + "".join(f"{file},{note}\n" for file, note in rows)
+    )
+    out = tmp_path / "scored.csv"
+    words = ("predict", saved, tmp_path / "new.csv", "--out", out)
+    told = good(*words)
+    assert told.stdout == ""
+    assert "what is predicted is in 'predicted_error'" in told.stderr
+    assert "3 rows, 6 columns" in told.stderr
+    assert "1 of 3 inputs could not be read" in told.stderr
+    assert "--guard-cells puts an apostrophe before them" in told.stderr
+    found = list(csv.DictReader(out.read_text().splitlines()))
+    assert list(found[0]) == [
+        "file", "error", "label", "probability", "unknown", "predicted_error",
+    ]  # fmt: skip
+    assert [row["label"] for row in found] == ["two", "", "one"]
+    assert (found[0]["error"], found[0]["unknown"]) == ("=1+1", "no")
+    assert "no such file" in found[1]["predicted_error"]
+    refused = run(*words)
+    assert refused.exit_code == 2
+    assert "is there already" in refused.stderr
+    assert good(*words, "--overwrite", "--guard-cells", "--quiet").stdout == ""
+    assert next(csv.DictReader(out.read_text().splitlines()))["error"] == "'=1+1"
+
+
+def test_predict_files_into_a_table(saved: Path, digits: Path, tmp_path: Path) -> None:
+    files = [digits / "two" / "0.png", digits / "one" / "1.png"]
+    good("predict", saved, *files, "--out", tmp_path / "scored.jsonl")
+    lines = [json.loads(line) for line in (tmp_path / "scored.jsonl").read_text().splitlines()]
+    assert [line["file"] for line in lines] == list(map(str, files))
+    assert [line["label"] for line in lines] == ["two", "one"]
+
+
+def test_what_a_table_of_predictions_is_not_given_with(saved: Path, digits: Path) -> None:
+    words = ("predict", saved, digits / "two" / "0.png")
+    for more, message in (
+        (("--out", "a.xlsx"), "accepted: a name that ends in .csv"),
+        (("--out", "a.csv", "--format", "jsonl"), "--out and --format jsonl were both given"),
+        (("--out", "a.csv", "--timeline"), "--out and --timeline were both given"),
+        (("--overwrite",), "--overwrite was given without --out"),
+        (("--out", "a.jsonl", "--guard-cells"), "accepted: csv"),
+    ):
+        refused = run(*words, *more)
+        assert refused.exit_code == 2
+        assert message in " ".join(refused.stderr.split())

@@ -4,9 +4,14 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests import small
 from tests.cli.commands import good, train
+from topwork.cli.train import STOPPED
 from topwork.evaluation.metrics import Evaluation
+from topwork.runs.auto import UNFINISHED
+from topwork.training import candidates
 
 
 def test_train_prints_a_table(digits: Path, tmp_path: Path) -> None:
@@ -179,3 +184,94 @@ def test_groups_of_a_folder(digits: Path, tmp_path: Path) -> None:
     assert "each of 5 groups left out in turn" in told.stdout
     again = good("train", "--recipe", model / "recipe.toml", "--json")
     assert json.loads(again.stdout)["evaluation"]["num_groups"] == 5
+
+
+# --- the head first
+
+
+def chance(root: Path) -> Path:
+    """Write pictures with labels that nothing in them tells: something deeper is tried."""
+    images, _ = small.colours(3, 12)
+    return small.write_folder(root, {f"c{k}": images[k::3] for k in range(3)})
+
+
+QUICK = "num_folds = 2\nnum_repeats = 1\n[training]\nepochs = 2\naugment = []\n"
+
+
+@pytest.fixture
+def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl-C as soon as a trial begins."""
+
+    def stop(*arguments: object, **settings: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(candidates, "cross_validate", stop)
+
+
+@pytest.mark.usefixtures("stopped")
+def test_ctrl_c_leaves_the_head(tmp_path: Path) -> None:
+    data, recipe = chance(tmp_path / "data"), tmp_path / "quick.toml"
+    recipe.write_text(QUICK)
+    words = (data, "--recipe", recipe, "--out", tmp_path / "m")
+    result = train(*words)
+    assert result.exit_code == 130
+    assert "The head alone: accuracy" in result.stderr
+    assert result.stderr.splitlines()[-1] == STOPPED
+    assert UNFINISHED in result.stdout.replace("\n", " ")
+    assert re.search(r"accuracy +│ +\d\.\d{3}", result.stdout)
+    assert "Saved to" in result.stdout
+    assert good("predict", tmp_path / "m", data / "c0" / "0.png").exit_code == 0
+    again = train(*words, "--json")
+    assert again.exit_code == 130
+    assert again.stderr == f"{STOPPED}\n"
+    choice = json.loads(again.stdout)["choice"]
+    assert (choice["way"], choice["reason"]) == ("head", UNFINISHED)
+    in_memory = train(data, "--recipe", recipe, "--quiet")
+    assert (in_memory.exit_code, in_memory.stderr) == (130, f"{STOPPED}\n")
+    assert UNFINISHED in in_memory.stdout.replace("\n", " ")
+
+
+def test_the_same_command_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, recipe = chance(tmp_path / "data"), tmp_path / "quick.toml"
+    recipe.write_text(QUICK)
+    words = (data, "--recipe", recipe, "--out", tmp_path / "m")
+    with monkeypatch.context() as patch:
+        patch.setattr(candidates, "cross_validate", iter)  # takes no such arguments
+        with pytest.raises(TypeError):
+            raise train(*words).exception or AssertionError
+    other = train(*words, "--head", "linear")
+    assert other.exit_code == 6
+    assert "the head of a run that was stopped, of other data or settings" in other.stderr
+    result = train(*words)
+    assert result.exit_code == 0
+    assert "holds the head of this run, which was stopped: it goes on." in result.stderr
+    assert "What was tried" in result.stdout
+    finished = train(*words)
+    assert finished.exit_code == 6
+    assert "holds a model already" in finished.stderr
+
+
+def test_ctrl_c_before_the_head_leaves_nothing(
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*arguments: object, **settings: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("topwork.runs.train.run_head", stop)
+    result = train(digits, "--out", tmp_path / "m")
+    assert result.exit_code == 130
+    assert "Stopped. What was computed is kept" in result.stderr
+    assert not (tmp_path / "m").exists()
+
+
+def test_the_usual_limit_stands_in_the_help() -> None:
+    minutes = candidates.USUAL_SECONDS / 60
+    said = " ".join(re.sub(r"[│╭╮╰╯─]", " ", good("train", "--help").stdout).split())
+    assert f"1h30m; {minutes:g}m where auto decides" in said
+
+
+def test_which_class_scores_how_stands_at_the_end(tmp_path: Path) -> None:
+    result = train(chance(tmp_path / "data"), "--train", "head")
+    assert "Found of each class, the worst first" in result.stdout
+    assert len(re.findall(r"^│ c\d +│ +12 │", result.stdout, re.MULTILINE)) == 3
+    assert "Most often confused: 'c" in result.stdout

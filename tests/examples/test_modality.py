@@ -160,15 +160,15 @@ class TestOneKind:
             read_examples(tmp_path)
         with pytest.raises(SourceError, match=r"1\.wav' is a sound, .*not a table"):
             read_examples(tmp_path / "1.wav")
-        put(tmp_path, "x.npz", "a.npy", "b.pdf", "c.xlsx")
+        put(tmp_path, "x.npz", "a.npy", "b.pdf", "c.ods")
         with pytest.raises(SourceError, match=r"2 sounds and a table. Give .*x\.npz"):
             read_examples(tmp_path)
         with pytest.raises(SourceError, match=r"one array, with no labels.*np\.savez"):
             read_examples(tmp_path / "a.npy")
         with pytest.raises(ModalityError, match=r"b\.pdf' is a document.*plain text"):
             read_examples(tmp_path / "b.pdf")
-        with pytest.raises(SourceError, match=r"spreadsheet.*save it as 'CSV"):
-            read_examples(tmp_path / "c.xlsx")
+        with pytest.raises(SourceError, match=r"spreadsheet.*save it as \.xlsx or 'CSV"):
+            read_examples(tmp_path / "c.ods")
         with pytest.raises(SourceError, match="no folder or file"):
             read_examples("a\0b")
         other = put(tmp_path / "other", "a/1.json")

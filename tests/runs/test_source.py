@@ -66,3 +66,25 @@ def test_what_was_read_is_told(digits: Path, caplog: pytest.LogCaptureFixture) -
         f"{digits}: 30 images of 3 classes.",
         "Classes: one 10, two 10, zero 10.",
     ]
+
+
+def test_every_door_leads_to_the_same_examples(tmp_path: Path) -> None:
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    texts = [f"a text of number {i}" for i in range(12)]
+    rows = {"text": texts, "label": ["x", "y"] * 6, "speaker": [str(i // 4) for i in range(12)]}
+    frame = pandas.DataFrame(rows)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_csv(tmp_path / "a.csv.gz", index=False)
+    frame.to_json(tmp_path / "a.json")
+    frame.to_json(tmp_path / "a.ndjson", orient="records", lines=True)
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_parquet(tmp_path / "parts", partition_cols=["label"])
+    doors = [frame, polars.DataFrame(rows), *sorted(tmp_path.iterdir())]
+    assert len(doors) == 8
+    backbone = small.tiny_text_backbone()
+    seen = []
+    for door in doors:
+        found, _ = examples_and_backbone(door, backbone=backbone, call="train(inputs, labels)")
+        seen.append(sorted((one.digest, one.label, one.group) for one in found.examples))
+    assert all(one == seen[0] for one in seen)
+    assert len(seen[0]) == 12

@@ -14,12 +14,17 @@ from topwork.errors import BackboneError, TrainingError
 from topwork.evaluation.intervals import wilson
 from topwork.heads.labels import Labels
 from topwork.training import candidates as module
-from topwork.training.candidates import LARGE, MIN_ERRORS, Decision, Incumbent, select
+from topwork.training.candidates import LARGE, Decision, select
 from topwork.training.cross_validate import FoldResult
+from topwork.training.incumbent import MIN_ERRORS, Incumbent
+from topwork.training.loop.task import Epoch
 from topwork.training.settings import Training
 from topwork.training.strategy import Strategy
 
 LAST, ALL = Strategy(kind="last", last_blocks=2), Strategy(kind="all")
+
+
+EPOCH = Epoch(number=1, loss=1.0, accuracy=0.5, lr=0.1, seconds=0.5, examples=80)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +64,8 @@ def cv_result(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, list[int]]]:
             said = np.where(job.right[rows], classes, 1 - classes)
             logits = np.repeat(5.0 * np.eye(2)[said][None], 4, axis=0)
             done.append((number, rows.tolist()))
+            for epoch in range(1, 5):
+                more["on_epoch"](replace(EPOCH, number=epoch))
             yield FoldResult(indices=rows, logits=logits, seconds=job.seconds)
 
     monkeypatch.setattr(module, "cross_validate", cross_validate)
@@ -126,6 +133,7 @@ def test_a_gain_beyond_its_standard_error_is_taken() -> None:
     assert second.gain == pytest.approx(0.25)
     assert second.gain_error == pytest.approx(error)
     assert second.accuracy.value == pytest.approx(0.95)
+    assert (first.incumbent, second.incumbent) == (None, wilson(0.7, 100))
 
 
 @pytest.mark.parametrize(
@@ -163,6 +171,7 @@ def test_the_first_fold_without_a_gain_ends_it(cv_result: list[Any]) -> None:
     (candidates,) = decision.selection.candidates[1:]
     assert candidates.verdict == "not taken: no sign of a gain after 1 of 5 folds"
     assert candidates.num_examples == 20
+    assert candidates.incumbent == wilson(float(head.right[folds[0]].mean()), 20)
     assert "no more than chance would give" in decision.selection.reason
 
 
@@ -239,6 +248,26 @@ def test_the_time_limit_ends_trials_between_folds(cv_result: list[Any]) -> None:
     assert candidates.seconds >= 0.1 * len(cv_result)
 
 
+def test_each_trial_is_told_of_with_its_time() -> None:
+    labels, head, folds = setting()
+    told: list[tuple[str, float, bool]] = []
+
+    def on_trial(strategy: Strategy, seconds: float, measured: bool) -> None:
+        told.append((str(strategy), seconds, measured))
+
+    first = Say(right=better(head, 20), labels=labels)
+    whole = Say(right=np.ones(100, bool), labels=labels)
+    run([(LAST, first), (ALL, whole)], head, folds, labels, limit_seconds=60, on_trial=on_trial)
+    assert [(name, measured) for name, _, measured in told] == [
+        ("last:2", False), ("last:2", True), ("all", False), ("all", True),
+    ]  # fmt: skip
+    assert told[0][1] == pytest.approx(60, abs=0.5)
+    assert told[1][1] == pytest.approx(4 * 0.5 + 5 * 5 * 0.5, abs=0.2)  # epochs and scoring
+    told.clear()
+    run([(LAST, first)], head, folds, labels, limit_seconds=5, on_trial=on_trial)
+    assert told[1][1] == pytest.approx(5, abs=0.5)  # never more than what is left
+
+
 def test_of_many_examples_the_time_is_asked_before(
     cv_result: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,9 +290,16 @@ def test_of_many_examples_the_time_is_asked_before(
     candidates = decision.selection.candidates[-1]
     assert (candidates.num_examples, candidates.gain) == (0, None)
     assert candidates.verdict == "not taken: it would take 4 minutes or more; see --time-limit"
-    assert (
-        run([(LAST, job)], head, folds, labels, limit_seconds=300.0).selection.strategy == "last:2"
-    )
+    told: list[tuple[Strategy, float, bool]] = []
+    decision = run(
+        [(LAST, job)], head, folds, labels, limit_seconds=300.0,
+        on_trial=lambda *trial: told.append(trial),
+    )  # fmt: skip
+    assert decision.selection.strategy == "last:2"
+    assert [(seconds, measured) for _, seconds, measured in told] == [
+        (pytest.approx(300, abs=1), False),
+        (pytest.approx(300, abs=1), True),  # 6 trainings of 5 epochs, 30 s each: 900
+    ]
 
 
 def test_examples_of_one_group_are_one_piece_of_evidence() -> None:
@@ -342,7 +378,7 @@ def test_it_is_told_how_far_it_is() -> None:
     with listening(lambda *step: told.append(step)):
         run([(LAST, job)], head, folds, labels)
     # in epochs, four of each of the five folds
-    assert told == [("try last:2", 4 * done, 20) for done in range(6)]
+    assert list(dict.fromkeys(told)) == [("try last:2", done, 20) for done in range(21)]
 
 
 def test_nothing_to_be_tried() -> None:

@@ -1,6 +1,7 @@
 """What was tried, as plain data and back."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ ROW = Candidate(
     gain_error=0.02,
     seconds=3.5,
     verdict="taken",
+    incumbent=Estimate.around(0.8, 0.7, 0.9),
 )
 HEAD = Candidate(
     strategy="head", accuracy=ROW.accuracy, num_examples=40, gain=None, gain_error=None,
@@ -31,6 +33,7 @@ HEAD = Candidate(
             reason="Because.",
             candidates=(HEAD, ROW),
             trained="The last 2 blocks.",
+            unfinished="0a1b",
         ),
     ],
 )
@@ -40,10 +43,20 @@ def test_through_json_and_back(selection: Selection) -> None:
 
 def test_names_in_files_are_kept() -> None:
     data = Selection(strategy="last:2", candidates=(HEAD,)).to_dict()
-    assert list(data) == ["way", "reason", "tried", "trained"]
+    assert list(data) == ["way", "reason", "tried", "trained", "unfinished"]
     assert list(data["tried"][0]) == [
-        "way", "accuracy", "num_examples", "gain", "gain_error", "seconds", "verdict",
+        "way", "accuracy", "num_examples", "gain", "gain_error", "seconds", "verdict", "incumbent",
     ]  # fmt: skip
+
+
+def test_what_was_written_before_is_read() -> None:
+    data = Selection(strategy="last:2", reason="So.", candidates=(HEAD, ROW)).to_dict()
+    del data["unfinished"]
+    for row in data["tried"]:
+        del row["incumbent"]
+    found = Selection.from_dict(data)
+    assert found.unfinished == ""
+    assert found.candidates == (HEAD, replace(ROW, incumbent=None))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ from topwork.backbones.base import Backbone, Card, Network, Precision
 from topwork.backbones.catalog import random_card
 from topwork.backbones.graphs.find import (
     RANDOM_VERSION,
-    Arrays,
     find_graph,
     is_drawn,
     random_arrays,
@@ -103,7 +102,6 @@ def named_backbone(
     card: Card,
     weights: Any,
     build: Callable[[], Network],
-    read: Callable[[], Arrays] | None = None,
     precision: Precision = "f32",
 ) -> Backbone:
     """Return the backbone that a name stands for; one of random weights where it has no others.
@@ -111,7 +109,6 @@ def named_backbone(
     Args:
         weights: digests of the weights; None for random ones.
         build: makes the network with these weights.
-        read: gives them as arrays, for a graph; None where they are not to be had so.
         precision: where the name does not say.
     """
     if weights is None:
@@ -124,7 +121,6 @@ def named_backbone(
         architecture=architecture,
         precision=spec.precision or precision,
         build=build,
-        graph=None if read is None else find_graph(architecture, input, read),
     )
 
 

@@ -8,9 +8,16 @@ from rich.console import Console
 from rich.table import Table
 
 from topwork.cli.markup import escape
+from topwork.evaluation.intervals import Estimate
+from topwork.evaluation.metrics import Evaluation
 from topwork.evaluation.ood_scores import OODScores
 from topwork.model.model import Model
 from topwork.training.selection import Candidate
+
+BEFORE = "the best\nbefore"
+
+MAX_CLASSES, MAX_PAIRS = 10, 3
+"""That are named, the worst first."""
 
 
 def show_account(console: Console, model: Model) -> None:
@@ -26,6 +33,40 @@ def show_account(console: Console, model: Model) -> None:
         _show_head(console, model)
     if model.ood is not None:
         console.print(escape(describe_ood(model.ood)))
+
+
+def show_classes(console: Console, evaluation: Evaluation) -> None:
+    """Print how much of each class is found, the worst first, and what is confused most often."""
+    found = [one for one in evaluation.per_class if one.num_examples]
+    found.sort(key=lambda one: (one.recall.value, -one.num_examples))
+    table = Table("class", title="Found of each class, the worst first", title_justify="left")
+    table.add_column("of its examples", justify="right")
+    table.add_column("recall", justify="right")
+    for one in found[:MAX_CLASSES]:
+        table.add_row(escape(one.label), f"{one.num_examples:,}", _with_interval(one.recall))
+    console.print(table)
+    if len(found) > MAX_CLASSES:
+        console.print(f"... and {len(found) - MAX_CLASSES} more (all of them: --json)", style="dim")
+    if pairs := confused(evaluation):
+        named = "; ".join(
+            f"{true!r} taken for {answer!r} ({count:.3g} of {of:,})"
+            for true, answer, count, of in pairs
+        )
+        console.print(escape(f"Most often confused: {named}."))
+
+
+def confused(evaluation: Evaluation) -> list[tuple[str, str, float, int]]:
+    """Return the classes that are most often taken for another: class, answer, how often, of all.
+
+    With repeated cross-validation it is the mean of the repeats; less than one example is none.
+    """
+    pairs = [
+        (one.label, evaluation.classes[k], count, one.num_examples)
+        for i, (one, row) in enumerate(zip(evaluation.per_class, evaluation.confusion, strict=True))
+        for k, count in enumerate(row)
+        if k != i and count >= 1
+    ]
+    return sorted(pairs, key=lambda pair: -pair[2])[:MAX_PAIRS]
 
 
 def describe_ood(scores: OODScores) -> str:
@@ -55,15 +96,17 @@ def _show_head(console: Console, model: Model) -> None:
 
 
 def _candidates(rows: Sequence[Candidate], strategy: str) -> Table:
-    table = Table("trained", title="What was tried", title_justify="left")
-    for name in ("left out", "accuracy", "gain ± standard error", "seconds"):
-        table.add_column(name, justify="right")
+    title = "What was tried, each beside the best before it on the same examples"
+    table = Table("trained", title=title, title_justify="left")
+    for name in ("left out", "accuracy", BEFORE, "gain ± standard error", "seconds"):
+        table.add_column(name, justify="right", no_wrap=name != BEFORE)
     table.add_column("verdict", overflow="fold")
     for row in rows:
-        accuracy, gain = "", ""
+        accuracy, before, gain = "", "", ""
         if row.num_examples:
-            one = row.accuracy
-            accuracy = f"{one.value:.3f}  ({one.low:.3f} to {one.high:.3f})"
+            accuracy = _with_interval(row.accuracy)
+        if row.incumbent is not None:
+            before = f"{row.incumbent.value:.3f}"
         if row.gain is not None and row.gain_error is not None:
             gain = f"{100 * row.gain:+.1f} ± {100 * row.gain_error:.1f} points"
         verdict = row.verdict or ("taken" if row.strategy == strategy else "")
@@ -71,9 +114,14 @@ def _candidates(rows: Sequence[Candidate], strategy: str) -> Table:
             escape(row.strategy),
             f"{row.num_examples:,}" if row.num_examples else "",
             accuracy,
+            before,
             gain,
             f"{row.seconds:,.0f}",
             escape(verdict),
             style="bold" if row.strategy == strategy else None,
         )
     return table
+
+
+def _with_interval(score: Estimate) -> str:
+    return f"{score.value:.3f}  ({score.low:.3f} to {score.high:.3f})"

@@ -14,24 +14,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, final
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
 from topwork.backbones.hub_models import Row
-from topwork.cli.account import show_account
+from topwork.cli.account import show_account, show_classes
 from topwork.cli.markup import escape
+from topwork.cli.progress_lines import progress_lines
+from topwork.core.bars import bars
 from topwork.core.printable import printable
-from topwork.core.progress import listening
 from topwork.core.telling import LOGGER
 from topwork.evaluation.intervals import Estimate
 from topwork.evaluation.metrics import Evaluation
@@ -43,30 +34,9 @@ if TYPE_CHECKING:
     from topwork.runs.pretrain import Pretrained
     from topwork.training.loop.task import Epoch
 
-STAGES = {
-    "read": "Reading",
-    "decode": "Decoding",
-    "train": "Training",
-    "features": "Features",
-    "views": "Views",
-    "try": "Trying",
-    "cross-validate": "Cross-validation",
-    "predict": "Predicting",
-    "write": "Writing",
-    "depth": "By depth",
-    "learning": "Learning",
-    "look": "Looking",
-    "patches": "Patches",
-}
 PIPE_WIDTH = 120
 MAX_NAMED = 20
 """Skipped inputs, classes and the like that are named before "... and 37 more"."""
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text("" if speed is None or speed < 2 else f"{speed:,.0f}/s", style="dim")
 
 
 @final
@@ -101,46 +71,22 @@ def _lines(handler: logging.Handler) -> Iterator[None]:
 
 @contextmanager
 def following(*, quiet: bool) -> Iterator[None]:
-    """Show what runs inside: what it says of itself, and in a terminal a bar for each stage."""
+    """Show what runs inside: what it says of itself, and how far its stages are.
+
+    In a terminal a bar for each stage; in a pipe or a file a line now and then.
+    """
     console = Console(stderr=True, highlight=False)
     with _lines(logging.NullHandler() if quiet else _Lines(console)):
-        if quiet or not console.is_terminal:
+        if quiet:
             yield
             return
-        with _progress_bars(console):
+        with bars(console) if console.is_terminal else progress_lines(console):
             yield
-
-
-@contextmanager
-def _progress_bars(console: Console) -> Iterator[None]:
-    bars = Progress(
-        TextColumn("{task.description:<16}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-        console=console,
-    )
-    tasks: dict[str, TaskID] = {}
-
-    def show(stage: str, done: int, total: int) -> None:
-        if stage not in tasks:
-            tasks[stage] = bars.add_task(stage_name(stage), total=total)
-        bars.update(tasks[stage], completed=done, total=total)
-
-    with bars, listening(show):
-        yield
 
 
 def print_json(data: Any) -> None:
     """Print plain data, and nothing else, to standard output."""
     sys.stdout.write(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
-
-
-def stage_name(stage: str) -> str:
-    """Return what a stage is called: `train last:7` is `Training last:7`."""
-    kind, _, what = stage.partition(" ")
-    return " ".join([STAGES[kind], what]).strip() if kind in STAGES else stage
 
 
 def say(text: str, *, style: str | None = None) -> None:
@@ -172,6 +118,8 @@ def show_training(model: Model, out: str | None) -> None:
     if columns:
         console.print(_scores(columns))
     show_account(console, model)
+    if model.evaluation is not None:
+        show_classes(console, model.evaluation)
     for note in model.notes:
         console.print(f"Note: {escape(note)}")
     if out is not None:

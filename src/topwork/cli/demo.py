@@ -24,13 +24,18 @@ def demo(
 ) -> None:
     """Learn handwritten digits (or vowels, or sentences) from few and many examples."""
     from topwork.cli import console
-    from topwork.cli.demos import run_demo, show_demo
+    from topwork.cli.demos import run_demo, show_demo, show_first
 
     if sound and text:
         raise SettingError("--sound and --text were both given; accepted: one of them.")
     modality: Modality = "sound" if sound else "text" if text else "image"
+    coming = run_demo(out, modality)
     with console.following(quiet=shared.silent):
-        rows = run_demo(out, modality)
+        rows = [next(coming)]
+    if not shared.as_json:
+        show_first(rows[0], modality)
+    with console.following(quiet=shared.silent):
+        rows += coming
     if shared.as_json:
         console.print_json([row.to_dict() for row in rows])
     else:

@@ -1,6 +1,6 @@
 """Demo of what transfer is worth.
 
-Pictures, sounds or sentences are written as a user would have them, and the very same `train`
+Pictures, sounds or sentences are written as a user would have them, and the very same training
 learns from few and from many of them, tested on the rest: once from the pre-trained network that
 comes with Topwork, once from a network of the same architecture with random weights, under the same
 kind of head.
@@ -9,10 +9,10 @@ kind of head.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from topwork.backbones.catalog import default_backbone
 from topwork.cli.console import results
@@ -24,7 +24,12 @@ from topwork.errors import SettingError
 from topwork.evaluation.intervals import Estimate, difference
 from topwork.evaluation.metrics import Evaluation
 from topwork.examples.example import Modality
-from topwork.runs.train import train
+from topwork.recipe import Recipe
+from topwork.runs.source import examples_and_backbone
+from topwork.runs.train import train_examples
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 MARK = ".topwork-demo"
 """A file that says: this folder was made by the demo, and may be made anew by it."""
@@ -102,15 +107,14 @@ def run_demo(
     modality: Modality = "image",
     *,
     sizes: Sequence[int] | None = None,
-) -> list[DemoRow]:
-    """Write the data, train, and return a row for each size.
+) -> Iterator[DemoRow]:
+    """Write the data, train, and yield a row for each size, as it is there.
 
     Raises:
         SettingError: `out` holds something that the demo did not make.
     """
     demo = DEMOS[modality]
     pretrained = default_backbone(modality)
-    rows = []
     for size in sizes or demo.sizes:
         folder = out / f"{demo.name}-{size}"
         with files.disk_errors(f"Writing the data to {str(folder)!r}"):
@@ -120,12 +124,12 @@ def run_demo(
         for backbone in (pretrained, f"{pretrained}?pretrained=false"):
             what = "pre-trained" if backbone == pretrained else "random"
             with renamed(f"{size} {what}: {{}}"):
-                test = train(folder, backbone=backbone, train="head").test
+                found, chosen = examples_and_backbone(folder, backbone=backbone, call="train(data)")
+                test = train_examples(found, Recipe(train="head"), chosen).test
             if test is None:
                 raise SettingError(f"{str(folder)!r} has lost its test part. Remove it.")
             scores.append(test)
-        rows.append(DemoRow(num_examples=size, pretrained=scores[0], random=scores[1]))
-    return rows
+        yield DemoRow(num_examples=size, pretrained=scores[0], random=scores[1])
 
 
 def prepare(folder: Path) -> None:
@@ -147,10 +151,27 @@ def prepare(folder: Path) -> None:
 
 def show_demo(rows: Sequence[DemoRow], modality: Modality = "image") -> None:
     """Print the scores side by side, and what they mean."""
+    demo, console = DEMOS[modality], results()
+    console.print(_table(rows, demo))
+    console.print(
+        f"{demo.origin}\n"
+        "Both networks are frozen, of the same architecture, under the same kind of head, fitted "
+        f"with the same care. The first {demo.lesson}.\n"
+        "Next: topwork train YOUR_FOLDER --out MODEL"
+    )
+
+
+def show_first(row: DemoRow, modality: Modality = "image") -> None:
+    """Print the scores of the first size, while the others are still learned from."""
+    demo, console = DEMOS[modality], results()
+    console.print(_table([row], demo))
+    others = ", ".join(f"{size:,}" for size in demo.sizes if size != row.num_examples)
+    console.print(f"Now the same from {others} examples.\n")
+
+
+def _table(rows: Sequence[DemoRow], demo: Demo) -> Table:
     from rich.table import Table
 
-    demo = DEMOS[modality]
-    console = results()
     table = Table(
         "learned from", title=f"Accuracy on {demo.title}, with 95% intervals",
         title_justify="left",
@@ -167,10 +188,4 @@ def show_demo(rows: Sequence[DemoRow], modality: Modality = "image") -> None:
                 *(100 * value for value in (row.worth.value, row.worth.low, row.worth.high))
             ),
         )
-    console.print(table)
-    console.print(
-        f"{demo.origin}\n"
-        "Both networks are frozen, of the same architecture, under the same kind of head, fitted "
-        f"with the same care. The first {demo.lesson}.\n"
-        "Next: topwork train YOUR_FOLDER --out MODEL"
-    )
+    return table

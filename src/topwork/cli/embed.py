@@ -24,7 +24,7 @@ def embed(
 ) -> None:
     """Write the features alone, a row an example, as a Parquet table that other tools read."""
     from topwork.cli import console
-    from topwork.runs.embed import embed as run
+    from topwork.runs.embed import write_features as run
 
     with console.following(quiet=shared.quiet):
         written = run(

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is in OUT.")]
 ModelFolder = Annotated[Path, typer.Argument(help="A folder that `topwork train` wrote.")]
-Data = Annotated[Path, typer.Argument(help="A folder per class, or a .csv/.jsonl/.parquet table.")]
+Data = Annotated[
+    Path, typer.Argument(help="A folder per class, or a table: .csv, .json, .xlsx, .parquet, ...")
+]
 Backbone = Annotated[
     str | None, typer.Option(help="What to transfer from; see `topwork backbones`.")
 ]
@@ -53,6 +55,11 @@ class Shared:
         bool, typer.Option("--strict", help="Stop at an unreadable input, and at any remark.")
     ] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")] = False
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A .csv, .tsv, .jsonl or .parquet: the table's columns and the answers."),
+    ] = None
+    overwrite: Overwrite = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no remarks.")] = False
 
     @property

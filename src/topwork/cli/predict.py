@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from topwork.model.predictions import Prediction
 
 
-@shares("input_column", "device", "strict", "quiet")
+@shares("out", "overwrite", "input_column", "device", "strict", "quiet")
 def predict(
     model: ModelFolder,
     inputs: Annotated[
@@ -45,14 +47,11 @@ def predict(
     from topwork.cli.output import WRITERS, Cells, write_timelines
     from topwork.model.model import load
 
-    if form not in WRITERS:
-        raise SettingError(f"--format is {form!r}; accepted: {', '.join(WRITERS)}.")
     rate = None if reject is None else parse_share(reject, "--reject")
+    _check_forms(form, shared, timeline=timeline, guard_cells=guard_cells)
     if timeline and rate is not None:
         raise SettingError("--reject and --timeline were both given; accepted: one of them.")
-    if guard_cells and form != "csv":
-        raise SettingError(f"--guard-cells was given with --format {form}; accepted: csv.")
-    cells = Cells(guard=guard_cells)
+    cells, out = Cells(guard=guard_cells), shared.out
     with console.following(quiet=shared.quiet):
         loaded = load(model, device=shared.device)
         examples = _inputs(loaded, inputs, shared.input_column)
@@ -60,18 +59,25 @@ def predict(
         write_timelines(((e.name, loaded.timeline(e.read())) for e in examples), form, cells)
         _say_last(cells, quiet=shared.quiet)
         return
-    predictions = loaded.stream(examples, reject=rate)
-    write = WRITERS[form](loaded.classes, cells)
+    write = WRITERS[form](loaded.classes, cells) if out is None else None
     failed: list[Prediction] = []
+    answers: list[Prediction] = []
     num = 0
-    for prediction in predictions:
-        num += 1
-        if prediction.error is not None:
-            if shared.strict:
-                raise ExampleError(f"{prediction.name}: {prediction.error}")
-            failed.append(prediction)
-        write(prediction)
-    write(None)
+    with nullcontext() if out is None else console.following(quiet=shared.quiet):
+        for prediction in loaded.stream(examples, reject=rate):
+            num += 1
+            if prediction.error is not None:
+                if shared.strict:
+                    raise ExampleError(f"{prediction.name}: {prediction.error}")
+                failed.append(prediction)
+            if write is None:
+                answers.append(replace(prediction, probabilities={}))
+            else:
+                write(prediction)
+    if write is not None:
+        write(None)
+    if out is not None:
+        _write_table(answers, inputs, out, cells, quiet=shared.quiet)
     _say_last(cells, quiet=shared.quiet)
     if failed:  # in any case: an input without an answer is no remark
         console.say(f"{len(failed)} of {num} inputs could not be read:")
@@ -79,6 +85,46 @@ def predict(
             console.say(f"  {one.name}: {one.error}")
     if num and len(failed) == num:
         raise typer.Exit(ExampleError.exit_code)
+
+
+def _check_forms(form: str, shared: Shared, *, timeline: bool, guard_cells: bool) -> None:
+    """Raise SettingError where the forms that were asked for do not go together."""
+    from topwork.cli.output import WRITERS
+    from topwork.model.scored_table import check_out
+
+    out = shared.out
+    if form not in WRITERS:
+        raise SettingError(f"--format is {form!r}; accepted: {', '.join(WRITERS)}.")
+    if guard_cells and form != "csv" and (out is None or out.suffix not in (".csv", ".tsv")):
+        raise SettingError(f"--guard-cells was given with --format {form}; accepted: csv.")
+    if out is None:
+        if shared.overwrite:
+            raise SettingError("--overwrite was given without --out; accepted: both.")
+        return
+    if form != "lines" or timeline:
+        other = "--timeline" if timeline else f"--format {form}"
+        raise SettingError(
+            f"--out and {other} were both given; accepted: one of them. The name of the file says "
+            "its form (--out scored.csv)."
+        )
+    check_out(out, overwrite=shared.overwrite)
+
+
+def _write_table(
+    answers: list[Prediction], inputs: list[str], out: Path, cells: Cells, *, quiet: bool
+) -> None:
+    """Write the answers beside the columns of the one table that was given, if it is one."""
+    from topwork.cli import console
+    from topwork.examples.own_columns import own_columns
+    from topwork.model.scored_table import scored_table, write_table
+
+    own = own_columns(inputs[0]) if len(inputs) == 1 and Path(inputs[0]).exists() else None
+    table, said = scored_table(answers, own)
+    said += write_table(table, out, cell=cells)
+    if not quiet:
+        for line in said:
+            console.say(line, style="yellow")
+        console.say(f"{out}: {table.num_rows:,} rows, {table.num_columns} columns")
 
 
 def _say_last(cells: Cells, *, quiet: bool) -> None:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from topwork.cli.options import Backbone, Shared, shares
+
+if TYPE_CHECKING:
+    from topwork.model.model import Model
+
+STOPPED = (
+    "Stopped: what goes deeper than the head was not finished. The same command goes on from here."
+)
 
 Strategy = Annotated[
     str | None,
@@ -16,7 +23,8 @@ Strategy = Annotated[
     ),
 ]
 TimeLimit = Annotated[
-    str | None, typer.Option(help="For what goes beyond the head: 90s, 10m, 1h30m.")
+    str | None,
+    typer.Option(help="For what goes beyond the head: 90s, 10m, 1h30m; 15m where auto decides."),
 ]
 Fresh = Annotated[
     bool, typer.Option("--fresh", help="With last:K: these begin with random weights.")
@@ -48,31 +56,51 @@ def train(
     *,
     shared: Shared,
 ) -> None:
-    """Train a model on labelled images, sounds or texts, and score it."""
+    """Train a model on labelled images, sounds or texts, and score it.
+
+    Of auto the head is saved first. Ctrl-C then leaves it, and the same command goes on.
+    """
     from topwork.cli import console
     from topwork.runs import train as pipeline
 
+    heads: list[Model] = []
+    stopped = False
     with console.following(quiet=shared.silent):
-        model = pipeline.train(
-            data,
-            groups=shared.groups,
-            backbone=backbone,
-            out=out,
-            overwrite=overwrite,
-            device=shared.device,
-            recipe=recipe,
-            resume=shared.resume,
-            log=shared.log,
-            train=strategy,
-            head=head,
-            time_limit=time_limit,
-            fresh=fresh or None,
-            input_column=shared.input_column,
-            label_column=shared.label_column,
-            group_column=shared.group_column,
-            time_columns=shared.time_columns,
-            strict=shared.strict or None,
-        )
+        try:
+            model = pipeline.train(
+                data,
+                groups=shared.groups,
+                backbone=backbone,
+                out=out,
+                overwrite=overwrite,
+                device=shared.device,
+                recipe=recipe,
+                resume=shared.resume,
+                log=shared.log,
+                on_head=heads.append,
+                train=strategy,
+                head=head,
+                time_limit=time_limit,
+                fresh=fresh or None,
+                input_column=shared.input_column,
+                label_column=shared.label_column,
+                group_column=shared.group_column,
+                time_columns=shared.time_columns,
+                strict=shared.strict or None,
+            )
+        except KeyboardInterrupt:
+            if not heads:
+                raise
+            model, stopped = heads[-1], True
+    _show(model, out, shared)
+    if stopped:
+        console.say(STOPPED)
+        raise typer.Exit(130)
+
+
+def _show(model: Model, out: Path | None, shared: Shared) -> None:
+    from topwork.cli import console
+
     if shared.as_json:
         from topwork.model.archive import summary
 

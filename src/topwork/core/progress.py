@@ -39,6 +39,11 @@ def listening(listener: Listener | None) -> Iterator[None]:
         _LISTENER.reset(token)
 
 
+def is_heard() -> bool:
+    """Whether anybody listens."""
+    return _LISTENER.get() is not None
+
+
 @contextmanager
 def renamed(form: str) -> Iterator[None]:
     """Give every stage inside another name: `form` with the stage in place of its `{}`."""

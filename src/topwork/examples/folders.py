@@ -28,8 +28,9 @@ from topwork.examples.walk import Walk
 LAYOUTS = (
     "Accepted: a folder per class of images (data/cat/1.jpg, data/dog/2.jpg), sounds (.wav, "
     ".flac, .mp3), texts (.txt) or arrays (.npy); the same below train, validation and test; a "
-    "table (.csv, .tsv, .jsonl, .parquet) with a label column and one of files, texts or arrays; "
-    "a folder with metadata.csv; or arrays and labels in one .npz"
+    "table (.csv, .tsv, .json, .jsonl, .ndjson, each also .gz; .xlsx, .parquet, .arrow) with a "
+    "label column and one of files, texts or arrays; a folder with metadata.csv, or of "
+    "save_to_disk, or of partitions (label=cat/part.parquet); or arrays and labels in one .npz"
 )
 NOT_PLAIN = "Only plain text is read: save it as .txt (pdftotext, pandoc or your editor can)"
 

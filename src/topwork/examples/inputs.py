@@ -13,11 +13,12 @@ from PIL import Image
 
 from topwork.core.digests import digest_bytes
 from topwork.errors import ModalityError, SettingError, SourceError
-from topwork.examples.arrays.npz import read_npz
+from topwork.examples.any_table import read_any_table
 from topwork.examples.contents import Unusable, found_file
 from topwork.examples.deduplicate import RawExample, clean_text, hash_all
 from topwork.examples.example import Example, Modality, Skipped
 from topwork.examples.folders import NOT_PLAIN, files_below, other_kind
+from topwork.examples.frames import frame_of, is_frame, refuse_object
 from topwork.examples.kinds import (
     ARCHIVE_SUFFIX,
     DOCUMENT_SUFFIXES,
@@ -25,13 +26,16 @@ from topwork.examples.kinds import (
     modality_of,
     suffix_of,
 )
-from topwork.examples.objects import ACCEPTED, found_object, kind_of_object
+from topwork.examples.objects import ACCEPTED, found_object, kind_of_object, kind_of_objects
 from topwork.examples.regular import check_regular_table
 from topwork.examples.sounds.sound import Sound, SoundFile
+from topwork.examples.table_folders import TableFile, whole_tables
 from topwork.examples.tables.columns import ColumnNames
-from topwork.examples.tables.delimited import read_table
-from topwork.examples.tables.parquet import read_parquet
-from topwork.examples.tables.rows import Outcome
+from topwork.examples.tables.frame import read_frame
+from topwork.examples.tables.rows import Outcome, TableRows
+
+OneInput = str | bytes | bytearray | Image.Image | Sound | SoundFile
+"""For type checkers: what is one input in most cases. A str may name a folder or table, too."""
 
 _SINGLE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, Sound, SoundFile, dict)
 
@@ -51,7 +55,8 @@ def read_inputs(
             [N, H, W, C] of many; of sounds paths, bytes or `Sound`s; of texts a str each, which is
             the text itself, or a `pathlib.Path` of a .txt file; of arrays those, or paths of .npy
             files. A folder stands for all files of the kind in and below it, sorted; a table
-            (.csv, .tsv, .jsonl, .parquet; of arrays .npz) for its rows: `new.csv[3]`.
+            (.csv, .jsonl, .xlsx, .parquet, ...; of arrays .npz) for its rows: `new.csv[3]`. A
+            DataFrame, a `datasets.Dataset` or an Arrow table stands for its rows: `DataFrame[3]`.
         modality: what the model takes.
         input_column: of the tables; by default that of a usual name.
         earlier: columns that were named for the training, which go before the usual names.
@@ -69,6 +74,11 @@ def read_inputs(
     given = ColumnNames(
         input_column=input_column, need_label=False, meant=modality, earlier=earlier
     )
+    if is_frame(inputs):
+        rows = read_frame(frame_of(inputs), given)
+        _check_rows(rows, f"The {type(inputs).__name__}", modality)
+        return _examples(rows.outcomes)
+    refuse_object(inputs)
     outcomes: list[Outcome] = []
     things = _many(inputs, modality, array_ndim)
     if not any(_is_table(thing) for thing in things):
@@ -78,6 +88,11 @@ def read_inputs(
             outcomes += _of_path(Path(thing), given, modality)
         else:
             outcomes.append(_of_object(len(outcomes), thing, modality))
+    return _examples(outcomes)
+
+
+def _examples(outcomes: Sequence[Outcome]) -> list[Example]:
+    """An example of every outcome, so that each keeps its place."""
     found = [one for one in outcomes if isinstance(one, RawExample)]
     digests = iter(hash_all(found))
     examples: list[Example] = []
@@ -88,6 +103,20 @@ def read_inputs(
         elif isinstance(one, RawExample):
             examples.append(one.example(result))
     return examples
+
+
+def kind_of_inputs(inputs: object, input_column: str | None = None) -> Modality:
+    """Return what kind of input these are, as `read_inputs` takes them, where no model says it.
+
+    Raises SettingError where an input is of no kind, ModalityError where they are of several.
+    """
+    given = ColumnNames(input_column=input_column, need_label=False)
+    if is_frame(inputs):
+        return read_frame(frame_of(inputs), given).modality
+    refuse_object(inputs)
+    if isinstance(inputs, np.ndarray) and inputs.dtype.kind in "buif" and inputs.ndim == 2:
+        return "array"  # rows of numbers, as scikit-learn has them
+    return kind_of_objects(_many(inputs, "image", None))
 
 
 def _is_table(thing: object) -> bool:
@@ -140,24 +169,42 @@ def _of_path(path: Path, given: ColumnNames, modality: Modality) -> Sequence[Out
             f"{ACCEPTED[modality]}, a folder, or a table."
         ) from error
     if path.is_dir():
-        return [_of_file(one, modality) for one in files_below(path, modality)]
+        return _of_folder(path, given, modality)
     suffix = suffix_of(path.name)
     if suffix in TABLE_SUFFIXES or suffix == ARCHIVE_SUFFIX:
         check_regular_table(path, name)
-        read = {ARCHIVE_SUFFIX: read_npz, ".parquet": read_parquet}.get(suffix, read_table)
-        rows = read(path, given, root=path.parent)
-        if rows.modality != modality:
-            raise ModalityError(
-                f"The table {name!r} holds {rows.modality}s; the model takes {modality}s. Give "
-                f"it a table of these, or use a model for {rows.modality}s."
-            )
-        return rows.outcomes
+        return _rows(TableFile(path=path), path.parent, name, given, modality)
     if suffix in DOCUMENT_SUFFIXES and modality == "text":
         raise ModalityError(f"The input {name!r} is a {suffix} document. {NOT_PLAIN}.")
     kind = modality_of(path.name)
     if kind not in (None, modality) and (kind, modality) != ("array", "image"):
         raise other_kind(name, kind or modality, modality)
     return [_of_file(path, modality)]
+
+
+def _of_folder(path: Path, given: ColumnNames, modality: Modality) -> Sequence[Outcome]:
+    """The rows of one that is a table in pieces; else the files in it and below."""
+    outcomes: list[Outcome] = []
+    for table in whole_tables(path)[0]:
+        name = clean_text(os.fspath(table.path))
+        outcomes += _rows(table, path, name, given, modality)
+    return outcomes or [_of_file(one, modality) for one in files_below(path, modality)]
+
+
+def _rows(
+    table: TableFile, root: Path, name: str, given: ColumnNames, modality: Modality
+) -> Sequence[Outcome]:
+    rows = read_any_table(table, given, root=root)
+    _check_rows(rows, f"The table {name!r}", modality)
+    return rows.outcomes
+
+
+def _check_rows(rows: TableRows, origin: str, modality: Modality) -> None:
+    if rows.modality != modality:
+        raise ModalityError(
+            f"{origin} holds {rows.modality}s; the model takes {modality}s. Give it a table of "
+            f"these, or use a model for {rows.modality}s."
+        )
 
 
 def _of_file(path: Path, modality: Modality) -> RawExample:

@@ -18,7 +18,11 @@ ARRAY_SUFFIXES = frozenset({".npy"})
 DOCUMENT_SUFFIXES = frozenset(_DOCUMENT.split())
 """Of texts with a layout, which are not read: what is a heading, and what is noise, is not ours
 to guess."""
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+ZIPPED = ".gz"
+_PLAIN_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
+TEXT_TABLE_SUFFIXES = (*_PLAIN_TABLES, *(suffix + ZIPPED for suffix in _PLAIN_TABLES))
+SHEET_SUFFIXES = (".xlsx", ".xlsm")
+TABLE_SUFFIXES = (*TEXT_TABLE_SUFFIXES, *SHEET_SUFFIXES, ".parquet", ".arrow")
 ARCHIVE_SUFFIX = ".npz"
 
 _SUFFIXES: dict[str, Modality] = {
@@ -142,8 +146,16 @@ def modality_of(name: str) -> Modality | None:
 
 
 def suffix_of(name: str) -> str:
-    """Return the suffix in lower case, with its dot; empty where there is none."""
-    return PurePath(name).suffix.lower()
+    """Return the suffix in lower case, with its dot; empty where there is none.
+
+    Of a gzipped table, it is both: `.csv.gz`.
+    """
+    path = PurePath(name)
+    suffix = path.suffix.lower()
+    if suffix == ZIPPED:
+        whole = PurePath(path.stem).suffix.lower() + suffix
+        return whole if whole in TEXT_TABLE_SUFFIXES else suffix
+    return suffix
 
 
 def with_article(modality: Modality) -> str:

@@ -117,6 +117,15 @@ def examples_from(
     )
 
 
+def kind_of_objects(things: Sequence[object]) -> Modality:
+    """Return the one kind that inputs in a list are of. A str is a file or a text, by what it says.
+
+    Raises as `examples_from` does.
+    """
+    main, _ = _kinds(_paths_told(list(things), None), None)
+    return main
+
+
 def kind_of_object(place: int, thing: object, meant: Modality | None) -> Modality | None:
     """Return the kind of input that an object is; None where its content does not tell.
 

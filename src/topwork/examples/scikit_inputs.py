@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ from topwork.core.shapes import Shaped
 from topwork.errors import SettingError
 from topwork.examples.sounds.sound import Sound, SoundFile
 from topwork.examples.tables.values import plain_text
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
 
 _ONE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, Sound, SoundFile, dict)
 _WHERE_TO = "Give a list of inputs, if only of one"
@@ -69,6 +72,14 @@ def num_features(inputs: Sequence[object]) -> int | None:
     """The length of rows of numbers; None where the inputs are none."""
     first = inputs[0] if inputs else None
     return len(first) if isinstance(first, np.ndarray) and first.ndim == 1 else None
+
+
+def say_inputs(tags: Tags, *, arrays: bool) -> Tags:
+    """Say to scikit-learn whether `X` is rows of numbers, or a list of inputs; return its tags."""
+    tags.input_tags.two_d_array = arrays
+    tags.input_tags.three_d_array = not arrays
+    tags.input_tags.one_d_array = tags.input_tags.string = not arrays
+    return tags
 
 
 def as_labels(y: object) -> Shaped[np.ndarray, " n"]:

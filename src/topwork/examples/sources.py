@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,16 +11,11 @@ from typing import Any
 
 from topwork.core.progress import Tally
 from topwork.errors import ModalityError, SettingError, SourceError
-from topwork.examples.arrays.npz import read_npz
-from topwork.examples.deduplicate import (
-    SPLIT_NAMES,
-    RawExample,
-    check_classes_left,
-    clean_text,
-    gather,
-)
-from topwork.examples.example import ExampleSet, Modality, Skipped, Split
+from topwork.examples.any_table import read_any_table
+from topwork.examples.deduplicate import RawExample, check_classes_left, clean_text, gather
+from topwork.examples.example import ExampleSet, Modality, Skipped
 from topwork.examples.folders import LAYOUTS, NOT_PLAIN, read_class_folders
+from topwork.examples.frames import frame_of, is_frame, refuse_object
 from topwork.examples.inputs import read_inputs
 from topwork.examples.kinds import (
     ARCHIVE_SUFFIX,
@@ -36,21 +30,14 @@ from topwork.examples.objects import examples_from
 from topwork.examples.regular import check_regular_table
 from topwork.examples.remarks.forms import check_label_form
 from topwork.examples.spellings import say_spelling, spelt_alike
-from topwork.examples.split_folders import split_folders
+from topwork.examples.table_folders import TableFile, Tables, tables_within
 from topwork.examples.tables.columns import ColumnNames
-from topwork.examples.tables.delimited import read_table
+from topwork.examples.tables.frame import read_frame
 from topwork.examples.tables.groups import Grouped, read_groups
-from topwork.examples.tables.parquet import count_rows, read_parquet
+from topwork.examples.tables.parquet import count_rows
 from topwork.examples.tables.rows import TableRows, say_columns
-from topwork.examples.walk import Walk
 
 __all__ = ["examples_from", "read_examples", "read_inputs"]
-
-_METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-_TEXT_TABLES = (".csv", ".tsv", ".jsonl")
-_PARTS = re.compile(r"[-_.]")
-
-Tables = dict[Path, Split | None]
 
 
 def read_examples(
@@ -64,9 +51,11 @@ def read_examples(
 
     Args:
         data: a folder per class (`data/cat/1.jpg`) of images, sounds, texts or arrays, alone or
-            below train, validation and test; a .csv, .tsv, .jsonl or .parquet table; a folder with
-            `metadata.csv` (or .jsonl, .parquet), with the Parquet files of a data set of the
-            Hugging Face hub, or with `train.csv` and `test.csv`; arrays and labels in a .npz.
+            below train, validation and test; a table (.csv, .jsonl, .xlsx, .parquet, ...); a folder
+            with `metadata.csv` (or .jsonl, .parquet), with the Parquet files of a data set of the
+            Hugging Face hub, with `train.csv` and `test.csv`, with partitions
+            (`label=cat/part.parquet`), or that datasets' `save_to_disk` wrote; arrays and labels in
+            a .npz.
         modality: what the backbone takes, where one was named. Used only where the data can be
             read in two ways: a table of files and texts; .npy files, which may be images.
         groups: of a folder of classes: a table of its files and their groups (patients,
@@ -92,9 +81,9 @@ def _read(path: Path, given: ColumnNames, groups: str | Path | None) -> ExampleS
             raise _no_table(path, origin)
         _refuse_groups(groups, origin)
         check_regular_table(path, origin)
-        return _read_tables({path: None}, path.parent, given, origin, Counter())
+        return _read_tables([TableFile(path=path)], path.parent, given, origin, Counter())
     try:
-        tables, ignored = _tables_within(path)
+        tables, ignored = tables_within(path)
         if tables:
             _refuse_groups(groups, origin)
             return _read_tables(tables, path, given, origin, ignored)
@@ -133,10 +122,10 @@ def _refuse_groups(groups: str | Path | None, origin: str) -> None:
 
 def _no_table(path: Path, origin: str) -> SourceError | ModalityError:
     suffix, kind = suffix_of(path.name), modality_of(path.name)
-    if suffix in (".xls", ".xlsx", ".ods"):
+    if suffix in (".xls", ".xlsb", ".ods", ".numbers"):
         return SourceError(
-            f"The file {origin!r} is a spreadsheet, which is not read: save it as 'CSV UTF-8'. "
-            f"{LAYOUTS}."
+            f"The file {origin!r} is a spreadsheet of a form that is not read: save it as .xlsx or "
+            f"'CSV UTF-8'. {LAYOUTS}."
         )
     if suffix in DOCUMENT_SUFFIXES:
         return ModalityError(f"The file {origin!r} is a document. {NOT_PLAIN}. {LAYOUTS}.")
@@ -149,59 +138,6 @@ def _no_table(path: Path, origin: str) -> SourceError | ModalityError:
     return SourceError(f"The file {origin!r} is {what}not a table of a known form. {LAYOUTS}.")
 
 
-def _tables_within(root: Path) -> tuple[Tables, Counter[str]]:
-    """The tables that a folder is made of, each with its part; none where it is not so made."""
-    for name in _METADATA:
-        if (root / name).is_file():
-            return {root / name: None}, Counter()
-    in_splits: Tables = {}
-    for folder, split in split_folders(root).parts.items():
-        tables = [folder / name for name in _METADATA if (folder / name).is_file()]
-        in_splits.update(dict.fromkeys(tables[:1], split))
-    if in_splits:
-        return in_splits, Counter()
-    stored, ignored = _hub_parquet(root)
-    return (stored, ignored) if stored else _split_tables(root)
-
-
-def _hub_parquet(root: Path) -> tuple[Tables, Counter[str]]:
-    """`train.parquet`, `data/train-00000-of-00002.parquet` or `default/train/0000.parquet`.
-
-    A stray Parquet file beside or in folders of classes is none of these.
-    """
-    paths = [path for path in root.glob("*.parquet") if not path.name.startswith(".")]
-    paths += root.glob("data/*.parquet")
-    for path in [*root.glob("*/*.parquet"), *root.glob("*/*/*.parquet")]:
-        parts = path.relative_to(root).parts
-        if path.parent.name.lower() in SPLIT_NAMES and not parts[0].startswith("."):
-            paths.append(path)
-    splits = {path: _split_of(path) for path in sorted(paths)}
-    if "train" in splits.values():
-        known = {path: split for path, split in splits.items() if split is not None}
-        ignored = Counter({"Parquet file of no known split": len(splits) - len(known)})
-        return dict(known), +ignored
-    folders, _ = Walk(root).children(root)
-    if all(folder.name == "data" for folder in folders):
-        return dict(splits), Counter()
-    return {}, Counter()
-
-
-def _split_tables(root: Path) -> tuple[Tables, Counter[str]]:
-    """`train.csv` and `test.csv`, in a folder without other folders, which may be classes."""
-    folders, files = Walk(root).children(root)
-    splits = {p: _split_of(p, own=True) for p in files if suffix_of(p.name) in _TEXT_TABLES}
-    known: Tables = {path: split for path, split in splits.items() if split is not None}
-    if folders or "train" not in known.values():
-        return {}, Counter()
-    return known, +Counter({"table of no known split": len(splits) - len(known)})
-
-
-def _split_of(path: Path, *, own: bool = False) -> Split | None:
-    first = _PARTS.split(path.stem.lower())[0]
-    by_name = SPLIT_NAMES.get(first)
-    return by_name if own else by_name or SPLIT_NAMES.get(path.parent.name.lower())
-
-
 def _read_tables(
     tables: Tables,
     root: Path,
@@ -209,20 +145,18 @@ def _read_tables(
     origin: str,
     ignored: Counter[str],
 ) -> ExampleSet:
-    stored = [path for path in tables if suffix_of(path.name) == ".parquet"]
+    stored = [one.path for one in tables if suffix_of(one.path.name) == ".parquet"]
     total = sum(count_rows(path, root) for path in stored)
     read = Tally("read", done=0, total=total) if stored else None
-    every: dict[Path, TableRows] = {}
-    for path, split in tables.items():
-        if read is not None and path in stored:
-            rows = read_parquet(path, given, root=root, split=split, on_rows=read.add)
-        elif suffix_of(path.name) == ARCHIVE_SUFFIX:
-            rows = read_npz(path, given, root=root)
-        else:
-            rows = read_table(path, given, root=root, split=split)
-        every[path] = rows
+    on_rows = None if read is None else read.add
+    every = {one.path: read_any_table(one, given, root=root, on_rows=on_rows) for one in tables}
     if read is not None:
         read.finish()
+    return _gather_rows(every, origin, ignored)
+
+
+def _gather_rows(every: Mapping[Path, TableRows], origin: str, ignored: Counter[str]) -> ExampleSet:
+    """The examples of the rows of tables."""
     modality = _one_modality(every, origin)
     outcomes = [one for rows in every.values() for one in rows.outcomes]
     found, spelt = spelt_alike([one for one in outcomes if isinstance(one, RawExample)])
@@ -266,7 +200,7 @@ def labelled_examples(
     modality: Modality | None,
     call: str,
 ) -> ExampleSet:
-    """Return the examples of a folder or table, or those of a list that comes with its labels.
+    """Return the examples of a folder or table, on disk or in memory, or of a list with its labels.
 
     Args:
         groups: of a list, one for each input; of a folder of classes, a table of its files and
@@ -288,6 +222,10 @@ def labelled_examples(
                 "group_column."
             )
         return _read(Path(data), replace(columns, meant=modality), groups)
+    if is_frame(data):
+        return _read_object(data, labels, groups, replace(columns, meant=modality))
+    if labels is None:
+        refuse_object(data, call)
     columns.refuse_told("a list of inputs")
     if labels is None:
         raise SettingError(
@@ -295,3 +233,16 @@ def labelled_examples(
             f"path, or the labels of these inputs as well: {call}."
         )
     return examples_from(data, labels, groups, modality=modality)  # type: ignore[arg-type]
+
+
+def _read_object(data: object, labels: object, groups: object, columns: ColumnNames) -> ExampleSet:
+    """The examples of a table in memory."""
+    name = type(data).__name__
+    if labels is not None or groups is not None:
+        raise SettingError(
+            f"The data is a {name}, a table, and labels or groups were given beside it; accepted: "
+            "its own columns. Put them into the table and name the columns: label_column, "
+            "group_column."
+        )
+    rows = read_frame(frame_of(data), columns)
+    return _gather_rows({Path(name): rows}, f"the {name}", Counter())

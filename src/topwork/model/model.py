@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, final
+from typing import Any, final, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from topwork.core.telling import warn
 from topwork.errors import ExampleError, ModelError
 from topwork.evaluation.metrics import Evaluation
 from topwork.examples.example import Example, Skipped
-from topwork.examples.inputs import is_one
+from topwork.examples.inputs import OneInput, is_one
 from topwork.examples.remarks.texts import text_remarks
 from topwork.examples.sources import labelled_examples, read_inputs
 from topwork.examples.tables.columns import ColumnNames
@@ -30,6 +30,7 @@ from topwork.heads.ood import rate_of
 from topwork.model.archive import read_model, write_model
 from topwork.model.packed import Packed, pack, unpack
 from topwork.model.parts import ModelParts
+from topwork.model.prediction_list import PredictionList
 from topwork.model.predictions import Prediction, make_predictions
 from topwork.model.scoring import score
 from topwork.model.timeline import Moment, moments, window_of
@@ -107,31 +108,64 @@ class Model:
         """Pickle it as the bytes of its folder, which are checked when they are read back."""
         return _unpacked, (pack(self.parts), self.device)
 
+    @overload
+    def predict(
+        self,
+        inputs: OneInput,
+        *,
+        reject: float | None = None,
+        input_column: str | None = None,
+        on_progress: Listener | None = None,
+    ) -> Prediction: ...
+    @overload
+    def predict(
+        self,
+        inputs: list[Any] | tuple[Any, ...],
+        *,
+        reject: float | None = None,
+        input_column: str | None = None,
+        on_progress: Listener | None = None,
+    ) -> PredictionList: ...
+    @overload
     def predict(
         self,
         inputs: object,
         *,
         reject: float | None = None,
+        input_column: str | None = None,
         on_progress: Listener | None = None,
-    ) -> Prediction | list[Prediction]:
+    ) -> Any: ...
+    def predict(
+        self,
+        inputs: object,
+        *,
+        reject: float | None = None,
+        input_column: str | None = None,
+        on_progress: Listener | None = None,
+    ) -> Prediction | PredictionList:
         """Return label and probabilities of every input, in their order.
 
         Args:
             inputs: what the model was trained on: paths, PIL images, arrays [H, W, 3], encoded
                 bytes; sounds (`Sound`); texts as they are (a file of one is a `pathlib.Path`);
-                arrays. One alone gives one `Prediction`, many a list. A folder stands for all
-                inputs below it, sorted, and a table for its rows. One that cannot be read has an
-                `error` in place of a label.
+                arrays. One alone gives one `Prediction`, many a list with `to_frame()`. A folder
+                stands for all inputs below it, sorted; a table, also a DataFrame or a
+                `datasets.Dataset`, for its rows. One that cannot be read has an `error` in place of
+                a label.
             reject: the share of the model's own examples that may be called `unknown` by mistake
                 (0.05: one in twenty), so that what belongs to no class is called so, too; the
                 model's `ood` says how much of that to expect. None: nothing is called so.
+            input_column: of a table; by default that of the training, or of a usual name.
+
+        Type checkers take a str for one input; what a `Path` stands for is known when it is read.
 
         Raises:
             SettingError: an input is of another type, or the rate cannot be kept.
             SourceError: a path is not there.
         """
         with listening(on_progress):
-            predictions = list(self.stream(self.read(inputs), reject=reject))
+            examples = self.read(inputs, input_column=input_column)
+            predictions = PredictionList(self.stream(examples, reject=reject), source=inputs)
         one = is_one(inputs, modality=self.backbone.modality, array_ndim=self._array_ndim)
         return predictions[0] if one else predictions
 

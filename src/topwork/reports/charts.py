@@ -139,6 +139,7 @@ def draw_candidates(candidates: Sequence[Candidate], strategy: str, *, caption: 
             one.strategy,
             percent(one.accuracy) if one.num_examples else "",
             span(one.accuracy) if one.num_examples else "",
+            percent(one.incumbent) if one.incumbent is not None else "",
             _gain(one),
             seconds(one.seconds),
             one.verdict or ("taken" if one.strategy == strategy else ""),
@@ -166,7 +167,15 @@ def draw_candidates(candidates: Sequence[Candidate], strategy: str, *, caption: 
             title="What was tried",
             description="; ".join(f"{one.strategy}: {percent(one.accuracy)}" for one in tried),
             caption=caption,
-            header=("trained", "accuracy", "95% interval", "gain over the head", "took", "verdict"),
+            header=(
+                "trained",
+                "accuracy",
+                "95% interval",
+                "best before, same examples",
+                "gain over it",
+                "took",
+                "verdict",
+            ),
             rows=rows,
         )
 

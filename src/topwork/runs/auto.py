@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 
+from topwork.core.telling import in_words, tell
+from topwork.evaluation.crossval import CrossValPredictions
 from topwork.executors.choose import resolve_device
 from topwork.model.parts import ModelParts
-from topwork.runs.blocks import BlocksRun
 from topwork.runs.head import HeadRun
-from topwork.runs.job import JobMaker
-from topwork.training.candidates import Incumbent, select
-from topwork.training.cross_validate import refit
-from topwork.training.epoch_progress import EpochProgress
 from topwork.training.hyperparameters import usual_depth
+from topwork.training.incumbent import Incumbent
 from topwork.training.selection import Selection
 from topwork.training.strategy import Strategy
 
@@ -21,45 +22,65 @@ NEAREST = (
     "trained with its last blocks."
 )
 
+NO_TORCH = (
+    "The head alone: PyTorch is not installed here. With it (pip install 'topwork[torch]') the "
+    "last blocks are tried too."
+)
+NOTHING = "The head alone: the network has one block, so there is none to train after another."
+UNFINISHED = "The head alone: what goes deeper was not finished. The same command goes on."
 
-def run_auto(head_run: HeadRun) -> ModelParts:
-    """Return the model of the head, or one of a deeper cut where that is worth it."""
-    cross_val, recipe, options = head_run.cross_val, head_run.recipe, head_run.options
-    if cross_val is None:
-        return head_run.parts()
-    if recipe.head == "nearest":
-        return head_run.parts(Selection(strategy="head", reason=NEAREST))
-    maker = JobMaker(
-        recipe=recipe, backbone=head_run.backbone, options=options, examples=head_run.examples
-    )
+OnHead = Callable[[ModelParts], None]
+"""Called with the model of the head alone, before anything deeper is tried."""
 
-    decision = select(
-        [(strategy, partial(maker.make, strategy)) for strategy in _strategies(head_run)],
-        Incumbent.of_head(cross_val.probabilities, head_run.labels, head_run.seconds),
-        cross_val.folds,
-        head_run.labels,
-        options=options,
-        limit_seconds=recipe.limit_seconds(),
+
+def run_auto(
+    head_run: HeadRun, parts: ModelParts, cross_val: CrossValPredictions, on_head: OnHead | None
+) -> ModelParts:
+    """Return the model of the head, or one of a deeper cut where that is worth it.
+
+    Args:
+        parts: the model of the head.
+        cross_val: the head's predictions, out of fold.
+    """
+    if head_run.recipe.head == "nearest":
+        return _of_head(parts, Selection(strategy="head", reason=NEAREST))
+    head = Incumbent.of_head(cross_val.probabilities, head_run.labels, head_run.seconds)
+    row = (head.candidate(head_run.labels),)
+    if (why := head.why_nothing_deeper()) is not None:
+        return _of_head(parts, Selection(strategy="head", reason=why, candidates=row))
+    if find_spec("torch") is None:
+        tell([NO_TORCH])
+        return _of_head(parts, Selection(strategy="head", reason=NO_TORCH, candidates=row))
+    strategies = _strategies(head_run)
+    if not strategies:
+        return _of_head(parts, Selection(strategy="head", reason=NOTHING, candidates=row))
+    if on_head is not None:
+        on_head(_of_head(parts, Selection(strategy="head", reason=UNFINISHED, candidates=row)))
+    on_trial = partial(_tell_trial, keeps_head=on_head is not None)
+    from topwork.runs.deeper import go_deeper  # what trains networks takes a moment to load
+
+    selection, deeper = go_deeper(head_run, head, strategies, cross_val.folds, on_trial)
+    return _of_head(parts, selection) if deeper is None else deeper
+
+
+def _of_head(parts: ModelParts, selection: Selection) -> ModelParts:
+    return replace(parts, selection=selection)
+
+
+def _tell_trial(strategy: Strategy, seconds: float, measured: bool, *, keeps_head: bool) -> None:
+    """Say what is tried, how long that takes at most, and what may be done about it."""
+    if measured:
+        tell([f"Trying {strategy} takes {in_words(seconds)} at most."])
+        return
+    what = "all blocks" if strategy.kind == "all" else f"the last {strategy.last_blocks} blocks"
+    what = "the last block" if strategy.last_blocks == 1 else what
+    keeps = " Ctrl-C keeps the head." if keeps_head else ""
+    tell(
+        [
+            f"Next: {strategy}, whether training {what} too is better; {in_words(seconds)} at most "
+            f"(--time-limit).{keeps}"
+        ]
     )
-    if decision.job is None or decision.cv_result is None:
-        return head_run.parts(decision.selection)
-    run = BlocksRun(
-        found=head_run.found,
-        recipe=recipe,
-        options=options,
-        test=head_run.test_examples,
-        classes=head_run.classes,
-        num_folds=len(cross_val.folds),
-        notes=head_run.notes,
-        skipped=head_run.skipped,
-    )
-    on_epoch = EpochProgress(
-        f"train {decision.selection.strategy}",
-        epochs=decision.job.settings.epochs or 1,
-        num_trainings=1,
-    )
-    outcome = refit(decision.job, decision.cv_result, options=options, on_epoch=on_epoch)
-    return run.parts(outcome, decision.cv_result, decision.selection)
 
 
 def _strategies(head_run: HeadRun) -> list[Strategy]:

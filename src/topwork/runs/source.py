@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +13,11 @@ from topwork.backbones.registry import get_backbone
 from topwork.core.telling import tell, warn
 from topwork.errors import BackboneError, DataError, SettingError
 from topwork.examples.account import account
-from topwork.examples.example import ExampleSet
+from topwork.examples.arrays.preprocessing import ArrayInput
+from topwork.examples.example import Example, ExampleSet
 from topwork.examples.images.preprocessing import ImageInput
+from topwork.examples.inputs import kind_of_inputs, read_inputs
+from topwork.examples.kinds import counted
 from topwork.examples.remarks.data import data_remarks
 from topwork.examples.remarks.images import used_bits
 from topwork.examples.sources import labelled_examples
@@ -62,13 +65,41 @@ def examples_and_backbone(
     return examined(found, chosen)
 
 
+def inputs_and_backbone(
+    inputs: object,
+    *,
+    backbone: str | Path | Backbone | None = None,
+    input_column: str | None = None,
+) -> tuple[list[Example], Backbone]:
+    """Return unlabelled examples, one for each input in its order, and the backbone to use on them.
+
+    Args:
+        inputs: as `Model.predict` takes them.
+        backbone, input_column: as in `examples_and_backbone`.
+
+    Raises as `read_inputs` does, and BackboneError where the backbone cannot be found.
+    """
+    if isinstance(inputs, Iterator):
+        inputs = list(inputs)  # they are gone through twice
+    chosen = None if backbone is None else get_backbone(backbone)
+    modality = kind_of_inputs(inputs, input_column) if chosen is None else chosen.modality
+    chosen = chosen or get_backbone(default_backbone(modality))
+    array_ndim = len(chosen.input.shape) if isinstance(chosen.input, ArrayInput) else None
+    examples = read_inputs(
+        inputs, modality=modality, input_column=input_column, array_ndim=array_ndim
+    )
+    fitted, decided = _fitted(chosen, examples)
+    tell([f"{counted(len(examples), modality)} for the backbone {fitted.name!r}.", *decided])
+    return examples, fitted
+
+
 def examined(found: ExampleSet, backbone: Backbone) -> tuple[ExampleSet, Backbone]:
     """Return the examples with what looks like a mistake in them, and the backbone to fit them.
 
     Raises ModalityError where it takes another kind of input than they are.
     """
     check_modality(found, backbone)
-    fitted, decided = _fitted(backbone, found)
+    fitted, decided = _fitted(backbone, found.examples)
     remarks = (*found.remarks, *data_remarks(found, fitted.input))
     return replace(
         found,
@@ -77,12 +108,12 @@ def examined(found: ExampleSet, backbone: Backbone) -> tuple[ExampleSet, Backbon
     ), fitted
 
 
-def _fitted(backbone: Backbone, found: ExampleSet) -> tuple[Backbone, list[str]]:
+def _fitted(backbone: Backbone, examples: Sequence[Example]) -> tuple[Backbone, list[str]]:
     """The backbone that reads as many bits as the pictures use, and what to say of that."""
     preprocessing = backbone.input
     if not isinstance(preprocessing, ImageInput) or preprocessing.bits is not None:
         return backbone, []
-    bits = used_bits(found.examples)
+    bits = used_bits(examples)
     if bits is None:
         return backbone, []
     fitted = replace(backbone, input=replace(preprocessing, bits=bits))

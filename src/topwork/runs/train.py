@@ -5,29 +5,31 @@ data -> examples -> backbone -> features on disk -> cross-validation, head -> mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from topwork.backbones.base import Backbone
 from topwork.core import files
+from topwork.core.notebook import shown
 from topwork.core.options import RunOptions
-from topwork.core.progress import Listener, listening
+from topwork.core.progress import Listener
 from topwork.core.telling import tell
 from topwork.errors import SettingError, SourceError
 from topwork.examples.example import ExampleSet
-from topwork.model.archive import check_place
 from topwork.model.model import Model
 from topwork.model.parts import ModelParts
 from topwork.recipe import TRAINING_STRATEGIES, Recipe
 from topwork.runs.head import run_head
+from topwork.runs.place import ModelPlace, digest_run
 from topwork.runs.source import announce, examples_and_backbone
+from topwork.runs.train_settings import TrainSettings
 
 
 def train(
-    data: str | Path | Sequence[object] | None = None,
+    data: object = None,
     labels: Sequence[object] | None = None,
     *,
     groups: Sequence[object] | str | Path | None = None,
@@ -40,13 +42,15 @@ def train(
     resume: bool = True,
     log: str | Path | None = None,
     on_progress: Listener | None = None,
-    **settings: Any,
+    on_head: Callable[[Model], None] | None = None,
+    **settings: Unpack[TrainSettings],
 ) -> Model:
     """Train a classifier from labelled images, sounds, texts or arrays.
 
     Args:
-        data: a folder per class, or a table (see `read_examples`); or a list of inputs (paths,
-            texts, PIL images, `Sound`s, arrays, bytes) that come with `labels`.
+        data: a folder per class, or a table (see `read_examples`), also a DataFrame of pandas or
+            polars, or a `datasets.Dataset`; or a list of inputs (paths, texts, PIL images,
+            `Sound`s, arrays, bytes) that come with `labels`.
         labels: one for each input of the list.
         groups: one for each input of the list: those of one group are never split. Of a folder of
             classes: a table of its files and their groups (`file,patient`).
@@ -60,7 +64,10 @@ def train(
         recipe: settings to begin with; what else is given here goes before it.
         resume: where blocks are trained: go on where the same run was stopped before.
         log: a folder for TensorBoard, of the blocks' training.
-        on_progress: called with a stage's name, how much is done, and how much there is.
+        on_progress: called with a stage's name, how much is done, and how much there is; None:
+            nobody, but in a notebook bars are shown.
+        on_head: called with the model of the head alone as soon as it is there (and saved), where
+            something deeper is tried next. If the run is stopped then, that is the model.
         settings: any field of `Recipe`: train, head, label_column, class_weight, seed, ...; and
             of `Training`, how blocks are trained: epochs, lr, freeze, augment, ...
 
@@ -80,8 +87,9 @@ def train(
     >>> model.evaluation.accuracy.low > model.evaluation.baseline.high
     True
     """
+    place = None  # looked at before the work, not after it
     if out is not None:
-        check_place(Path(out), overwrite=overwrite)  # before the work, not after it
+        place = ModelPlace(Path(out), overwrite=overwrite, weights=weights)
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe) if recipe else Recipe()
     data = recipe.data if data is None else data
     if data is None:
@@ -97,11 +105,12 @@ def train(
     groups = recipe.groups if groups is None else groups
     if out is not None and not weights:
         recipe = _for_weights_elsewhere(recipe)
-    place = _log_folder(log, recipe)
-    options = RunOptions(device=device, resume=resume, log=place, strict=recipe.strict)
+    options = RunOptions(
+        device=device, resume=resume, log=_log_folder(log, recipe), strict=recipe.strict
+    )
     wanted, call = recipe.backbone if backbone is None else backbone, "train(inputs, labels)"
     held = nullcontext() if out is None else files.held(Path(out))
-    with listening(on_progress), held:
+    with shown(on_progress), held:
         found, chosen = examples_and_backbone(
             data, labels, groups, columns=recipe.columns, backbone=wanted, call=call
         )
@@ -110,10 +119,23 @@ def train(
             tell(["No place to save it was named (--out): the model is kept in memory."])
         named = str(data) if isinstance(data, str | Path) else None
         recipe = replace(recipe, data=named, backbone=chosen.name)
-        model = Model(train_examples(found, recipe, chosen, options), device=device)
-        if out is not None:
-            model.save(out, overwrite=overwrite, weights=weights)
-    return model
+        run = digest_run(found, recipe, chosen)
+        if place is not None:
+            place.claim(run, resume=resume)
+
+        def keep_head(parts: ModelParts) -> None:
+            parts = replace(parts, selection=replace(parts.selection, unfinished=run))
+            if place is not None:
+                place.write(parts, run)
+            _tell_head(parts, place)
+            if on_head is not None:
+                on_head(Model(parts, device=device))
+
+        keeps = keep_head if place is not None or on_head is not None else None
+        parts = train_examples(found, recipe, chosen, options, on_head=keeps)
+        if place is not None:
+            place.write(parts, run)
+    return Model(parts, device=device)
 
 
 def train_examples(
@@ -123,12 +145,14 @@ def train_examples(
     options: RunOptions = RunOptions(),  # noqa: B008  # a frozen value
     *,
     scored: bool = True,
+    on_head: Callable[[ModelParts], None] | None = None,
 ) -> ModelParts:
     """Train on examples that were read already.
 
     Args:
         scored: False leaves the cross-validation out. What goes beyond the head is chosen by it,
             so without it `auto` is the head.
+        on_head: called with the model of the head alone, where something deeper is tried next.
     """
     strategy = recipe.strategy()
     if strategy.trains_blocks:
@@ -136,11 +160,19 @@ def train_examples(
 
         return run_blocks(found, recipe, backbone, options, scored=scored)
     head_run = run_head(found, recipe, backbone, options, scored=scored)
+    parts = head_run.parts()
     if strategy.kind == "head" or head_run.cross_val is None:
-        return head_run.parts()
+        return parts
     from topwork.runs.auto import run_auto
 
-    return run_auto(head_run)
+    return run_auto(head_run, parts, head_run.cross_val, on_head)
+
+
+def _tell_head(parts: ModelParts, place: ModelPlace | None) -> None:
+    if parts.evaluation is not None:
+        one = parts.evaluation
+        saved = "" if place is None else f" Saved to {place.folder}."
+        tell([f"The head alone: accuracy {one.accuracy}, {one.method}.{saved}"])
 
 
 def _log_folder(log: str | Path | None, recipe: Recipe) -> Path | None:

@@ -15,20 +15,17 @@ from typing import final
 import numpy as np
 
 from topwork.core.options import RunOptions
-from topwork.core.shapes import Doubles, Float64, Indices, Int
+from topwork.core.shapes import Doubles, Indices, Int
 from topwork.errors import BackboneError, TrainingError
 from topwork.evaluation.intervals import Estimate, accuracy
 from topwork.heads.labels import Labels
 from topwork.training.budget import seconds_of_epoch
 from topwork.training.cross_validate import CVResult, FoldResult, cross_validate
-from topwork.training.epoch_progress import EpochProgress
+from topwork.training.epoch_progress import SCORING_EPOCHS, EpochProgress
 from topwork.training.finetune import TrainingJob
+from topwork.training.incumbent import Incumbent
 from topwork.training.selection import Candidate, Selection
 from topwork.training.strategy import Strategy
-
-MIN_ERRORS = 5
-"""Of the head, below which nothing is tried: were they all put right, the gain would be no more
-than twice its standard error. 44 X-rays, 4 errors: four folds of trials, 80 s, told nothing."""
 
 USUAL_SECONDS = 900.0
 """For all trials together, where the user gives no limit."""
@@ -37,6 +34,9 @@ LARGE = 2_000
 """Examples from which a trial's time is estimated before it begins, not after its first fold."""
 
 Proposal = tuple[Strategy, Callable[[], TrainingJob]]
+
+OnTrial = Callable[[Strategy, float, bool], None]
+"""Called with what is tried, how many seconds it takes at most, and whether that was measured."""
 
 
 @final
@@ -49,30 +49,6 @@ class Decision:
     cv_result: CVResult | None = None
 
 
-@final
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Incumbent:
-    """The best way so far: what it said of every example, left out.
-
-    Attributes:
-        strategy: by which it was trained.
-        right: whether, or how often, it was right, [N].
-        seconds: it took.
-    """
-
-    strategy: Strategy
-    right: Doubles
-    seconds: float
-
-    @staticmethod
-    def of_head(
-        probabilities: Float64[np.ndarray, "r n k"], labels: Labels, seconds: float
-    ) -> Incumbent:
-        """Take the head's answers [repeats, N, K]."""
-        right = (probabilities.argmax(2) == labels.classes).mean(0)
-        return Incumbent(strategy=Strategy(kind="head"), right=right, seconds=seconds)
-
-
 def select(
     proposals: Sequence[Proposal],
     head: Incumbent,
@@ -81,6 +57,7 @@ def select(
     *,
     options: RunOptions = RunOptions(),  # noqa: B008  # a frozen value
     limit_seconds: float | None = None,
+    on_trial: OnTrial | None = None,
 ) -> Decision:
     """Try the proposals, from the shallowest cut to the deepest, as long as that pays.
 
@@ -90,31 +67,19 @@ def select(
         proposals: strategies, and what makes their jobs of the examples that the labels are of.
         folds: rows of the labels to leave out in turn.
         limit_seconds: for all of it, the training of what is chosen included.
+        on_trial: told before each trial what is left of the limit, and then what was measured.
     """
     deadline = time.monotonic() + (USUAL_SECONDS if limit_seconds is None else limit_seconds)
-    candidates = [
-        Candidate(
-            strategy=str(head.strategy),
-            accuracy=accuracy(head.right, labels.group_numbers),
-            num_examples=len(head.right),
-            gain=None,
-            gain_error=None,
-            seconds=head.seconds,
-            verdict="",
-        )
-    ]
+    on_trial = on_trial or (lambda strategy, seconds, measured: None)
+    candidates = [head.candidate(labels)]
     reason = "The head alone: nothing else was to be tried."
-    errors = float((1 - head.right).sum())
-    if errors < MIN_ERRORS:
-        proposals = ()
-        reason = (
-            f"The head alone: of {len(head.right):,} examples left out it gets {errors:.0f} wrong, "
-            "too few for any gain to be told from chance."
-        )
+    if (why := head.why_nothing_deeper()) is not None:
+        proposals, reason = (), why
     best: _CandidateTrial | None = None
     for strategy, make_job in proposals:
+        on_trial(strategy, max(deadline - time.monotonic(), 0.0), False)
         try:
-            trial = _CandidateTrial(strategy, make_job(), head, labels)
+            trial = _CandidateTrial(strategy, make_job(), head, labels, on_trial)
             trial.run(folds, deadline, options.logged_in(str(strategy).replace(":", " ")))
         except (BackboneError, TrainingError) as error:
             candidates.append(_failed(strategy))
@@ -144,9 +109,15 @@ class _CandidateTrial:
     """One candidate on the folds, until it is given up or all are done."""
 
     def __init__(
-        self, strategy: Strategy, job: TrainingJob, incumbent: Incumbent, labels: Labels
+        self,
+        strategy: Strategy,
+        job: TrainingJob,
+        incumbent: Incumbent,
+        labels: Labels,
+        on_trial: OnTrial,
     ) -> None:
         self.strategy, self.job, self._incumbent, self._labels = strategy, job, incumbent, labels
+        self._on_trial: OnTrial | None = on_trial
         self._indices = job.saved.indices  # of the job's rows among the incumbent's
         self.cv_result: CVResult | None = None
         self._judged = np.empty(0, np.intp)  # rows that were judged, as the incumbent counts them
@@ -168,6 +139,7 @@ class _CandidateTrial:
             f"try {self.strategy}",
             epochs=self.job.settings.epochs or 1,
             num_trainings=len(folds),
+            on_timed=lambda seconds: self._say_measured(seconds, deadline),
         )
         done: list[FoldResult] = []
         for fold in cross_validate(self.job, folds, options=options, on_epoch=on_epoch):
@@ -190,11 +162,21 @@ class _CandidateTrial:
                 self.stopped = "the time limit"
                 return
 
+    def _say_measured(self, seconds: float, deadline: float) -> None:
+        """Say once how long it takes at most: no longer than what is left of the limit."""
+        if self._on_trial is not None:
+            left = max(deadline - time.monotonic(), 0.0)
+            self._on_trial(self.strategy, min(seconds, left), True)
+            self._on_trial = None
+
     def _fits(self, deadline: float) -> bool:
         indices = np.arange(len(self._indices))
         epochs = self.job.settings.epochs or 1
-        needed = 2 * epochs * seconds_of_epoch(self.job, indices)
+        of_epoch = seconds_of_epoch(self.job, indices)
+        needed = 2 * epochs * of_epoch
         if time.monotonic() + needed <= deadline:
+            every = (self.num_folds + 1) * (epochs + SCORING_EPOCHS) * of_epoch
+            self._say_measured(every, deadline)
             return True
         self.stopped = f"it would take {needed / 60:.0f} minutes or more; see --time-limit"
         return False
@@ -224,6 +206,7 @@ class _CandidateTrial:
     def outcome(self) -> Candidate:
         """Return what it came to."""
         gain, error = self.gain
+        groups = self._labels.take(self._judged).group_numbers
         verdict = "taken" if self.pays else "not taken"
         if self.stopped:
             verdict += f": {self.stopped}"
@@ -231,8 +214,11 @@ class _CandidateTrial:
                 verdict += f" after {self.num_done} of {self.num_folds} folds"
         return Candidate(
             strategy=str(self.strategy),
-            accuracy=accuracy(self._own_right, self._labels.take(self._judged).group_numbers),
+            accuracy=accuracy(self._own_right, groups),
             num_examples=len(self._judged),
+            incumbent=(
+                accuracy(self._incumbent.right[self._judged], groups) if self.num_done else None
+            ),
             gain=gain if self.num_done else None,
             gain_error=error if self.num_done else None,
             seconds=self.seconds,

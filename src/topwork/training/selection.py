@@ -17,7 +17,9 @@ class Candidate(Plain):
         strategy: `head`, `last:7`, ...
         accuracy: on examples left out.
         num_examples: how many these were.
-        gain: how much more of them it got right than the head; None for the head itself.
+        incumbent: the accuracy of the best way before it on the same examples; None for the head
+            itself, and where nothing was compared.
+        gain: how much more of them it got right than that way; None for the head itself.
         gain_error: the standard error of that.
         seconds: it took, on the clock.
         verdict: what became of it, in a few words.
@@ -30,6 +32,7 @@ class Candidate(Plain):
     gain_error: float | None
     seconds: float
     verdict: str
+    incumbent: Estimate | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +44,12 @@ class Selection(Plain):
         reason: in one sentence; empty where the user chose.
         candidates: all that were looked at, the head first.
         trained: which blocks were trained, and how, in a sentence; empty for the head alone.
+        unfinished: the digest of the run that is to go on from here; empty where it came to its
+            end.
     """
 
     strategy: str = field(metadata={KEY: "way"})
     reason: str = ""
     candidates: Sequence[Candidate] = field(default=(), metadata={KEY: "tried"})
     trained: str = ""
+    unfinished: str = ""

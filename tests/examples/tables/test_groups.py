@@ -82,7 +82,7 @@ def test_no_such_table(folder: Path) -> None:
     with pytest.raises(SourceError, match=r"no file; accepted: \.csv"):
         read_examples(folder, groups=folder / "none.csv")
     with pytest.raises(SourceError, match="no table of a known form"):
-        read(folder, "file,patient", name="patients.xlsx")
+        read(folder, "file,patient", name="patients.ods")
 
 
 def test_a_table_has_a_column_of_its_own(tmp_path: Path) -> None:

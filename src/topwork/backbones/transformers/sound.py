@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from topwork.backbones import speech
 from topwork.backbones.architecture import build_with
 from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import EmbeddedBackbone, card_of
-from topwork.backbones.graphs.find import Arrays
+from topwork.backbones.graphs.find import Arrays, find_graph
 from topwork.backbones.graphs.speech import read_tensors
 from topwork.backbones.random import named_backbone
 from topwork.backbones.repository import Repository
@@ -63,16 +64,18 @@ def embedded_sound(spec: Spec, entry: EmbeddedBackbone, files: Mapping[str, Path
     def read() -> Arrays:
         return read_tensors(*(files[name] for name in entry.sha256))
 
-    return named_backbone(
+    backbone = named_backbone(
         spec,
         SPEECH_INPUT,
         architecture,
         card=entry.card,
         weights=list(entry.sha256.values()) if files else None,
         build=lambda: build_with(architecture, SPEECH_INPUT, read()),
-        read=read,
         precision=entry.precision,
     )
+    if not files:
+        return backbone
+    return replace(backbone, graph=find_graph(architecture, SPEECH_INPUT, read))
 
 
 def sound_from(spec: Spec, repository: Repository, config: Mapping[str, Any]) -> Backbone:

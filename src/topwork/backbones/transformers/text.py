@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from topwork.backbones.base import Backbone, Card, Precision
 from topwork.backbones.catalog import PROMPTS, EmbeddedBackbone, card_of
 from topwork.backbones.graphs import bert
-from topwork.backbones.graphs.find import Arrays
+from topwork.backbones.graphs.find import Arrays, find_graph
 from topwork.backbones.random import named_backbone
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.spec import Spec
@@ -108,7 +109,7 @@ def _backbone(
     dense: Sequence[Path] = (),
     precision: Precision = "f32",
 ) -> Backbone:
-    return named_backbone(
+    backbone = named_backbone(
         spec,
         text,
         architecture,
@@ -117,9 +118,12 @@ def _backbone(
         build=lambda: build_text(
             architecture, name=str(spec), tokenizer=text.tokenizer, weights=weights, dense=dense
         ),
-        read=None if weights is None else partial(_read, architecture["config"], weights),
         precision=precision,
     )
+    if weights is None:
+        return backbone
+    read = partial(_read, architecture["config"], weights)
+    return replace(backbone, graph=find_graph(architecture, text, read))
 
 
 def _read(config: Mapping[str, Any], weights: Weights) -> Arrays:

@@ -87,7 +87,7 @@ class Advice(Plain):
 
 
 def advise(
-    data: str | Path | Sequence[object],
+    data: object,
     labels: Sequence[object] | None = None,
     *,
     groups: Sequence[object] | str | Path | None = None,
@@ -106,7 +106,8 @@ def advise(
     """Say whether transfer makes sense on this data, from which backbone, and how deep.
 
     Args:
-        data: as for `train`: a folder or table; or a list of inputs that come with `labels`.
+        data: as for `train`: a folder or table, on disk or in memory; or a list of inputs that come
+            with `labels`.
         labels: one for each input of the list.
         groups: one for each input of the list: those of one group are never split. Of a folder of
             classes: a table of its files and their groups (`file,patient`).

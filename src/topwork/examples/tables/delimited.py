@@ -1,12 +1,11 @@
-"""CSV, TSV and JSON lines."""
+"""Text tables: CSV, TSV, JSON; and sheets."""
 
 from __future__ import annotations
 
 import csv
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -14,25 +13,25 @@ from typing import Literal
 from topwork.errors import ColumnError, SourceError
 from topwork.examples.deduplicate import clean_text
 from topwork.examples.example import Split
-from topwork.examples.kinds import DOCUMENT_SUFFIXES, modality_of, suffix_of
+from topwork.examples.kinds import DOCUMENT_SUFFIXES, SHEET_SUFFIXES, modality_of, suffix_of
 from topwork.examples.tables.columns import ColumnNames, Columns
 from topwork.examples.tables.encoding import encoding_instead, encoding_of, say_encoding
 from topwork.examples.tables.first_lines import find_start
 from topwork.examples.tables.guess import GUESSED, guessed
+from topwork.examples.tables.json_rows import read_json, read_json_lines
 from topwork.examples.tables.named_files import file_rows
+from topwork.examples.tables.opened import Choose, bad_line, form_of, open_text
 from topwork.examples.tables.rows import TableColumns, TableRows, text_rows
+from topwork.examples.tables.sheet import read_sheet
 
 _SAMPLE = 200
 _MAX_NAME = 4096
-
-Choose = Callable[[Sequence[str]], Sequence[str]]
-"""Called with the names of all columns; returns those that are wanted."""
 
 
 def read_table(
     path: Path, given: ColumnNames, *, root: Path, split: Split | None = None
 ) -> TableRows:
-    """Return the rows of a .csv, .tsv or .jsonl table. Paths are relative to its own folder.
+    """Return the rows of a text table or a sheet. Paths are relative to its own folder.
 
     Args:
         path: of the table.
@@ -136,7 +135,7 @@ def _names_file(folder: Path, value: str, there: bool) -> bool:
 def read_columns(
     path: Path, choose: Choose, said: list[str] | None = None
 ) -> dict[str, list[object]]:
-    """Return the wanted columns of a .csv, .tsv or .jsonl table, by name; None where one is short.
+    """Return the wanted columns of a text table or sheet, by name; None where a row is short.
 
     Args:
         said: takes what reading settled by itself, in sentences.
@@ -146,6 +145,8 @@ def read_columns(
     """
     origin = f"The table {clean_text(path.name)!r}"
     said = [] if said is None else said
+    if suffix_of(path.name) in SHEET_SUFFIXES:
+        return read_sheet(path, choose, said)
     try:
         encoding = encoding_of(path)
         try:
@@ -157,10 +158,12 @@ def read_columns(
 
 
 def _read_as(path: Path, choose: Choose, encoding: str, said: list[str]) -> dict[str, list[object]]:
-    settled = say_encoding(path, encoding)
-    if path.suffix.lower() == ".jsonl":
-        columns = _read_json_lines(path, choose, encoding)
-    elif path.suffix.lower() == ".tsv":
+    settled, form = say_encoding(path, encoding), form_of(path)
+    if form in (".jsonl", ".ndjson"):
+        columns = read_json_lines(path, choose, encoding)
+    elif form == ".json":
+        columns = read_json(path, choose, encoding, settled)
+    elif form == ".tsv":
         columns = _read_tsv(path, choose, encoding, settled)
     else:
         columns = _read_delimited(path, choose, encoding, settled)
@@ -191,8 +194,8 @@ def _read_delimited(
     *,
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL,
 ) -> dict[str, list[object]]:
-    with path.open(encoding=encoding, newline="") as file, _fields_of_any_length():
-        tabs = "\t" if path.suffix.lower() == ".tsv" else None
+    with open_text(path, encoding, newline="") as file, _fields_of_any_length():
+        tabs = "\t" if form_of(path) == ".tsv" else None
         start = find_start(file, clean_text(path.name), tabs)
         said += start.said
         reader = csv.reader(start.lines, delimiter=start.delimiter, strict=True, quoting=quoting)
@@ -208,7 +211,7 @@ def _read_delimited(
                 if not any(row):
                     continue
                 if len(row) > len(header):
-                    raise _bad_line(
+                    raise bad_line(
                         path,
                         start.num_before + reader.line_num,
                         f"{len(row)} fields, where the first line names {len(header)} columns; put "
@@ -218,7 +221,7 @@ def _read_delimited(
                     columns[name].append(row[place] if place < len(row) else None)
         except csv.Error as error:
             number = start.num_before + reader.line_num
-            raise _bad_line(path, number, str(error)) from error
+            raise bad_line(path, number, str(error)) from error
     return columns
 
 
@@ -230,35 +233,3 @@ def _fields_of_any_length() -> Iterator[None]:
         yield
     finally:
         csv.field_size_limit(limit)
-
-
-def _read_json_lines(path: Path, choose: Choose, encoding: str) -> dict[str, list[object]]:
-    """Read it twice: first the names, so that only the columns that are wanted are kept."""
-    names: dict[str, None] = {}
-    for row in _json_rows(path, encoding):
-        names.update(dict.fromkeys(row))
-    columns: dict[str, list[object]] = {name: [] for name in choose(list(names))}
-    for row in _json_rows(path, encoding):
-        for name, values in columns.items():
-            values.append(row.get(name))
-    return columns
-
-
-def _json_rows(path: Path, encoding: str) -> Iterator[dict[str, object]]:
-    with path.open(encoding=encoding) as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise _bad_line(path, number, f"not JSON ({error})") from error
-            if not isinstance(row, dict):
-                raise _bad_line(path, number, f"a {type(row).__name__}, not an object {{...}}")
-            yield row
-
-
-def _bad_line(path: Path, number: int, what: str) -> SourceError:
-    return SourceError(
-        f"The table {clean_text(path.name)!r}, line {number}: {what}. Correct the line."
-    )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from topwork.errors import SourceError
 from topwork.examples.deduplicate import clean_text
+from topwork.examples.tables.opened import open_bytes
 
 UTF_8 = "utf-8-sig"
 """With or without its mark."""
@@ -29,7 +30,7 @@ _NO_LETTER = frozenset(b"\xff")
 
 def encoding_of(path: Path) -> str:
     """Return the encoding that a table's first bytes promise. Raises OSError."""
-    with path.open("rb") as file:
+    with open_bytes(path) as file:
         start = file.read(_BEGINNING)
     for mark, encoding in _MARKS:
         if start.startswith(mark):
@@ -52,7 +53,8 @@ def encoding_instead(path: Path, error: UnicodeDecodeError) -> str:
     Raises:
         SourceError: it is UTF-8 with bad bytes, or of no encoding that is known.
     """
-    data = path.read_bytes()
+    with open_bytes(path) as file:
+        data = file.read()
     bad = bad_bytes(data)
     if error.encoding.startswith("utf-8") and bad is not None:
         try:

@@ -9,12 +9,12 @@ from typing import final
 
 from topwork.errors import ColumnError, DataError, SourceError
 from topwork.examples.deduplicate import RawExample, clean_text
-from topwork.examples.kinds import suffix_of
+from topwork.examples.kinds import SHEET_SUFFIXES, TEXT_TABLE_SUFFIXES, suffix_of
 from topwork.examples.tables.columns import listed, usual_file_and_group
 from topwork.examples.tables.delimited import read_columns
 from topwork.examples.tables.values import plain_text
 
-ACCEPTED = (".csv", ".tsv", ".jsonl")
+ACCEPTED = (*TEXT_TABLE_SUFFIXES, *SHEET_SUFFIXES)
 
 Key = tuple[str, ...]
 

@@ -154,10 +154,12 @@ def _check_there(
         if isinstance(one, Skipped) and one.reason == _NOT_THERE
     ]
     if missing:
+        place, or_else = "the table's folder", "move the table, or correct the paths"
+        if table.folder == Path():  # it is in memory
+            place, or_else = "the folder that this process runs in", "give whole paths"
         raise SourceError(
             f"{table.origin}: of the files that its column {column!r} names, none is there; the "
-            f"first is {clean_text(missing[0])!r}. Paths are taken relative to the table's folder: "
-            "move the table, or correct the paths."
+            f"first is {clean_text(missing[0])!r}. Paths are taken relative to {place}: {or_else}."
         )
 
 

@@ -52,13 +52,15 @@ def read_parquet(
     *,
     root: Path,
     split: Split | None = None,
+    partition: Mapping[str, str | None] | None = None,
     on_rows: OnRows | None = None,
 ) -> TableRows:
     """Return the rows of a Parquet table; what is inside is hashed in one pass, and not kept.
 
     The input column may hold Hugging Face's `{bytes, path}` or plain binary (images, sounds),
     paths relative to the table, texts, or lists of numbers (arrays), also lists of lists.
-    `on_rows` is called with the number of rows just hashed.
+    `partition` are columns of one value each, which its folders name. `on_rows` is called with the
+    number of rows just hashed.
 
     Raises:
         SourceError: it is not Parquet, or ends early.
@@ -70,28 +72,34 @@ def read_parquet(
     name = clean_text(path.relative_to(root).as_posix())
     with _parquet_errors(name), pq.ParquetFile(path) as file:
         schema = file.schema_arrow
-        features = _features(schema)
+        features = declared_features(schema)
         stored = stored_kinds(file, features, given.meant)
         declared = [n for n, f in features.items() if f.get("_type") in ("Image", "Audio")]
         origin = f"The table {name!r}"
+        more = {n: value for n, value in (partition or {}).items() if n not in schema.names}
+        stored |= dict.fromkeys(more, "other")
         given, columns, said = _chosen(file, path, given, origin, stored, declared)
+        others = [n for n in columns.others if n not in more]
         column = columns.input_for(given.meant)
         held = stored[column]
         if held == "other":
-            raise _not_inputs(origin, schema.field(column))
+            kind = "a partition" if column in more else str(schema.field(column).type)
+            raise not_inputs(origin, column, kind)
         strings = [n for n in columns.inputs if stored[n] == "text"] if held == "text" else []
         by_groups = [] if strings else [column]
         check_unfolded(
             file,
-            [*columns.others, *strings],
+            [*others, *strings],
             origin,
             stored_bytes=path.stat().st_size,
             by_groups=by_groups,
         )
-        values = read_values(path, [*columns.others, *strings], origin, texts=strings)
+        values = read_values(path, [*others, *strings], origin, texts=strings)
+        num_rows = file.metadata.num_rows
+        values |= {n: [more[n]] * num_rows for n in columns.others if n in more}
         if columns.label:
             label = features.get(columns.label)
-            values[columns.label] = _label_names(values[columns.label], label)
+            values[columns.label] = label_names(values[columns.label], label)
             check_label_values(values[columns.label])
         table = TableColumns(
             name=name,
@@ -99,9 +107,9 @@ def read_parquet(
             given=given,
             columns=columns,
             values=values,
-            num_rows=file.metadata.num_rows,
+            num_rows=num_rows,
             split=split,
-            names=schema.names,
+            names=[*schema.names, *more],
             decided=said,
         )
         if held == "text":
@@ -121,11 +129,12 @@ def _chosen(
     declared: Sequence[str],
 ) -> tuple[ColumnNames, Columns, tuple[str, ...]]:
     """The columns to use: those given, or of usual names, or else told by what they hold."""
-    names = file.schema_arrow.names
+    names = list(stored)
     try:
         return given, given.choose(names, origin, stored=stored, declared=declared), ()
     except ColumnError as error:
-        plain = [name for name in names if may_be_label(file, name) or stored[name] == "text"]
+        within = file.schema_arrow.names
+        plain = [name for name in within if may_be_label(file, name) or stored[name] == "text"]
         check_unfolded(file, plain, origin, stored_bytes=path.stat().st_size)
         texts = [name for name in plain if stored[name] == "text"]
         values = read_values(path, plain, origin, texts=texts)
@@ -260,16 +269,17 @@ _NOTHING = "no {kind} in this row"
 _NO_BYTES = "the {kind} is empty (0 bytes)"
 
 
-def _not_inputs(origin: str, field: Any) -> ColumnError:
+def not_inputs(origin: str, column: str, kind: str) -> ColumnError:
+    """The refusal of a column that holds no inputs."""
     return ColumnError(
-        f"{origin}: its column {field.name!r} holds {field.type}. Accepted: encoded images or "
+        f"{origin}: its column {column!r} holds {kind}. Accepted: encoded images or "
         "sounds (binary, or a struct with `bytes`), paths, texts, or lists of numbers. Give "
         "another with --input-column (in Python: input_column)."
     )
 
 
-def _features(schema: Any) -> dict[str, dict[str, Any]]:
-    """What Hugging Face's metadata declares of each column; empty where there is none."""
+def declared_features(schema: Any) -> dict[str, dict[str, Any]]:
+    """Return what Hugging Face's metadata declares of each column; empty where there is none."""
     try:
         text = (schema.metadata or {}).get(b"huggingface", b"{}")
         features = json.loads(text)["info"]["features"]
@@ -278,8 +288,8 @@ def _features(schema: Any) -> dict[str, dict[str, Any]]:
         return {}
 
 
-def _label_names(values: Sequence[object], feature: dict[str, Any] | None) -> Sequence[object]:
-    """Put names in place of numbers where the file declares them; -1 stands for no label."""
+def label_names(values: Sequence[object], feature: dict[str, Any] | None) -> Sequence[object]:
+    """Put names in place of numbers where the table declares them; -1 stands for no label."""
     names = (feature or {}).get("names")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return values

@@ -30,7 +30,7 @@ def stored_kinds(
     """
     kinds: dict[str, Stored] = {}
     for field in file.schema_arrow:
-        kind = _stored(field.type)
+        kind = stored_kind(field.type)
         declared = features.get(field.name, {}).get("_type") in ("Image", "Audio")
         may_be_text = kind == "bytes" and meant not in ("image", "sound") and not declared
         kinds[field.name] = "text" if may_be_text and _holds_texts(file, field.name) else kind
@@ -114,10 +114,11 @@ def read_values(
     flat = {schema.column(place).path for place in range(len(schema.names))}
     with pq.ParquetFile(path, read_dictionary=[name for name in names if name in flat]) as file:
         table = file.read(columns=names)
-    return {name: _values(table.column(name), name, origin, name in texts) for name in names}
+    return {name: column_values(table.column(name), name, origin, name in texts) for name in names}
 
 
-def _values(column: Any, name: str, origin: str, is_text: bool) -> list[object]:
+def column_values(column: Any, name: str, origin: str, is_text: bool) -> list[object]:
+    """Return the values of a column in memory, each equal text once. Raises as `read_values`."""
     import pyarrow as pa
 
     values: list[object] = []
@@ -156,8 +157,8 @@ def _different(dictionary: Any, is_text: bool) -> Iterator[object]:
             yield error
 
 
-def _stored(kind: Any) -> Stored:
-    """What a column of this type holds."""
+def stored_kind(kind: Any) -> Stored:
+    """Return what a column of this type holds."""
     import pyarrow as pa
 
     types = pa.types
@@ -171,11 +172,11 @@ def _stored(kind: Any) -> Stored:
     if _is_text(kind):
         return "text"
     if types.is_dictionary(kind):
-        return "text" if _stored(kind.value_type) == "text" else "other"
+        return "text" if stored_kind(kind.value_type) == "text" else "other"
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         inner = kind.value_type
         number = types.is_integer(inner) or types.is_floating(inner) or types.is_boolean(inner)
-        return "array" if number or _stored(inner) == "array" else "other"
+        return "array" if number or stored_kind(inner) == "array" else "other"
     return "other"
 
 
