@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from importlib.util import find_spec
 
+from topwork.core.extras import is_installed
 from topwork.core.telling import in_words, tell
 from topwork.evaluation.crossval import CrossValPredictions
 from topwork.executors.choose import resolve_device
@@ -48,7 +48,7 @@ def run_auto(
     row = (head.candidate(head_run.labels),)
     if (why := head.why_nothing_deeper()) is not None:
         return _of_head(parts, Selection(strategy="head", reason=why, candidates=row))
-    if find_spec("torch") is None:
+    if not is_installed("torch"):
         tell([NO_TORCH])
         return _of_head(parts, Selection(strategy="head", reason=NO_TORCH, candidates=row))
     strategies = _strategies(head_run)

@@ -13,6 +13,7 @@ from typing import Unpack
 
 from topwork.backbones.base import Backbone
 from topwork.core import files
+from topwork.core.extras import need
 from topwork.core.notebook import shown
 from topwork.core.options import RunOptions
 from topwork.core.progress import Listener
@@ -155,7 +156,10 @@ def train_examples(
         on_head: called with the model of the head alone, where something deeper is tried next.
     """
     strategy = recipe.strategy()
+    if recipe.head_settings().units:
+        need("torch", f"head = {recipe.head!r}, which has hidden layers,")
     if strategy.trains_blocks:
+        need("torch", f"train = '{strategy}'")
         from topwork.runs.blocks import run_blocks  # what trains networks loads torch
 
         return run_blocks(found, recipe, backbone, options, scored=scored)

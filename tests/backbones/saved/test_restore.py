@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import torch
 from safetensors.torch import save_file
 
@@ -72,6 +73,23 @@ def test_the_weights_come_back(backbone: Backbone, weights: Path) -> None:
     with torch.inference_mode():
         ours, theirs = (n.module(images.float()) for n in (network, original))
     torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+
+
+def test_a_network_that_is_drawn_comes_back_as_a_graph(tmp_path: Path) -> None:
+    backbone = get_backbone("efficientnet-lite0?pretrained=false&size=64")
+    assert backbone.graph is not None
+    tensors = backbone.graph().tensors
+    path = tmp_path / "drawn.safetensors"
+    safetensors.numpy.save_file(dict(tensors), path)
+    graph = restored(backbone, path, digest_file(path)).graph
+    assert graph is not None
+    for name, tensor in graph().tensors.items():
+        np.testing.assert_array_equal(tensor, tensors[name])
+    changed = restored(backbone, path, "0" * 64).graph
+    assert changed is not None
+    with pytest.raises(WeightsError, match="are damaged or were changed"):
+        changed()
+    assert restored(small.tiny_backbone(), path).graph is None
 
 
 def test_without_weights_it_is_found_by_its_name(backbone: Backbone) -> None:

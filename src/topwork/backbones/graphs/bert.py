@@ -14,7 +14,6 @@ import numpy as np
 
 from topwork.backbones.base import Graph
 from topwork.core.shapes import Shaped
-from topwork.errors import WeightsError
 
 NEEDED: Mapping[str, Any] = {"hidden_act": "gelu", "position_embedding_type": "absolute"}
 """The published form, which a configuration need not say."""
@@ -45,6 +44,11 @@ def pools_drawn(pooling: Mapping[str, Any]) -> bool:
     return not pooling["dense"] and all(pool in SENTENCE_POOLS for pool in pooling["pools"])
 
 
+def shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor by its name, in the module's order."""
+    return dict(_shapes(config))
+
+
 def _shapes(config: Mapping[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
     size, inner = config["hidden_size"], config["intermediate_size"]
     rows = {
@@ -72,29 +76,15 @@ def _both(name: str, shape: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, .
 
 
 def name_tensors(
-    tensors: Mapping[str, Shaped[np.ndarray, "..."]], config: Mapping[str, Any], source: str
+    tensors: Mapping[str, Shaped[np.ndarray, "..."]], config: Mapping[str, Any]
 ) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """Name the tensors of a published file as the module's.
-
-    Raises WeightsError where they are not those of this configuration.
-    """
+    """Name the tensors of a published file as the module's; what is not run is left out."""
     named = {
         f"model.{name.removeprefix('bert.')}": tensor
         for name, tensor in tensors.items()
         if not name.removeprefix("bert.").startswith(NOT_RUN)
     }
-    wanted = dict(_shapes(config))
-    odd = [
-        name for name, shape in wanted.items() if name not in named or named[name].shape != shape
-    ]
-    if odd:
-        found = list(named[odd[0]].shape) if odd[0] in named else "none"
-        raise WeightsError(
-            f"The weights in {source} are not those of its config.json: {odd[0]!r} has the shape "
-            f"{found}, expected {list(wanted[odd[0]])} ({len(odd)} differ). Fetch both again, "
-            "together."
-        )
-    return {name: named[name] for name in wanted}
+    return {name: named[name] for name in shapes(config) if name in named}
 
 
 def random_tensors(config: Mapping[str, Any], seed: int) -> dict[str, Shaped[np.ndarray, "..."]]:
@@ -105,7 +95,7 @@ def random_tensors(config: Mapping[str, Any], seed: int) -> dict[str, Shaped[np.
     """
     drawn, spread = np.random.default_rng(seed), float(config.get("initializer_range", 0.02))
     found: dict[str, Shaped[np.ndarray, "..."]] = {}
-    for name, shape in _shapes(config):
+    for name, shape in shapes(config).items():
         if len(shape) == 2:
             found[name] = drawn.normal(0, spread, shape).astype(np.float32)
         else:

@@ -12,6 +12,7 @@ from topwork.backbones.catalog import SPEECH_EMBEDDING
 from topwork.backbones.graphs import bert, efficientnet, speech
 from topwork.backbones.transformers.tokenizer import starts_with_special
 from topwork.core.shapes import Shaped
+from topwork.errors import WeightsError
 from topwork.examples.texts.preprocessing import TextInput
 from topwork.examples.windows import Input
 
@@ -56,6 +57,7 @@ def find_graph(
 
     def make() -> Graph:
         tensors = read()
+        _check(tensors, shapes_of(architecture))
         if isinstance(input, TextInput):
             return bert.bert_graph(
                 tensors,
@@ -68,3 +70,25 @@ def find_graph(
         return speech.speech_graph(tensors)
 
     return make
+
+
+def shapes_of(architecture: Mapping[str, Any]) -> Mapping[str, tuple[int, ...]]:
+    """Return the shape of every tensor of an architecture that is drawn, by its name."""
+    if architecture.get("model") == IMAGE["model"]:
+        return efficientnet.SHAPES
+    if architecture.get("model") == SOUND["model"]:
+        return speech.shapes()
+    return bert.shapes(architecture["config"])
+
+
+def _check(tensors: Arrays, wanted: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise WeightsError where the weights are not those of the architecture."""
+    given = {name: tensor.shape for name, tensor in tensors.items()}
+    odd = [name for name in {**wanted, **given} if given.get(name) != wanted.get(name)]
+    if odd:
+        shapes = [one.get(odd[0]) for one in (given, wanted)]
+        found, expected = ("none" if one is None else str(list(one)) for one in shapes)
+        raise WeightsError(
+            f"The weights are not those of the network: {odd[0]!r} has the shape {found}, expected "
+            f"{expected} ({len(odd)} differ). Fetch its configuration and weights again, together."
+        )

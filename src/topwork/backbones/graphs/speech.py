@@ -50,21 +50,25 @@ PUBLISHED = {
 """What the published ONNX file calls each tensor."""
 
 
-def _shapes() -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
+def shapes() -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor by its name, in the module's order."""
+    found: dict[str, tuple[int, ...]] = {
+        "mel.kernels": fourier_kernels().shape,
+        "mel.bands": mel_bands().shape,
+    }
     last = CHANNELS[0]
     for pair, channels in enumerate(CHANNELS):
         if pair == 0:
-            shapes["pair0.stem.weight"] = (channels, 1, 3, 3)
+            found["pair0.stem.weight"] = (channels, 1, 3, 3)
             for name in ("weight", "bias", "running_mean", "running_var"):
-                shapes[f"pair0.norm.{name}"] = (channels,)
-            shapes[COUNTER] = ()
+                found[f"pair0.norm.{name}"] = (channels,)
+            found[COUNTER] = ()
         for over, taken, window in (("frequency", last, (1, 3)), ("time", channels, (3, 1))):
-            shapes[f"pair{pair}.{over}.weight"] = (channels, taken, *window)
-            shapes[f"pair{pair}.{over}.bias"] = (channels,)
+            found[f"pair{pair}.{over}.weight"] = (channels, taken, *window)
+            found[f"pair{pair}.{over}.bias"] = (channels,)
         last = channels
-    shapes["embedding.time.weight"] = (last, last, 3, 1)
-    return shapes
+    found["embedding.time.weight"] = (last, last, 3, 1)
+    return found
 
 
 def read_tensors(spectrogram: Path, embedding: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
@@ -77,12 +81,7 @@ def read_tensors(spectrogram: Path, embedding: Path) -> dict[str, Shaped[np.ndar
     except KeyError as error:
         raise _not_those(spectrogram, embedding, f"there is no {error}") from error
     found[COUNTER] = np.zeros((), np.int64)
-    wanted = {"mel.kernels": fourier_kernels().shape, "mel.bands": mel_bands().shape, **_shapes()}
-    for name, shape in wanted.items():
-        if found[name].shape != shape:
-            reason = f"{name!r} has the shape {list(found[name].shape)}, expected {list(shape)}"
-            raise _not_those(spectrogram, embedding, reason)
-    return {name: found[name] for name in wanted}
+    return {name: found[name] for name in shapes()}
 
 
 def _not_those(spectrogram: Path, embedding: Path, reason: str) -> WeightsError:
@@ -112,18 +111,17 @@ def _constants(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
 def random_tensors(seed: int) -> dict[str, Shaped[np.ndarray, "..."]]:
     """Return the true spectrogram and random convolutions (He et al. 2015, equation 15)."""
     drawn = np.random.default_rng(seed)
-    found: dict[str, Shaped[np.ndarray, "..."]] = {
-        "mel.kernels": fourier_kernels(),
-        "mel.bands": mel_bands(),
-    }
-    for name, shape in _shapes().items():
-        if len(shape) == 4:
+    found: dict[str, Shaped[np.ndarray, "..."]] = {}
+    for name, shape in shapes().items():
+        if name.startswith("mel."):
+            found[name] = fourier_kernels() if name == "mel.kernels" else mel_bands()
+        elif len(shape) == 4:
             spread = (2 / (1 + SLOPE**2) / np.prod(shape[1:])) ** 0.5
             found[name] = drawn.normal(0, spread, shape).astype(np.float32)
         else:
             start = np.ones if name.endswith(("norm.weight", "running_var")) else np.zeros
-            found[name] = start(shape, np.float32)
-    return {**found, COUNTER: np.zeros((), np.int64)}
+            found[name] = start(shape, np.int64 if name == COUNTER else np.float32)
+    return found
 
 
 def speech_graph(tensors: dict[str, Shaped[np.ndarray, "..."]]) -> Graph:

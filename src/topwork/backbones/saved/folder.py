@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from topwork.backbones.architecture import build_bare
 from topwork.backbones.base import Backbone, Card, Network, Precision
+from topwork.backbones.graphs.find import Arrays, find_graph
 from topwork.backbones.random import random_by_name
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.saved.card import model_card
@@ -26,7 +27,7 @@ from topwork.backbones.saved.rebuild import card_from, check_weights, describe_b
 from topwork.backbones.spec import Spec
 from topwork.backbones.timm.build import build_timm
 from topwork.backbones.timm.families import backbone_digest
-from topwork.backbones.weights import Weights
+from topwork.backbones.weights import Weights, load_arrays
 from topwork.core import files
 from topwork.core.digests import digest_file, digest_settings
 from topwork.core.plain import from_plain
@@ -218,6 +219,10 @@ def read_backbone(spec: Spec, repository: Repository, config: Mapping[str, Any])
         weights = Weights(paths=(path,), digest=expected)
         return build_timm(architecture, name=str(spec), size=input.size, weights=weights)
 
+    def read() -> Arrays:
+        check_weights(path, expected)
+        return load_arrays(path)
+
     return Backbone(
         name=str(spec),
         digest=backbone_digest(input, architecture=dict(architecture), weights=expected),
@@ -226,6 +231,7 @@ def read_backbone(spec: Spec, repository: Repository, config: Mapping[str, Any])
         architecture=architecture,
         precision=spec.precision or written.precision,
         build=build,
+        graph=find_graph(architecture, input, read),
     )
 
 

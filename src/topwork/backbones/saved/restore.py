@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
 from topwork.backbones.base import Backbone, Network, Precision
+from topwork.backbones.graphs.find import Arrays, find_graph
 from topwork.backbones.registry import get_backbone
-from topwork.backbones.saved.rebuild import card_from, rebuild
+from topwork.backbones.saved.rebuild import card_from, check_weights, rebuild
+from topwork.backbones.weights import load_arrays
 from topwork.errors import WeightsError
 from topwork.examples.windows import Input
 
@@ -51,6 +54,13 @@ def restore_backbone(
             )
         return rebuild(architecture, input, weights, weights_digest)
 
+    def read(path: Path) -> Arrays:
+        check_weights(path, weights_digest)
+        return load_arrays(path)
+
+    graph = None
+    if weights is not None and architecture is not None:
+        graph = find_graph(architecture, input, partial(read, weights))
     return Backbone(
         name=name,
         digest=digest,
@@ -59,6 +69,7 @@ def restore_backbone(
         architecture=architecture,
         precision=precision,
         build=build,
+        graph=graph,
     )
 
 

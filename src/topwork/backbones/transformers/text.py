@@ -130,7 +130,7 @@ def _read(config: Mapping[str, Any], weights: Weights) -> Arrays:
     tensors: Arrays = {}
     for path in weights.paths:
         tensors |= load_arrays(path)
-    return bert.name_tensors(tensors, config, str(weights.paths[0]))
+    return bert.name_tensors(tensors, config)
 
 
 def _max_tokens(spec: Spec, config: Mapping[str, Any], published: list[Any]) -> int:
