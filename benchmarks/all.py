@@ -16,18 +16,8 @@ from pathlib import Path
 from common import make_parser, say
 
 SCRIPTS = (
-    *(
-        "process",
-        "extraction",
-        "texts",
-        "sounds",
-        "crash",
-        "kills",
-        "head_first",
-        "head",
-        "accuracy",
-        "modalities",
-    ),
+    *("first_minutes", "head_first", "process", "extraction", "texts", "sounds", "crash", "kills"),
+    *("head", "accuracy", "modalities"),
     *("gpu", "fastai_beside", "cut", "strategies", "transfer"),
     *("verdict", "curves", "unknown", "problems", "attribution"),
 )

@@ -86,7 +86,7 @@ def test_python_code_has_types(tmp_path: Path) -> None:
 def test_the_tour_on_the_command_line_runs(photos: Path) -> None:
     tour = next(block for block in blocks("README.md", "console") if "topwork predict" in block)
     commands = [line[2:].split("#")[0] for line in tour.splitlines() if line.startswith("$ ")]
-    assert len(commands) == 8
+    assert len(commands) == 11
     for command in commands:
         words = shlex.split(command)[1:]
         expanded = [

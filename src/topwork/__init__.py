@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from topwork.backbones.base import Backbone, Card
     from topwork.backbones.modules import from_module
     from topwork.backbones.registry import get_backbone
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from topwork.estimator import TransferClassifier
     from topwork.evaluation.intervals import Estimate
     from topwork.evaluation.metrics import Evaluation
+    from topwork.evidence.attribution.explain import ExplainedPart, Explanation, explain
     from topwork.evidence.transfer.advice import Advice, advise
     from topwork.examples.arrays.preprocessing import ArrayInput
     from topwork.examples.images.preprocessing import ImageInput
@@ -68,6 +70,7 @@ _HOMES = {
     "topwork.transformer": ("TransferFeatures",),
     "topwork.evaluation.intervals": ("Estimate",),
     "topwork.evaluation.metrics": ("Evaluation",),
+    "topwork.evidence.attribution.explain": ("ExplainedPart", "Explanation", "explain"),
     "topwork.evidence.transfer.advice": ("Advice", "advise"),
     "topwork.examples.arrays.preprocessing": ("ArrayInput",),
     "topwork.examples.images.preprocessing": ("ImageInput",),
@@ -98,6 +101,8 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "ExampleError",
+    "ExplainedPart",
+    "Explanation",
     "ImageInput",
     "ModalityError",
     "Model",
@@ -124,6 +129,7 @@ __all__ = [
     "WeightsError",
     "advise",
     "embed",
+    "explain",
     "from_module",
     "get_backbone",
     "load",
@@ -134,6 +140,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("topwork")
     if name not in _HOME_OF:
         raise AttributeError(f"topwork has no attribute {name!r}; it has: {', '.join(__all__)}")
     return getattr(import_module(_HOME_OF[name]), name)

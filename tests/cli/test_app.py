@@ -1,25 +1,78 @@
 """All commands together: their help, and the exit codes of errors."""
 
 import re
+import shlex
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+import topwork
 from tests import small
 from tests.cli.commands import good, run
+from topwork.cli.app import app
+from topwork.cli.epilogs import EPILOGS
 
-COMMANDS = (
-    *("train", "advise", "pretrain", "report", "predict", "evaluate", "embed", "backbones"),
-    *("cache", "demo"),
-)
+COMMANDS = tuple(get_command(app).commands)
 
 
 def test_help_names_every_command() -> None:
     text = good("--help").stdout
     for name in COMMANDS:
         assert name in text
-        assert "Usage" in good(name, "--help").stdout
+    assert good("-h").stdout == text
     assert run().exit_code == 2
+
+
+@pytest.mark.parametrize("name", EPILOGS)
+def test_help_ends_with_examples_that_parse_and_with_defaults(name: str) -> None:
+    words = ("cache", "clean") if name == "clean" else (name,)
+    text = " ".join(good(*words, "-h").stdout.split())
+    assert "Usage" in text
+    epilog = EPILOGS[name]
+    assert text.endswith(" ".join(str(epilog).split()))
+    assert epilog.defaults.startswith("Defaults: ")
+    for example in epilog.examples:
+        command, *arguments = shlex.split(example)
+        assert command == "topwork"
+        _parse(arguments)
+        assert len(example) <= 78, "it would be broken in two where a screen is 80 wide"
+
+
+def _parse(arguments: list[str]) -> None:
+    """Parse a command line as it would be parsed, and carry out nothing."""
+    command: Any = get_command(app)
+    while arguments and arguments[0] in getattr(command, "commands", {}):
+        command, arguments = command.commands[arguments[0]], arguments[1:]
+    context = command.make_context(command.name, arguments)
+    assert not context.args
+
+
+def test_every_command_has_an_epilog() -> None:
+    assert set(COMMANDS) | {"clean"} == set(EPILOGS)
+
+
+def test_the_version() -> None:
+    assert good("--version").stdout == f"topwork {version('topwork')}\n"
+    assert topwork.__version__ == version("topwork")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands(shell: str) -> None:
+    asked = {
+        "_TOPWORK_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": "topwork eva",
+        "COMP_CWORD": "1",
+        "_TYPER_COMPLETE_ARGS": "topwork eva",
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    told = CliRunner().invoke(app, [], prog_name="topwork", env=asked).stdout
+    assert "evaluate" in told
+    assert "predict" not in told
 
 
 def test_errors_go_to_stderr_with_their_codes(

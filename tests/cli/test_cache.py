@@ -87,6 +87,8 @@ def test_the_command(own: Path, tiny_backbone: Backbone) -> None:
     assert (data["folder"], data["features"]) == (str(own), [])
     train(*small.colours(2, 3), backbone=tiny_backbone)
     assert "tiny" in good("cache").stdout
+    kept = good("cache", "clean", "--max-size", "5GB", "--json").stdout
+    assert json.loads(kept) == {"freed_bytes": 0}
     assert good("cache", "clean", "--max-size", "5GB").stdout == "Freed 0 bytes.\n"
     assert re.match(r"Freed \d+\.\d .B\.\n", good("cache", "clean").stdout)
     assert "No features are kept" in good("cache").stdout

@@ -1,5 +1,6 @@
 """`topwork embed`: features as a table."""
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -25,4 +26,8 @@ def test_embed(digits: Path, tmp_path: Path) -> None:
     assert "is there already" in refused.stderr
     quiet = good(*words, tmp_path / "a", "--overwrite", "--quiet")
     assert quiet.output == ""
+    as_json = good(*words, tmp_path / "a", "--overwrite", "--json")
+    told = json.loads(as_json.stdout)
+    assert (told["num_rows"], told["num_found"], as_json.stderr) == (30, 30, "")
+    assert told["path"] == str(tmp_path / "a" / "features.parquet")
     assert run(*words, tmp_path / "c", "--pools", "median").exit_code == 2

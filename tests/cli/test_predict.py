@@ -45,6 +45,19 @@ def test_predict_as_csv_and_jsonl(saved: Path, digits: Path, tmp_path: Path, bro
     assert f"{lines[0]['probability']:.6f}" == rows[0]["probability"]
 
 
+def test_predict_as_json(saved: Path, digits: Path, broken: Path) -> None:
+    words = ("predict", saved, digits / "one" / "0.png", broken)
+    lines = run(*words, "--format", "jsonl").stdout.splitlines()
+    for asked in (("--json",), ("--format", "json"), ("--json", "--format", "json")):
+        assert json.loads(run(*words, *asked).stdout) == [json.loads(line) for line in lines]
+    refused = run(*words, "--json", "--format", "csv")
+    assert refused.exit_code == 2
+    assert "--format csv and --json" in refused.stderr
+    refused = run(*words, "--json", "--out", broken.parent / "a.csv")
+    assert refused.exit_code == 2
+    assert "--out and --format json" in refused.stderr
+
+
 def test_predict_rejects_what_belongs_to_no_class(saved: Path, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "noise.png")

@@ -1,5 +1,6 @@
 """`topwork report`: where it writes, what it prints, and what it will not overwrite."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -22,8 +23,10 @@ def test_it_is_written_into_the_model_folder(saved: Path, tmp_path: Path) -> Non
     lines = result.stdout.splitlines()
     assert lines[0].startswith(str(model / REPORT))
     assert " MB" in lines[0]
-    assert "ransfer" in lines[1]
-    assert len(lines) == 3
+    assert "it has not seen" in lines[1]
+    assert lines[2].startswith("Next: ")
+    assert lines[3].startswith("topwork "), "a command on its own line"
+    assert len(lines) == 4
     assert (model / REPORT).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     load(model)
 
@@ -38,6 +41,12 @@ def test_it_goes_where_it_is_told(saved: Path, digits: Path, tmp_path: Path) -> 
     assert run(model, "--out", tmp_path / "a.html", "--data", digits, "-q").exit_code == 0
     assert (tmp_path / "a.html").exists()
     assert not (model / REPORT).exists()
+    asked = run(model, "--out", tmp_path / "b.html", "--json")
+    told = json.loads(asked.stdout)
+    assert asked.stderr == ""
+    assert told["report"] == str(tmp_path / "b.html")
+    assert (tmp_path / "b.html").stat().st_size == told["num_bytes"]
+    assert len(told["messages"]) == 2
 
 
 @pytest.mark.parametrize(

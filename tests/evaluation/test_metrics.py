@@ -1,6 +1,7 @@
 """Scores against scikit-learn's, their intervals in simulation, and the value that holds them."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -200,13 +201,15 @@ def test_every_interval_holds_its_value(
 
 def test_through_json_and_back() -> None:
     probabilities, truth = answers(50)
-    found = evaluate(
-        np.stack([probabilities, probabilities[::-1]]),
-        truth,
-        NAMES[:3],
-        method="test, in words",
-        groups=[str(i % 7) for i in range(50)],
-        skipped=[Skipped(name="a.jpg", reason="broken")],
+    found = replace(
+        evaluate(
+            np.stack([probabilities, probabilities[::-1]]),
+            truth,
+            NAMES[:3],
+            method="test, in words",
+            groups=[str(i % 7) for i in range(50)],
+        ),
+        skipped=(Skipped(name="a.jpg", reason="broken"),),
     )
     data = json.loads(json.dumps(found.to_dict()))
     assert set(data["accuracy"]) == {"value", "low", "high"}

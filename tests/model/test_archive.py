@@ -225,6 +225,18 @@ def test_a_bare_process_loads_and_predicts(copy: Path, digits: Path, tmp_path: P
     assert {path.suffix for path in kept} <= {".blob"}  # OpenVINO's own, to start faster
 
 
+def test_the_compiled_form_inside_serves_every_door(
+    copy: Path, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compile_anew(*arguments: object) -> None:
+        raise AssertionError("the network was compiled again")
+
+    wanted = load(copy).evaluate(digits, include_known=True).accuracy
+    monkeypatch.setenv("TOPWORK_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setattr("topwork.executors.openvino.compile_network", compile_anew)
+    assert load(copy).evaluate(digits, include_known=True).accuracy == wanted
+
+
 def test_the_weights_serve_torch(copy: Path, digits: Path, probabilities: np.ndarray) -> None:
     found = load(copy, device="torch").predict_proba(sorted(digits.rglob("*.png")))
     np.testing.assert_allclose(found, probabilities, atol=1e-3)

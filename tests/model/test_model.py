@@ -11,7 +11,7 @@ from tests import small
 from topwork.backbones.base import Backbone
 from topwork.errors import DataError, ExampleError, ModelError, SettingError, SourceError
 from topwork.examples.sources import read_inputs
-from topwork.model import model as module
+from topwork.model import streaming
 from topwork.model.model import Model
 from topwork.model.predictions import Prediction
 from topwork.runs.train import train
@@ -91,7 +91,7 @@ def test_a_folder_stands_for_its_images(tiny_model: Model, digits: Path) -> None
 def test_one_at_a_time_or_many(
     chunk: int, tiny_model: Model, digits: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CHUNK", chunk)
+    monkeypatch.setattr(streaming, "CHUNK", chunk)
     told: list[tuple[str, int, int]] = []
     predictions = tiny_model.predict(digits, on_progress=lambda *state: told.append(state))
     assert isinstance(predictions, list)

@@ -6,32 +6,43 @@ from typing import Any
 
 import numpy as np
 
+from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.model.model import Model
 from topwork.model.predictions import Predictions
+from topwork.reports.gather import Gathered
 from topwork.reports.parts import (
     Cell,
     Chart,
     ClassRow,
     ConfusedPair,
-    DataProblems,
     Fact,
     Figure,
     Finding,
     Gallery,
+    Large,
     Marked,
     Matrix,
     Missing,
+    ReportTable,
+    Score,
+    ScoreRow,
+    Shown,
+    Wrong,
+)
+from topwork.reports.sections import (
+    ClassTile,
+    ClassTiles,
+    DataProblems,
     Mistakes,
     Opening,
     Page,
     Provenance,
-    ReportTable,
-    Score,
-    ScoreRow,
     Scores,
-    Shown,
-    Wrong,
+    Step,
+    Worth,
 )
+
+GONE = Missing(why="It is gone.", remedy="Say where it is.")
 
 
 def changed(model: Model, **changes: Any) -> Model:
@@ -53,14 +64,31 @@ def answers(
     )  # fmt: skip
 
 
+def scored(right: int, num: int, common: int = 10) -> Evaluation:
+    """Scores of this many right answers; `common` of the examples are of the first class."""
+    truth = np.array([0] * common + [1 + k % 2 for k in range(num - common)])
+    said = np.where(np.arange(num) < right, truth, (truth + 1) % 3)
+    return evaluate(np.eye(3)[said] * 0.9 + 0.03, truth, ("one", "two", "zero"), method="a count")
+
+
+def gathered(model: Model, **parts: Any) -> Gathered:
+    """What is known of a model of which nothing else is, but for these parts."""
+    gone = dict.fromkeys(("found", "head_run", "curve", "depth", "verdict", "problems"), GONE)
+    return Gathered(model=model, **{**gone, "remark": "", "seconds": 1.0, **parts})
+
+
 def page(word: str = "word") -> Page:
     """A page with everything on it, and one word wherever a user's word may stand."""
     table = ReportTable(header=("size", word), rows=[("1", word)])
     chart = Chart(svg='<svg class="chart"></svg>', title=word, caption=word, table=table)
-    shown = Shown(name=word, text=word)
+    shown = Shown(name=word, whole_name=word, text=word)
     score = Score(value="90.0%", interval="80.0 to 95.0%")
     picture = "data:image/webp;base64,AAAA"
-    pair = ConfusedPair(id="cv-0-1", true=word, predicted=word, count=3, shown=[shown])
+    seen = Shown(name=word, whole_name=word, picture=picture, width=9, height=9, large="large-0")
+    tile = ClassTile(label=word, rate=word, of=word, found=50.0, shown=shown)
+    joined = "".join(word.split())  # a command has an element for each of its words
+    step = Step(why=f"{word}: `topwork {word}`", command=f"topwork {joined}", href="problems")
+    pair = ConfusedPair(id="cv-0-1", true=word, predicted=word, count=3, shown=[seen])
     cells = [Cell(text="1", heat=0.5, href="cv-0-1", label=word), Cell(text="", heat=0)]
     matrix = Matrix(
         id="cv", title=word, classes=[word], columns=[word, word], rows=[cells], pairs=[pair],
@@ -79,23 +107,30 @@ def page(word: str = "word") -> Page:
         marked=[Marked(title=word, parts=[(word, 0.5, 2), (word, -0.5, -4), (word, 0.0, 0)])],
     )
     return Page(
-        title=word, subtitle=word, made=word, modality="text",
+        name=word, title=word, subtitle=word, made=word, modality="text",
         opening=Opening(
-            sentence=word, score=score, method=word, baseline=score, worth=score, worth_text=word,
-            conditions=[(word, word, word)], next_steps=[f"{word}: `topwork {word}`"], notes=[word],
+            headline=word, interval=word, warning=word, measured=[word], mail=word,
+            classes=ClassTiles(shown=[tile], folded=[tile], few=word, few_tiles=[tile]),
+            next_steps=[step], more=[word], remarks=[word],
+        ),
+        worth=Worth(
+            sentence=word, gain=score, against=word, conditions=[(word, word, word)],
+            control=step, notes=[word],
         ),
         scores=Scores(
             methods=[word], rows=[ScoreRow(name=word, scores=[score])], classes=[row] * 25,
-            classes_of=word, matrices=[matrix], reliability=chart, ood=word,
+            few=[row], classes_of=word, matrices=[matrix], reliability=chart, ood=word,
         ),
         mistakes=Mistakes(wrong=[wrong], hint=word),
         curve=chart, depth=Missing(why=word, remedy=f"`{word}`"), candidates=chart,
         problems=DataProblems(
             findings=[finding], sentences=[word], num_all=1, csv="data:text/csv,"
         ),
-        seen=[(word, gallery), (word, Missing(why=word, remedy=word))],
+        seen=[(word, gallery), (word, replace(gallery, is_folded=True)),
+              (word, Missing(why=word, remedy=word))],
         provenance=Provenance(
-            facts=[Fact(name=word, value=word, is_code=True)], recipe=word,
+            facts=[Fact(name=word, value=word, is_code=True, whole=word)], recipe=word,
             skipped=[(word, word)], num_skipped=2, usage=[(word, word)],
         ),
+        larges=[Large(id="large-0", name=word, picture=picture, width=9, height=9)],
     )  # fmt: skip

@@ -55,7 +55,9 @@ def test_it_is_one_whole_page(made: WrittenReport, saved: Path) -> None:
     assert model.evaluation is not None
     for one in model.evaluation.per_class:
         assert f"{100 * one.recall.low:.1f} to {100 * one.recall.high:.1f}%" in found.words
-    assert made.messages[0] in " ".join(found.words.split())
+    assert made.messages[0].rstrip(".") in " ".join(found.words.split())
+    assert str(made.path.parent / "digits") in made.messages[1], "the command has the real path"
+    assert f"topwork predict {made.path.parent / 'digits'} photo.jpg" in found.words
 
 
 def test_mistakes_and_problems_have_pictures(saved: Path, tmp_path: Path) -> None:
@@ -110,7 +112,7 @@ def test_a_model_without_any_score(tiny_backbone: Backbone, tmp_path: Path) -> N
     model = train(pictures, labels, backbone=tiny_backbone)
     assert model.evaluation is None
     words = words_of(reported(model, tmp_path))
-    assert "How good the model is, is not known" in words
+    assert "How good it is, is not known" in words
     assert "topwork evaluate MODEL DATA" in words
 
 

@@ -108,3 +108,63 @@ def test_it_can_be_printed(browser: Any, page: WrittenReport) -> None:
         assert not view.is_visible("nav")
     finally:
         view.close()
+
+
+def test_nothing_is_cut_off_on_a_telephone(browser: Any, page: WrittenReport) -> None:
+    view = browser.new_page()
+    try:
+        view.set_viewport_size({"width": 390, "height": 844})
+        view.goto(page.path.as_uri())
+        boxes = "[...document.querySelectorAll('.scroll')]"
+        wide = f"{boxes}.filter(e => e.scrollWidth > e.clientWidth + 1)"
+        assert view.evaluate(f"{wide}.map(e => e.getAttribute('aria-label'))") == []
+        right = "Math.max(...[...document.querySelectorAll('.tiles *, .steps *, .mail')].map("
+        assert view.evaluate(f"{right}e => e.getBoundingClientRect().right))") <= 390
+    finally:
+        view.close()
+
+
+def test_thumbnails_are_alike_and_open_large(browser: Any, page: WrittenReport) -> None:
+    view = browser.new_page()
+    try:
+        view.set_viewport_size({"width": 1400, "height": 900})
+        view.goto(page.path.as_uri())
+        boxes = "[...document.querySelectorAll('.tiles .thumb')]"
+        sizes = view.evaluate(f"{boxes}.map(e => [e.clientWidth, e.clientHeight])")
+        assert len(sizes) == 3
+        assert all(size == sizes[0] and size[0] == size[1] for size in sizes)
+        thumb = ".tiles button.thumb >> nth=0"
+        large = f"#{view.get_attribute(thumb, 'popovertarget')}"
+        assert not view.is_visible(large)
+        view.click(thumb)
+        assert view.is_visible(large)
+        assert view.evaluate(f"document.querySelector('{large} img').clientWidth") > sizes[0][0]
+        view.keyboard.press("Escape")
+        assert not view.is_visible(large)
+    finally:
+        view.close()
+
+
+def test_the_first_screen_holds_what_matters(browser: Any, page: WrittenReport) -> None:
+    view = browser.new_page()
+    try:
+        view.set_viewport_size({"width": 1400, "height": 900})
+        view.goto(page.path.as_uri())
+        for what in (".headline", ".tiles li:last-child", ".steps li:last-child"):
+            below = f"document.querySelector('{what}').getBoundingClientRect().bottom"
+            assert view.evaluate(below) <= 900, what
+    finally:
+        view.close()
+
+
+def test_a_command_is_taken_whole_by_one_click(browser: Any, page: WrittenReport) -> None:
+    view = browser.new_page()
+    try:
+        view.goto(page.path.as_uri())
+        view.click(".steps .copy >> nth=0")
+        taken = view.evaluate("getSelection().toString()")
+        assert taken.startswith("topwork ")
+        assert str(page.path.parent / "model") in taken
+        assert "\n" not in taken
+    finally:
+        view.close()

@@ -13,7 +13,7 @@ from topwork.model.model import Model, load
 from topwork.model.predictions import Predictions
 from topwork.reports.assemble import lay_out
 from topwork.reports.gather import Gathered, gather
-from topwork.reports.layers import FOLDS, HAS_SEEN, TEST_ONLY
+from topwork.reports.layers import FOLDS, HAS_SEEN, TEST_ONLY, what_it_sees
 from topwork.reports.parts import Gallery, Missing
 from topwork.training.selection import Selection
 
@@ -61,6 +61,27 @@ def gallery_of(gathered: Gathered, **changes: object) -> Gallery:
     found = dict(lay_out(replace(gathered, model=model)).seen)[TITLE]
     assert isinstance(found, Gallery)
     return found
+
+
+def test_without_torch_a_line_stands_for_its_layers(
+    gathered: Gathered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {"The first layer", "What excites its units"} <= set(dict(what_it_sees(gathered, ())))
+    monkeypatch.setattr("topwork.reports.layers.is_installed", lambda name: name != "torch")
+    seen = dict(what_it_sees(gathered, ()))
+    assert set(seen) == {TITLE, "Its layers"}
+    why = seen["Its layers"]
+    assert isinstance(why, Missing)
+    assert "PyTorch, which is not installed" in why.why
+    assert 'pip install "topwork[torch]"' in why.remedy
+
+
+def test_filters_and_patches_are_folded(gathered: Gathered) -> None:
+    seen = dict(what_it_sees(gathered, ()))
+    for title in ("The first layer", "What excites its units"):
+        gallery = seen[title]
+        assert isinstance(gallery, Gallery), gallery
+        assert gallery.is_folded
 
 
 def test_of_a_head_the_model_of_the_fold_is_asked(

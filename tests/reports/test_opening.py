@@ -1,34 +1,22 @@
 """What the page says first: true, in plain words, and what to do next."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytest
-
-from tests.reports.made import answers, changed
+from tests.reports.made import changed, gathered, scored
 from topwork.evaluation.intervals import Estimate
-from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.evidence.transfer.conditions import Condition
 from topwork.evidence.transfer.verdict import Verdict
 from topwork.model.model import Model
-from topwork.reports.gather import Gathered
-from topwork.reports.opening import FEW, opening
-from topwork.reports.parts import Missing, Opening
-from topwork.reports.words import percent
-
-GONE = Missing(why="It is gone.", remedy="Say where it is.")
+from topwork.reports.headline import rounded_span
+from topwork.reports.opening import best_scores, opening, worth
+from topwork.reports.pictures import Album
+from topwork.reports.sections import Opening
 
 
-def scored(right: int, num: int, common: int = 10) -> Evaluation:
-    """Scores of this many right answers; `common` of the examples are of the first class."""
-    truth = np.array([0] * common + [1 + k % 2 for k in range(num - common)])
-    said = np.where(np.arange(num) < right, truth, (truth + 1) % 3)
-    return evaluate(np.eye(3)[said] * 0.9 + 0.03, truth, ("one", "two", "zero"), method="a count")
-
-
-def verdict(worth: tuple[float, float, float], **changes: Any) -> Verdict:
-    value, low, high = worth
+def verdict(gain: tuple[float, float, float], **changes: Any) -> Verdict:
+    value, low, high = gain
     made = Verdict(
         worth=Estimate(value=value, low=low, high=high),
         transferred=Estimate(value=0.9, low=0.8, high=0.95),
@@ -47,87 +35,58 @@ def verdict(worth: tuple[float, float, float], **changes: Any) -> Verdict:
     return replace(made, **changes)
 
 
-def said(model: Model, **parts: Any) -> Opening:
-    given = {"found": GONE, "head_run": GONE, "curve": GONE, "depth": GONE, "verdict": GONE,
-             "problems": GONE, "remark": "", "seconds": 1.0, **parts}  # fmt: skip
-    return opening(Gathered(model=model, **given))
+def said(model: Model, folder: Path | None = None, **parts: Any) -> Opening:
+    return opening(gathered(model, **parts), Album([], "image"), folder=folder)
 
 
 def test_the_figures_are_the_models(tiny_model: Model) -> None:
-    found = said(tiny_model, verdict=verdict((0.353, 0.323, 0.382)))
+    found = said(tiny_model)
     assert tiny_model.evaluation is not None
-    accuracy = tiny_model.evaluation.accuracy
-    assert found.score is not None
-    assert found.score.value == percent(accuracy)
-    assert found.baseline is not None
-    assert found.baseline.value == "33.3%"
-    assert found.worth is not None
-    assert (found.worth.value, found.worth.interval) == ("+35.3 points", "+32.3 to +38.2")
-    assert found.worth_text.startswith("more right answers than a new head on random weights")
-    assert found.sentence.startswith("Transfer is worth it.")
+    assert found.headline.startswith("Right for ")
+    assert found.interval == rounded_span(tiny_model.evaluation.accuracy)
+    assert {one.label for one in found.classes.shown} == {"one", "two", "zero"}
+
+
+def test_the_test_part_is_what_it_begins_with(tiny_model: Model) -> None:
+    model = changed(tiny_model, test=scored(81, 100))
+    assert best_scores(model) is model.test
+    found = said(model)
+    assert (found.headline, found.interval) == (
+        "Right for 8 of 10 photos it has not seen", "72% to 88%"
+    )  # fmt: skip
+    assert {one.of for one in found.classes.shown} != {"found"}, "the classes are the test's"
+
+
+def test_what_transfer_was_worth_comes_after(tiny_model: Model) -> None:
+    found = worth(gathered(tiny_model, verdict=verdict((0.353, 0.323, 0.382))))
+    assert found.gain is not None
+    assert (found.gain.value, found.gain.interval) == ("+35.3 points", "+32.3 to +38.2")
+    assert found.sentence == "Transfer is worth it."
+    assert found.against == ""
     assert found.conditions == [("Same input?", "In part, or not known.", "They are grey.")]
-    assert "Not trained from scratch." in found.notes
+    assert found.notes == ("Not trained from scratch.",)
 
 
 def test_what_was_compared_on_a_sample_says_so(tiny_model: Model) -> None:
-    whole = said(tiny_model, verdict=verdict((0.1, 0.05, 0.2)))
-    assert "The model is right" not in whole.sentence, "the verdict has said so already"
-    part = said(tiny_model, verdict=verdict((0.1, 0.05, 0.2), num_examples=20))
-    assert "The model is right" in part.sentence
-    assert "heads that learned from these alone" in part.worth_text
+    part = worth(gathered(tiny_model, verdict=verdict((0.1, 0.05, 0.2), num_examples=20)))
+    assert "Compared on 20 examples of 30, with heads that learned from these" in part.against
 
 
-def test_no_better_than_chance_is_said(tiny_model: Model) -> None:
-    assert (
-        "has not been shown to have learned anything"
-        in said(changed(tiny_model, evaluation=scored(11, 30))).sentence
-    )
-    good = said(changed(tiny_model, evaluation=scored(29, 30))).sentence
-    assert good.startswith("The model is right 96.7% of the time; always naming")
+def test_what_is_not_known_says_why(tiny_model: Model) -> None:
+    found = worth(gathered(tiny_model))
+    assert (found.gain, found.against) == (None, "Not known. It is gone.")
 
 
-@pytest.mark.parametrize(
-    ("own", "test", "words"),
-    [(590, 300, "clearly less"), (300, 590, "clearly more"), (590, 588, "of the test part")],
-)
-def test_the_test_part_is_set_beside_it(tiny_model: Model, own: int, test: int, words: str) -> None:
-    model = changed(tiny_model, evaluation=scored(own, 600), test=scored(test, 600))
-    assert words in said(model).sentence.lower()
-    if words == "of the test part":
-        assert "clearly" not in said(model).sentence
+def test_the_commands_hold_the_real_path(tiny_model: Model, tmp_path: Path) -> None:
+    found = said(tiny_model, tmp_path / "pets")
+    assert all(str(tmp_path / "pets") in one.command for one in found.next_steps)
+    assert found.mail.startswith("pets sorts photos")
+    assert not any("lies in memory" in one for one in found.remarks)
+    assert any("MODEL stands for the folder" in one for one in said(tiny_model).remarks)
 
 
-def test_without_any_score_it_says_why(tiny_model: Model) -> None:
-    found = said(changed(tiny_model, evaluation=None, notes=("There are too few.",)))
-    assert found.score is None
-    assert found.method == "There are too few."
-    assert "is not known" in found.sentence
-    assert found.worth_text == "not known. It is gone."
-
-
-def test_the_first_step_is_to_find_the_data(tiny_model: Model) -> None:
-    assert said(tiny_model).next_steps[0].startswith("Say where it is.")
-
-
-def test_few_examples_are_named(tiny_model: Model) -> None:
-    steps = " ".join(said(tiny_model).next_steps)
-    assert f"Every class has fewer than {FEW} examples (the fewest: 10 of 'one')" in steps
-    data = replace(tiny_model.data, per_class={"one": 50, "two": 5, "zero": 50})
-    steps = " ".join(said(changed(tiny_model, data=data)).next_steps)
-    assert "1 class has fewer than" in steps
-    assert "5 of 'two'" in steps
-
-
-def test_the_weakest_class_and_the_confused_pair_are_named(tiny_model: Model) -> None:
-    truth = [0] * 40 + [1] * 40 + [2] * 40
-    told = answers(truth, [0] * 40 + [0] * 30 + [1] * 10 + [2] * 40, 3)
-    scores = evaluate(told.probabilities, told.truth, tiny_model.classes, method="a count")
-    data = replace(tiny_model.data, per_class=dict.fromkeys(tiny_model.classes, 40))
-    model = changed(tiny_model, evaluation=scores, oof_predictions=told, data=data)
-    steps = " ".join(said(model).next_steps)
-    assert "'two' is the weakest class: 25.0% of them are found" in steps
-    assert "'one' and 'two' are taken for each other most often (30 of 80)" in steps
-
-
-def test_a_remark_on_the_data_is_shown(tiny_model: Model) -> None:
-    assert "3 are gone." in said(tiny_model, remark="3 are gone.").notes
+def test_remarks_on_the_data_are_shown(tiny_model: Model, tmp_path: Path) -> None:
+    model = changed(tiny_model, notes=("Two labels are alike.",))
+    found = said(model, tmp_path, remark="3 are gone.")
+    assert found.remarks == ["Two labels are alike.", "3 are gone."]
+    assert said(changed(tiny_model, notes=()), tmp_path).remarks == []

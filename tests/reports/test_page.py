@@ -1,6 +1,7 @@
 """The page itself: whole, safe from what it shows, in colours that can be read."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 import topwork.reports.page
 from tests.reports.made import page
 from topwork.reports.page import render
+from topwork.reports.parts import Fact, Shown
+from topwork.reports.sections import Mistakes
 
 STYLE = (Path(topwork.reports.page.__file__).parent / "templates" / "page.css").read_text()
-VOID = {"meta", "link", "img", "br", "hr", "input"}
+VOID = {"meta", "link", "img", "br", "hr", "input", "wbr"}
 NASTY = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{ 7*7 }}{% raw %}&amp;"
 
 
@@ -49,7 +52,7 @@ def test_it_is_well_formed_and_its_links_lead_somewhere() -> None:
     assert len(ids) == len(set(ids))
     inside = {href[1:] for href in found.all("href") if href.startswith("#")}
     assert inside <= set(ids)
-    assert {"scores", "mistakes", "learning", "problems", "layers", "provenance"} <= inside
+    assert {"scores", "mistakes", "learning", "problems", "layers", "provenance", "worth"} <= inside
     labelled = set(found.all("aria-labelledby"))
     assert labelled <= set(ids)
 
@@ -158,3 +161,57 @@ def test_text_can_be_read_on_every_shade(block: str) -> None:
               (own["against"], words)]  # fmt: skip
     for colour, share in shades:
         assert contrast(own["ink"], mixed(colour, share, own["paper"])) >= 4.5, (colour, share)
+
+
+def test_a_command_is_copied_as_it_is() -> None:
+    found = Checked(render(page("it's")))
+    assert "topwork it's" in found.words, "its words stand apart by blanks alone"
+    copied = [attrs for _, attrs in found.elements if "copy" in (attrs.get("class") or "")]
+    assert len(copied) >= 4, "two steps, the mail, the code"
+    assert all(attrs.get("tabindex") == "0" for attrs in copied)
+    assert "user-select: all" in STYLE, "one click takes all of it"
+
+
+def test_a_long_label_breaks_at_its_joints() -> None:
+    text = render(page("balance_not_updated"))
+    assert "<b>balance_<wbr>not_<wbr>updated</b>" in text
+    assert "balance_not_updated" in Checked(text).words, "and is copied whole"
+
+
+def test_the_page_begins_with_how_good_the_model_is() -> None:
+    text = render(page())
+    places = [text.index(mark) for mark in ('class="headline"', 'class="tiles', 'class="steps"',
+                                            'id="worth"', 'id="scores"')]  # fmt: skip
+    assert places == sorted(places)
+
+
+def test_what_is_long_is_folded() -> None:
+    text = render(page("a word"))
+    folds = re.findall(r"<details.*?</details>", text, re.DOTALL)
+    assert any("block by block" in fold for fold in folds)
+    assert any('class="gallery' in fold for fold in folds)
+    assert any("<pre>a word</pre>" in fold for fold in folds), "the recipe"
+
+
+def test_a_thumbnail_opens_without_a_script() -> None:
+    found = Checked(render(page()))
+    opened = {attrs["popovertarget"] for tag, attrs in found.elements if tag == "button"}
+    assert opened == {"large-0"}
+    assert [attrs["id"] for _, attrs in found.elements if "popover" in attrs] == ["large-0"]
+
+
+def test_what_was_shortened_stands_in_the_title() -> None:
+    parts = page()
+    named = replace(
+        parts.mistakes.wrong[0], shown=Shown(name="a…z.jpg", whole_name="train/a-to-z.jpg")
+    )
+    fact = Fact(name="digest", value="0123…", is_code=True, whole="0123456789")
+    changed = replace(
+        parts,
+        mistakes=Mistakes(wrong=[named]),
+        provenance=replace(parts.provenance, facts=[fact]),
+    )
+    found = Checked(render(changed))
+    assert {"train/a-to-z.jpg", "0123456789"} <= set(found.all("title"))
+    assert "0123456789" not in found.words
+    assert "a-to-z" not in found.words

@@ -12,15 +12,20 @@ from PIL import Image
 from topwork.errors import ExampleError
 from topwork.examples.example import Example
 from topwork.examples.sounds.sound import Sound
+from topwork.reports import pictures
 from topwork.reports.pictures import (
     CLIP_HZ,
+    LARGE_SIDE,
     MAX_CLIPS,
+    MAX_NAME,
     MAX_TEXT,
     SIDE,
+    SPECTROGRAM,
     Album,
+    brief,
     clip_uri,
     image_uri,
-    short,
+    spectrogram,
     thumbnail,
 )
 
@@ -93,8 +98,8 @@ def test_what_is_gone_or_damaged_is_named() -> None:
 
 def test_what_does_not_fit_is_named_and_counted() -> None:
     rng = np.random.default_rng(0)
-    pictures = [example(rng.integers(0, 255, (64, 64, 3), np.uint8), str(i)) for i in range(30)]
-    album = Album(pictures, "image", max_bytes=100_000)
+    noises = [example(rng.integers(0, 255, (64, 64, 3), np.uint8), str(i)) for i in range(30)]
+    album = Album(noises, "image", max_bytes=100_000)
     shown = [album.show(str(i), str(i)) for i in range(30)]
     there = [one for one in shown if one.picture is not None]
     assert 0 < len(there) < 30
@@ -131,6 +136,60 @@ def test_other_examples_are_found_by_name(tmp_path: Path) -> None:
     assert album.show_named("table.csv[4]").text is None
 
 
-def test_long_names_keep_their_end() -> None:
-    assert short("a" * 100 + ".jpg", 20) == "…" + "a" * 15 + ".jpg"
-    assert short("b.jpg") == "b.jpg"
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("b.jpg", "b.jpg"),
+        ("train/dress/b.jpg", "b.jpg"),
+        ("C:\\dress\\b.jpg", "b.jpg"),
+        ("train/6075b4a5-5b1a-4ce0-aea0-9dbfbca7c35c.jpg", "6075b4a5-5b1…7c35c.jpg"),
+        ("table.csv[3]", "table.csv[3]"),
+        ("folder/", "folder"),
+    ],
+)
+def test_a_name_under_a_picture_is_short(name: str, expected: str) -> None:
+    assert brief(name) == expected
+    assert len(brief(name)) <= MAX_NAME
+
+
+def test_the_whole_name_is_kept() -> None:
+    name = "train/" + "a" * 60 + ".jpg"
+    for album in (Album([], "image"), Album([example("words", "d")], "text")):
+        shown = album.show("d", name)
+        assert (shown.name, shown.whole_name) == (brief(name), name)
+
+
+def test_a_picture_opens_large_and_stands_there_once() -> None:
+    rng = np.random.default_rng(0)
+    album = Album([example(rng.integers(0, 255, (900, 600, 3), np.uint8), "a")], "image")
+    first, again = album.show("a", "train/a.jpg"), album.show("a", "train/a.jpg", sound=True)
+    assert first.large == again.large == "large-0"
+    (large,) = album.larges
+    assert (large.name, large.id) == ("train/a.jpg", "large-0")
+    assert max(large.width, large.height) == LARGE_SIDE
+    assert Image.open(io.BytesIO(decoded(large.picture))).size == (large.width, large.height)
+
+
+def test_large_pictures_have_a_bound_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pictures, "MAX_LARGE_BYTES", 100_000)
+    rng = np.random.default_rng(0)
+    noise = [example(rng.integers(0, 255, (400, 400, 3), np.uint8), str(i)) for i in range(9)]
+    album = Album(noise, "image")
+    shown = [album.show(str(i), str(i)) for i in range(9)]
+    assert all(one.picture for one in shown), "the small ones have room"
+    assert [one.large is not None for one in shown].count(True) == len(album.larges) < 9
+    assert sum(len(one.picture) for one in album.larges) <= 100_000
+
+
+def test_a_sound_is_seen_whatever_its_length() -> None:
+    for seconds in (0.01, 0.5, 9.0):
+        time = np.arange(int(8_000 * seconds)) / 8_000
+        tone = np.sin(2 * np.pi * 1_000 * time).astype(np.float32)
+        small, large = spectrogram(Sound(samples=tone, rate_hz=8_000))
+        assert small.size == SPECTROGRAM
+        rows = np.asarray(large.convert("L"), float).mean(1)
+        assert large.height > small.height
+        loudest = 1 - rows.argmax() / len(rows)
+        assert 0.2 < loudest < 0.6, "1 kHz lies below the middle of the mel scale to 8 kHz"
+    shown = Album([example(Sound(samples=tone, rate_hz=8_000))], "sound").show("one", "one")
+    assert (shown.width, shown.height) == SPECTROGRAM

@@ -235,7 +235,7 @@ def test_of_one_block_there_is_nothing_deeper() -> None:
 def test_without_torch_auto_is_the_head(
     tiny_backbone: Backbone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(auto, "find_spec", lambda name: None)
+    monkeypatch.setattr(auto, "is_installed", lambda name: False)
     images, labels = of_chance()
     with caplog.at_level(logging.INFO, "topwork"):
         model = train(images, labels, backbone=tiny_backbone, num_repeats=1, **QUICK)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, final
 
 import numpy as np
@@ -120,6 +121,7 @@ class Backbone:
             cost no accuracy. GPUs always compute in bf16.
         build: makes the torch module. Called to train it, and to run it where there is no graph.
         graph: makes the same network as a graph; None where it must be converted from the module.
+        compiled: folders of compiled forms that came with it, by the pools that they give.
 
     >>> import topwork
     >>> backbone = topwork.get_backbone("efficientnet-lite0")
@@ -135,6 +137,9 @@ class Backbone:
     precision: Precision = "f32"
     build: Callable[[], Network] = field(repr=False, compare=False)
     graph: Callable[[], Graph] | None = field(default=None, repr=False, compare=False)
+    compiled: Mapping[tuple[str, ...], Path] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def modality(self) -> Modality:

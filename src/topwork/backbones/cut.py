@@ -48,6 +48,7 @@ def until(backbone: Backbone, block: str) -> Backbone:
         digest=digest_settings([backbone.digest, "until", block]),
         architecture=None,
         build=build,
+        compiled={},
         graph=None if backbone.graph is None else partial(draw, backbone.graph),
     )
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
+from topwork.cli.epilogs import EPILOGS
 from topwork.cli.options import Shared, shares
 from topwork.core.units import parse_size, readable
 
@@ -40,14 +41,23 @@ def cache(context: typer.Context, *, shared: Shared) -> None:
         show_cache()
 
 
-@app.command()
+@app.command(epilog=str(EPILOGS["clean"]))
+@shares("as_json")
 def clean(
     max_size: Annotated[
         str, typer.Option(help="How much may stay (0, 500MB, 2GB): the last used stays.")
     ] = "0",
+    *,
+    shared: Shared,
 ) -> None:
     """Remove what was longest unused, of whatever kind, until at most this much is left."""
-    print(f"Freed {readable(clean_to(parse_size(max_size)))}.")
+    from topwork.cli import console
+
+    freed = clean_to(parse_size(max_size))
+    if shared.as_json:
+        console.print_json({"freed_bytes": freed})
+    else:
+        print(f"Freed {readable(freed)}.")
 
 
 def summarise() -> dict[str, Any]:

@@ -120,6 +120,9 @@ def show_training(model: Model, out: str | None) -> None:
     show_account(console, model)
     if model.evaluation is not None:
         show_classes(console, model.evaluation)
+        command = f"topwork threshold {out or 'MODEL'} --positive"
+        if line := describe_positive(model.evaluation, command):
+            console.print(escape(line), style="dim")
     for note in model.notes:
         console.print(f"Note: {escape(note)}")
     if out is not None:
@@ -157,7 +160,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
     console = results()
     console.print(_scores({evaluation.method: evaluation}))
     table = Table("class", title="By class", title_justify="left")
-    for name in ("examples", "recall", "precision", "F1"):
+    for name in ("examples", "recall", "precision", "F1", "AUROC"):
         table.add_column(name, justify="right")
     for one in evaluation.per_class:
         table.add_row(
@@ -166,6 +169,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
             _with_interval(one.recall),
             _with_interval(one.precision),
             f"{one.f1:.3f}",
+            _with_interval(one.auroc),
         )
     console.print(table)
     if len(evaluation.classes) <= MAX_NAMED:
@@ -222,10 +226,12 @@ def _scores(columns: dict[str, Evaluation]) -> Table:
     table = Table("", title="Scores, with 95% intervals", title_justify="left")
     for method in columns:
         table.add_column(escape(method), justify="right")
+    many = any(len(one.classes) > 2 for one in columns.values())
     rows = {
         "accuracy": "accuracy",
         "balanced accuracy": "balanced_accuracy",
         "macro F1": "macro_f1",
+        "AUROC, mean of each against the rest" if many else "AUROC": "auroc",
         "log loss": "log_loss",
         "calibration error": "calibration_error",
         "baseline: commonest class": "baseline",
@@ -234,10 +240,27 @@ def _scores(columns: dict[str, Evaluation]) -> Table:
         style = "bold" if name == "accuracy" else None
         scores = [_with_interval(getattr(evaluation, name)) for evaluation in columns.values()]
         table.add_row(title, *scores, style=style)
+    found = [evaluation.binary for evaluation in columns.values()]
+    positive = next((one.positive for one in found if one is not None), None)
+    if positive is not None:
+        table.add_section()
+        for name in ("sensitivity", "specificity", "average_precision"):
+            scores = [_with_interval(one and getattr(one, name)) for one in found]
+            table.add_row(f"{name.replace('_', ' ')} ({escape(positive)})", *scores)
     return table
 
 
-def _with_interval(score: Estimate) -> str:
+def describe_positive(evaluation: Evaluation, option: str) -> str | None:
+    """Return which of two classes is the positive one, and how to have the other; None of more."""
+    if evaluation.positive is None:
+        return None
+    other = next(name for name in evaluation.classes if name != evaluation.positive)
+    return f"The positive class is {evaluation.positive!r}; for the other: {option} {other!r}."
+
+
+def _with_interval(score: Estimate | None) -> str:
+    if score is None:
+        return "not measured"
     return f"{score.value:.3f}  ({score.low:.3f} to {score.high:.3f})"
 
 

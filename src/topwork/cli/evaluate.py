@@ -20,6 +20,9 @@ def evaluate(
     include_known: Annotated[
         bool, typer.Option("--include-known", help="Score what it was trained on, too.")
     ] = False,
+    positive: Annotated[
+        str | None, typer.Option(help="Of two classes, the one that is looked for.")
+    ] = None,
     *,
     shared: Shared,
 ) -> None:
@@ -37,10 +40,14 @@ def evaluate(
             group_column=shared.group_column,
             time_columns=shared.time_columns,
             include_known=include_known,
+            positive=positive,
         )
     if shared.as_json:
         console.print_json(evaluation.to_dict())
         return
     console.show_evaluation(evaluation)
     if not shared.quiet:
+        line = console.describe_positive(evaluation, "--positive")
+        if line and positive is None and evaluation.threshold is None:
+            console.say(line, style="dim")
         console.name_skipped(evaluation.skipped)

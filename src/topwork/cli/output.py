@@ -10,7 +10,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from topwork.core.printable import printable
 
@@ -87,18 +87,49 @@ def _as_csv(classes: tuple[str, ...], cells: Cells) -> Write:
 def _as_jsonl(classes: tuple[str, ...], cells: Cells) -> Write:
     def write(prediction: Prediction | None) -> None:
         if prediction is not None:
-            row = {
-                "file": prediction.name,
-                "label": prediction.label,
-                "probability": prediction.probability,
-                "unknown": prediction.unknown,
-                "probabilities": prediction.probabilities,
-                "ood": prediction.ood,
-                "error": prediction.error,
-            }
-            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+            sys.stdout.write(json.dumps(_row(prediction), ensure_ascii=False) + "\n")
 
     return write
+
+
+def _as_json(classes: tuple[str, ...], cells: Cells) -> Write:
+    rows = _JSONList()
+
+    def write(prediction: Prediction | None) -> None:
+        if prediction is None:
+            rows.end()
+        else:
+            rows.add(_row(prediction))
+
+    return write
+
+
+@final
+class _JSONList:
+    """One JSON list on standard output, written item by item."""
+
+    def __init__(self) -> None:
+        self._begun = False
+
+    def add(self, item: dict[str, Any]) -> None:
+        sys.stdout.write(",\n" if self._begun else "[\n")
+        sys.stdout.write(json.dumps(item, ensure_ascii=False))
+        self._begun = True
+
+    def end(self) -> None:
+        sys.stdout.write("\n]\n" if self._begun else "[]\n")
+
+
+def _row(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "file": prediction.name,
+        "label": prediction.label,
+        "probability": prediction.probability,
+        "unknown": prediction.unknown,
+        "probabilities": prediction.probabilities,
+        "ood": prediction.ood,
+        "error": prediction.error,
+    }
 
 
 def _as_table(classes: tuple[str, ...], cells: Cells) -> Write:
@@ -130,14 +161,15 @@ def _as_table(classes: tuple[str, ...], cells: Cells) -> Write:
     return write
 
 
-WRITERS = {"lines": _as_lines, "csv": _as_csv, "jsonl": _as_jsonl, "table": _as_table}
+WRITERS = {"lines": _as_lines, "csv": _as_csv, "jsonl": _as_jsonl, "table": _as_table,
+           "json": _as_json}  # fmt: skip
 
 
 def write_timelines(
     recordings: Iterable[tuple[str, Iterable[Moment]]], form: str, cells: Cells
 ) -> None:
     """Write what is to be heard in each recording, as it is found out."""
-    rows = csv.writer(sys.stdout, lineterminator="\n")
+    rows, whole = csv.writer(sys.stdout, lineterminator="\n"), _JSONList()
     if form == "csv":
         rows.writerow(["file", "start_seconds", "end_seconds", "label", "probability"])
     for name, moments in recordings:
@@ -148,16 +180,21 @@ def write_timelines(
             if form == "csv":
                 label = cells(one.label)
                 rows.writerow([cells(name), start, end, label, f"{one.probability:.6f}"])
-            elif form == "jsonl":
+            elif form in ("json", "jsonl"):
                 row = {"file": name, "start_seconds": start, "end_seconds": end,
                        "label": one.label, "probability": one.probability}  # fmt: skip
-                sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+                if form == "json":
+                    whole.add(row)
+                else:
+                    sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
             elif form == "table":
                 clock = f"{_clock(start)} to {_clock(end)}"
                 sys.stdout.write(f"  {clock}  {printable(one.label)}  {one.probability:.2f}\n")
             else:
                 shown = f"{printable(name)}\t{start}\t{end}\t{printable(one.label)}"
                 sys.stdout.write(f"{shown}\t{one.probability:.4f}\n")
+    if form == "json":
+        whole.end()
 
 
 def _clock(seconds: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -10,25 +9,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from topwork.cli.inputs import inputs_of
 from topwork.cli.options import ModelFolder, Shared, shares
 from topwork.core.units import parse_share
-from topwork.errors import ExampleError, SettingError, SourceError
+from topwork.errors import ExampleError, SettingError
 
 if TYPE_CHECKING:
     from topwork.cli.output import Cells
-    from topwork.examples.example import Example
-    from topwork.model.model import Model
     from topwork.model.predictions import Prediction
 
 
-@shares("out", "overwrite", "input_column", "device", "strict", "quiet")
+@shares("out", "overwrite", "input_column", "device", "strict", "as_json", "quiet")
 def predict(
     model: ModelFolder,
     inputs: Annotated[
         list[str],
         typer.Argument(help="Files, folders or tables of them; texts; `-`: texts, a line each."),
     ],
-    form: Annotated[str, typer.Option("--format", help="lines, csv, jsonl or table.")] = "lines",
+    form: Annotated[
+        str | None, typer.Option("--format", help="lines (the default), csv, jsonl, json or table.")
+    ] = None,
     reject: Annotated[
         str | None,
         typer.Option(help="Say `unknown` of what is stranger than all but 5% of the examples."),
@@ -48,22 +48,25 @@ def predict(
     from topwork.model.model import load
 
     rate = None if reject is None else parse_share(reject, "--reject")
+    form = _form_of(form, shared)
     _check_forms(form, shared, timeline=timeline, guard_cells=guard_cells)
     if timeline and rate is not None:
         raise SettingError("--reject and --timeline were both given; accepted: one of them.")
     cells, out = Cells(guard=guard_cells), shared.out
-    with console.following(quiet=shared.quiet):
+    with console.following(quiet=shared.silent):
         loaded = load(model, device=shared.device)
-        examples = _inputs(loaded, inputs, shared.input_column)
+        examples = inputs_of(loaded, inputs, shared.input_column)
+    if loaded.decision is not None and loaded.decision.threshold and not shared.silent:
+        console.say(loaded.decision.message, style="dim")
     if timeline:
         write_timelines(((e.name, loaded.timeline(e.read())) for e in examples), form, cells)
-        _say_last(cells, quiet=shared.quiet)
+        _say_last(cells, quiet=shared.silent)
         return
     write = WRITERS[form](loaded.classes, cells) if out is None else None
     failed: list[Prediction] = []
     answers: list[Prediction] = []
     num = 0
-    with nullcontext() if out is None else console.following(quiet=shared.quiet):
+    with nullcontext() if out is None else console.following(quiet=shared.silent):
         for prediction in loaded.stream(examples, reject=rate):
             num += 1
             if prediction.error is not None:
@@ -77,14 +80,23 @@ def predict(
     if write is not None:
         write(None)
     if out is not None:
-        _write_table(answers, inputs, out, cells, quiet=shared.quiet)
-    _say_last(cells, quiet=shared.quiet)
+        _write_table(answers, inputs, out, cells, quiet=shared.silent)
+    _say_last(cells, quiet=shared.silent)
     if failed:  # in any case: an input without an answer is no remark
         console.say(f"{len(failed)} of {num} inputs could not be read:")
         for one in failed:
             console.say(f"  {one.name}: {one.error}")
     if num and len(failed) == num:
         raise typer.Exit(ExampleError.exit_code)
+
+
+def _form_of(form: str | None, shared: Shared) -> str:
+    """Return the form that is meant; `--json` is `--format json`."""
+    if not shared.as_json:
+        return form or "lines"
+    if form not in (None, "json"):
+        raise SettingError(f"--format {form} and --json were both given; accepted: one of them.")
+    return "json"
 
 
 def _check_forms(form: str, shared: Shared, *, timeline: bool, guard_cells: bool) -> None:
@@ -132,31 +144,3 @@ def _say_last(cells: Cells, *, quiet: bool) -> None:
 
     if cells.remark and not quiet:
         console.say(cells.remark, style="yellow")
-
-
-def _inputs(model: Model, inputs: list[str], input_column: str | None) -> list[Example]:
-    """Return what the arguments stand for; of texts, also themselves and the lines of `-`."""
-    things: list[str | Path] = []
-    for given in inputs:
-        of_texts = model.backbone.modality == "text" and not Path(given).exists()
-        if given == "-" and of_texts:
-            things += [line.rstrip("\r\n") for line in sys.stdin]
-        elif of_texts and _is_named_file(given):
-            raise SourceError(
-                f"There is no file {given!r}. Check its path. If it is a text: "
-                f"echo {given!r} | topwork predict MODEL -"
-            )
-        else:
-            things.append(given if of_texts else Path(given))
-    return model.read(things, input_column=input_column)
-
-
-def _is_named_file(given: str) -> bool:
-    """Whether a text that names no file is a file's name spelt wrong: by a suffix that is known."""
-    from topwork.examples.kinds import DOCUMENT_SUFFIXES, TABLE_SUFFIXES, modality_of, suffix_of
-
-    one_word = len(given.split()) == 1
-    suffix = suffix_of(given)
-    return one_word and (
-        modality_of(given) is not None or suffix in (*DOCUMENT_SUFFIXES, *TABLE_SUFFIXES)
-    )

@@ -12,7 +12,7 @@ from topwork.cli.options import ModelFolder, Shared, shares
 from topwork.errors import SettingError
 
 
-@shares("device", "quiet")
+@shares("device", "as_json", "quiet")
 def report(
     model: ModelFolder,
     data: Annotated[
@@ -44,8 +44,15 @@ def report(
             f"There is a file {str(path)!r} already. Give another name (--out), or say --overwrite "
             "to replace it."
         )
-    with console.following(quiet=shared.quiet):
+    with console.following(quiet=shared.silent):
         made = run(model, path, data=data, control=limit, device=shared.device)
+    if shared.as_json:
+        table = None if made.table is None else str(made.table)
+        console.print_json(
+            {"report": str(made.path), "problems": table, "messages": list(made.messages),
+             "num_bytes": made.num_bytes, "seconds": made.seconds}
+        )  # fmt: skip
+        return
     beside = "" if made.table is None else f", and {made.table.name} beside it"
     size = f"{made.num_bytes / 1e6:.1f} MB"
     sys.stdout.write("\n".join([f"{made.path} ({size}{beside})", *made.messages]) + "\n")

@@ -20,7 +20,7 @@ from topwork.errors import StoreError, TopworkError
 STOPPED = "Stopped. What was computed is kept: run the same command again to go on from here."
 
 
-class Commands(TyperGroup):
+class CommandGroup(TyperGroup):
     """Turns errors into messages and exit codes, before Typer has its own way with them."""
 
     def invoke(self, ctx: Any) -> Any:

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from topwork.core.plain import Plain
 from topwork.core.shapes import Doubles, Float64, Indices, Int
+from topwork.evaluation.binary import BinaryScores, DecisionRule, decide, rarer
 from topwork.evaluation.intervals import Estimate, effective_share, group_numbers, mean_of, wilson
+from topwork.evaluation.ranking import Rankings, rank_classes
 from topwork.examples.example import Skipped
 
 NUM_RESAMPLES = 1000
@@ -24,13 +27,19 @@ NUM_BINS = 15
 
 @dataclass(frozen=True, kw_only=True)
 class ClassScore:
-    """How a class fares: `recall` of its own examples, `precision` of the answers naming it."""
+    """How a class fares: `recall` of its own examples, `precision` of the answers naming it.
+
+    `auroc` and `average_precision` are those of the class against the rest; None where there is
+    nothing to compare, and in scores from before these were measured.
+    """
 
     label: str
     num_examples: int
     recall: Estimate
     precision: Estimate
     f1: float
+    auroc: Estimate | None = None
+    average_precision: Estimate | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +59,10 @@ class Evaluation(Plain):
         confusion: [true class][answer], in the order of `classes`; with repeated
             cross-validation, means over the repeats.
         skipped: inputs that were to be tested on and could not be used.
+        auroc: mean over the classes of each one's AUROC against the rest; None where there is only
+            one, and in scores from before it was measured.
+        positive: of two classes the one that is looked for; None of more.
+        threshold: the probability from which it is named; None: where it is the more probable.
 
     >>> import numpy as np
     >>> from topwork.evaluation.metrics import evaluate
@@ -58,6 +71,8 @@ class Evaluation(Plain):
     >>> print(scores.accuracy)
     0.667 (0.208 to 0.939)
     """
+
+    SHOWN: ClassVar[tuple[str, ...]] = ("binary",)
 
     method: str
     accuracy: Estimate
@@ -72,6 +87,25 @@ class Evaluation(Plain):
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[float, ...], ...]
     skipped: tuple[Skipped, ...] = ()
+    auroc: Estimate | None = None
+    positive: str | None = None
+    threshold: float | None = None
+
+    @property
+    def binary(self) -> BinaryScores | None:
+        """Of two classes: sensitivity, specificity, AUROC, average precision; None of more."""
+        if self.positive not in self.classes or len(self.classes) != 2:
+            return None
+        position = self.classes.index(self.positive)
+        own, other = self.per_class[position], self.per_class[1 - position]
+        return BinaryScores(
+            positive=self.positive,
+            threshold=self.threshold,
+            sensitivity=own.recall,
+            specificity=other.recall,
+            auroc=own.auroc,
+            average_precision=own.average_precision,
+        )
 
 
 def evaluate(
@@ -81,7 +115,7 @@ def evaluate(
     *,
     method: str,
     groups: Sequence[str | None] | None = None,
-    skipped: Sequence[Skipped] = (),
+    decision: DecisionRule | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Score predictions.
@@ -90,12 +124,13 @@ def evaluate(
         probabilities: [N, K], or [R, N, K] where the same N were predicted R times.
         truth: positions in `classes`, [N], N >= 1.
         groups: [N]; intervals then treat each group as one draw. None within: its own group.
-        skipped: inputs to name beside the scores.
+        decision: which of two classes is positive, and from which probability it is named; None:
+            the rarer, where it is the more probable.
         seed: of the resampling.
     """
     runs = probabilities[None] if probabilities.ndim == 2 else probabilities
     num, num_classes = len(truth), len(classes)
-    answers = runs.argmax(2)
+    answers = decide(runs, classes, decision)
     right = (answers == truth).mean(0)
     codes = group_numbers(groups)
     share = effective_share(right, codes)
@@ -105,10 +140,11 @@ def evaluate(
     confusion = np.zeros((num_classes, num_classes))
     for run in answers:
         np.add.at(confusion, (truth, run), 1 / len(runs))
-    per_class = _score_classes(confusion, there, classes, share)
+    rankings = rank_classes(runs, truth, codes)
+    per_class = _score_classes(confusion, there, classes, share, rankings)
     accuracy = wilson(float(right.mean()), num * share)
     balanced = mean_of([per_class[k].recall for k in present])
-    resampled = _Resampled(runs, truth, present, codes, seed)
+    resampled = _Resampled(runs, answers, truth, present, codes, seed)
     macro = resampled.macro_f1()
     # With few errors there is little to resample, and the bootstrap claims too much; the closed
     # forms of the sister scores know how far it may be off.
@@ -139,7 +175,11 @@ def evaluate(
         classes=tuple(classes),
         per_class=per_class,
         confusion=tuple(tuple(round(float(v), 3) for v in row) for row in confusion),
-        skipped=tuple(skipped),
+        auroc=rankings.auroc,
+        positive=rarer(classes, dict(zip(classes, there.tolist(), strict=True)))
+        if decision is None
+        else decision.positive,
+        threshold=None if decision is None else decision.threshold,
     )
 
 
@@ -155,7 +195,11 @@ def _loss_of_an_error(runs: Doubles) -> float:
 
 
 def _score_classes(
-    confusion: Doubles, there: Indices, classes: Sequence[str], share: float
+    confusion: Doubles,
+    there: Indices,
+    classes: Sequence[str],
+    share: float,
+    rankings: Rankings,
 ) -> tuple[ClassScore, ...]:
     named, hits = confusion.sum(0), np.diagonal(confusion)
     f1 = 2 * hits / np.maximum(there + named, 1e-9)
@@ -166,8 +210,10 @@ def _score_classes(
             recall=wilson(hits[k] / max(there[k], 1), there[k] * share),
             precision=wilson(hits[k] / max(named[k], 1e-9), named[k] * share),
             f1=float(f1[k]),
+            auroc=None if ranking is None else ranking.auroc,
+            average_precision=None if ranking is None else ranking.average_precision,
         )
-        for k, label in enumerate(classes)
+        for k, (label, ranking) in enumerate(zip(classes, rankings.by_class, strict=True))
     )
 
 
@@ -177,6 +223,7 @@ class _Resampled:
     def __init__(
         self,
         runs: Doubles,
+        answers: Indices,
         truth: Indices,
         present: Indices,
         codes: Indices | None,
@@ -184,13 +231,12 @@ class _Resampled:
     ) -> None:
         num = len(truth)
         codes = np.arange(num) if codes is None else codes
-        answers = runs.argmax(2)
-        confidence = np.take_along_axis(runs, answers[..., None], axis=2)[..., 0]
+        likeliest, confidence = runs.argmax(2), runs.max(2)  # calibration knows no threshold
         losses = -np.log(np.maximum(runs[:, np.arange(num), truth], 1e-15)).mean(0)
         is_true = truth[:, None] == present
         is_named = (answers[..., None] == present).mean(0)
         is_hit = ((answers == truth)[..., None] & is_true).mean(0)
-        gaps = self._binned(confidence, (answers == truth) - confidence)
+        gaps = self._binned(confidence, (likeliest == truth) - confidence)
         columns = [np.ones((num, 1)), losses[:, None], is_true, is_named, is_hit, gaps]
         ends = np.cumsum([column.shape[1] for column in columns])
         units = int(codes.max()) + 1

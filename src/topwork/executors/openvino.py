@@ -164,11 +164,14 @@ class OpenVINOExecutor(Executor):
 
 
 def open_compiled(backbone: Backbone, pools: Sequence[str]) -> OpenVINOExecutor:
-    """Open the backbone's compiled form from the cache; where there is none, make it first.
+    """Open the compiled form that came with the backbone, or the cache's; else make it first.
 
     Raises:
         BackboneError: the network cannot be built or converted.
     """
+    own = backbone.compiled.get(order_pools(pools, or_whole=True))
+    if own is not None:
+        return OpenVINOExecutor(own)
     folder = ensure_compiled(backbone, pools)
     try:
         return OpenVINOExecutor(folder)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +32,7 @@ from topwork.core import files
 from topwork.core.digests import digest_file, digest_settings
 from topwork.core.plain import from_plain, to_plain
 from topwork.errors import BackboneError, ModelError, SettingError
+from topwork.evaluation.binary import DecisionRule
 from topwork.evaluation.metrics import Evaluation
 from topwork.evaluation.ood_scores import OODScores
 from topwork.examples.texts.preprocessing import TOKENIZER, TextInput
@@ -59,6 +61,7 @@ from topwork.recipe import Recipe
 from topwork.training.selection import Selection
 from topwork.training.strategy import parse_strategy
 
+DECISION = "decision"
 PREDICTIONS, OOD = "answers.safetensors", "foreign.safetensors"
 CARD, REPORT, PROBLEMS = "README.md", "report.html", "report-problems.csv"
 OURS = {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, TOKENIZER, PREDICTIONS, OOD, CARD, REPORT}
@@ -190,6 +193,18 @@ def _classes(names: Any, num_classes: int) -> tuple[str, ...]:
     return classes
 
 
+def _decision(data: Any, classes: tuple[str, ...]) -> DecisionRule | None:
+    """Return which of two classes is looked for. Raises TypeError or ValueError where none is."""
+    found: DecisionRule | None = from_plain(cast(Any, DecisionRule | None), data)
+    if found is not None:
+        threshold = found.threshold
+        if len(classes) != 2 or found.positive not in classes:
+            raise ValueError(f"a decision on {found.positive!r}, of {len(classes)} classes")
+        if threshold is not None and not 0 < threshold < 1:
+            raise ValueError(f"a threshold of {threshold}, which is no probability between 0 and 1")
+    return found
+
+
 def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
     """Return what the folder holds; what models of before some part was kept lack, is None."""
     there = description["files"]
@@ -215,11 +230,17 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
         weights=folder / WEIGHTS if WEIGHTS in there else None,
         weights_digest=there.get(WEIGHTS),
     )
+    pools = from_plain(tuple[str, ...], description["pools"])
+    compiled = folder / COMPILED if f"{COMPILED}/layout.json" in there else None
+    if compiled is not None:  # whoever runs it with these pools, need not make it anew
+        backbone = replace(backbone, compiled={pools: compiled})
+    classes = _classes(description["classes"], head.num_classes)
     return ModelParts(
         head=head,
-        classes=_classes(description["classes"], head.num_classes),
+        classes=classes,
+        decision=_decision(description.get(DECISION), classes),
         backbone=backbone,
-        pools=from_plain(tuple[str, ...], description["pools"]),
+        pools=pools,
         evaluation=from_plain(cast(Any, Evaluation | None), description["evaluation"]),
         test=from_plain(cast(Any, Evaluation | None), description["test"]),
         data=from_plain(DataCounts, {**description["data"], "skipped": skipped}),
@@ -231,7 +252,7 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
         detector=detector,
         ood=ood,
         trained_on=trained_on,
-        compiled=folder / COMPILED if f"{COMPILED}/layout.json" in there else None,
+        compiled=compiled,
     )
 
 
@@ -290,6 +311,7 @@ def summary(parts: ModelParts) -> dict[str, Any]:
         "head": parts.head.settings(),
         "evaluation": to_plain(parts.evaluation),
         "test": to_plain(parts.test),
+        DECISION: to_plain(parts.decision),
         "foreign": detector and {"detector": detector.settings(), "scores": to_plain(parts.ood)},
         "data": {
             **to_plain(parts.data),

@@ -38,6 +38,9 @@ FEW = 1_000
 
 WORTH = "## What transfer was worth"
 
+THRESHOLD = "## Where it decides"
+
+_THRESHOLD_PART = re.compile(rf"^{THRESHOLD}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 _WORTH_PART = re.compile(rf"^{WORTH}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 _UNSAFE = re.compile("[\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _MARKS = re.compile(r"([\\`*_\[\]<>|#~])")
@@ -52,9 +55,18 @@ SCORES = {
     "macro F1": "macro_f1",
     "log loss": "log_loss",
     "calibration error": "calibration_error",
+    "AUROC": "auroc",
     "baseline: always the commonest class": "baseline",
 }
 """The rows of the table of scores: fields of an evaluation, by what they are called."""
+
+
+BINARY = {
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "average precision": "average_precision",
+}
+"""Those of two classes: fields of `Evaluation.binary`."""
 
 
 def model_card(model: ModelParts) -> str:
@@ -78,7 +90,10 @@ def model_card(model: ModelParts) -> str:
         an_input=f"an {kind}" if kind[0] in "aeiou" else f"a {kind}",
         evaluations=[one for one in (model.evaluation, model.test) if one is not None],
         scores=SCORES,
+        binary=BINARY,
         worth_title=WORTH,
+        threshold_title=THRESHOLD,
+        decision=_decision(model),
         gains=_gains(model),
         few=FEW,
         source="a folder" if source.startswith("folder ") else source,  # of one machine
@@ -90,6 +105,21 @@ def with_worth(card: str, model: ModelParts, verdict: str) -> str:
     """Return a card with what was found since of transfer's worth, and all else as it stands."""
     part = " ".join([_plain(verdict), *_gains(model)])
     return _WORTH_PART.sub(lambda _: f"{WORTH}\n\n{part}\n\n", card, count=1)
+
+
+def with_decision(card: str, model: ModelParts) -> str:
+    """Return a card with the model's threshold, and all else as it stands."""
+    part = f"{THRESHOLD}\n\n{_decision(model)}\n\n"
+    return _THRESHOLD_PART.sub(lambda _: part, card, count=1)
+
+
+def _decision(model: ModelParts) -> str:
+    """Return how one of two classes is named; empty of more."""
+    if model.positive is None:
+        return ""
+    if model.decision is None or model.decision.threshold is None:
+        return f"The more probable class is named. The positive one is {_plain(model.positive)}."
+    return _plain(model.decision.message)
 
 
 def card_data(model: ModelParts) -> ModelCardData:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, final, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.progress import Listener, listening, staged
 from topwork.core.shapes import Float64
 from topwork.core.telling import warn
 from topwork.errors import ExampleError, ModelError
 from topwork.evaluation.metrics import Evaluation
-from topwork.examples.example import Example, Skipped
+from topwork.examples.example import Example
 from topwork.examples.inputs import OneInput, is_one
 from topwork.examples.remarks.texts import text_remarks
 from topwork.examples.sources import labelled_examples, read_inputs
@@ -25,18 +22,17 @@ from topwork.examples.tables.columns import ColumnNames
 from topwork.examples.texts.preprocessing import TextInput
 from topwork.executors.base import Executor
 from topwork.executors.choose import on_cpu, open_executor
-from topwork.features.extract import stream_features
 from topwork.heads.ood import rate_of
 from topwork.model.archive import read_model, write_model
+from topwork.model.in_a_line import in_a_line
 from topwork.model.packed import Packed, pack, unpack
 from topwork.model.parts import ModelParts
 from topwork.model.prediction_list import PredictionList
-from topwork.model.predictions import Prediction, make_predictions
+from topwork.model.predictions import Prediction
 from topwork.model.scoring import score
+from topwork.model.streaming import stream_predictions
+from topwork.model.thresholds import decided
 from topwork.model.timeline import Moment, moments, window_of
-
-CHUNK = 256
-"""Inputs whose features are held at a time while predicting."""
 
 
 def load(folder: str | Path, *, device: str = "auto") -> Model:
@@ -100,9 +96,13 @@ class Model:
         self.test_predictions = parts.test_predictions
         self.detector = parts.detector
         self.ood = parts.ood
+        self.decision = parts.decision
         self.device = device
         self._executor: Executor | None = None
         self._lock = threading.Lock()  # two threads must not open two executors
+
+    def __repr__(self) -> str:
+        return in_a_line(self.parts)
 
     def __reduce__(self) -> tuple[Callable[[Packed, str], Model], tuple[Packed, str]]:
         """Pickle it as the bytes of its folder, which are checked when they are read back."""
@@ -207,36 +207,7 @@ class Model:
     ) -> Iterator[Prediction]:
         """Yield predictions as they are made, in order; memory does not grow with the inputs."""
         rate, report = rate_of(self.detector, reject), staged("predict")
-        return self._stream(examples, rate, report)
-
-    def _stream(
-        self,
-        examples: Iterable[Example],
-        rate: float | None,
-        report: Callable[[int, int], None],
-    ) -> Iterator[Prediction]:
-        total = len(examples) if isinstance(examples, Sequence) else 0
-        names: deque[str] = deque()
-
-        def named() -> Iterator[Example]:
-            for example in examples:
-                names.append(example.name)
-                yield example
-
-        executor = self._opened()
-        made = partial(make_predictions, head=self.head, classes=self.classes,
-                       detector=self.detector, reject=rate)  # fmt: skip
-        waiting: list[tuple[str, npt.NDArray[np.float32] | Skipped]] = []
-        done = 0
-        for _, result in stream_features(named(), executor, self.backbone.input):
-            waiting.append((names.popleft(), result))
-            if len(waiting) == CHUNK:
-                yield from made(waiting)
-                done += len(waiting)
-                waiting.clear()
-                report(done, total)
-        yield from made(waiting)
-        report(done + len(waiting), total)
+        return stream_predictions(self.parts, self._opened(), examples, reject=rate, report=report)
 
     def evaluate(
         self,
@@ -245,6 +216,7 @@ class Model:
         *,
         groups: Sequence[object] | str | Path | None = None,
         include_known: bool = False,
+        positive: str | None = None,
         on_progress: Listener | None = None,
         **columns: Any,
     ) -> Evaluation:
@@ -256,12 +228,13 @@ class Model:
             groups: as for `train`; the intervals mind them.
             include_known: score those, too, that the model was trained on. It knows their
                 answers; without this they are left out, and counted in `skipped`.
+            positive: of two classes, the one that is looked for; None: that of the model.
             columns: of a table: input_column, label_column, group_column, ...
 
         Raises:
             DataError: nothing in it can be used, it has classes that the model does not know, or
                 the model was trained on all of it.
-            SettingError: a list of inputs came without labels.
+            SettingError: a list of inputs came without labels, or there is no such class.
         """
         with listening(on_progress):
             found = labelled_examples(
@@ -272,7 +245,37 @@ class Model:
                 modality=self.backbone.modality,
                 call="evaluate(inputs, labels)",
             )
-            return score(self.parts, found, device=self.device, include_known=include_known)
+            return score(
+                self.parts,
+                found,
+                device=self.device,
+                include_known=include_known,
+                positive=positive,
+            )
+
+    def with_threshold(
+        self,
+        threshold: float | None = None,
+        *,
+        sensitivity: float | None = None,
+        positive: str | None = None,
+    ) -> Model:
+        """Return a model of two classes that names one of them from another probability on.
+
+        `decision` then says from which, and what that gives on examples that were left out of the
+        training. The scores in `evaluation` and `test` stay those of the more probable class.
+
+        Args:
+            threshold: a probability; None, without a sensitivity: the more probable class is named.
+            sensitivity: the share of its examples to find: the threshold is chosen on answers to
+                examples that were left out.
+            positive: the class that is looked for; None: as before, which is the rarer at first.
+
+        Raises:
+            SettingError: there are other than two classes, or a value is not accepted.
+        """
+        parts = decided(self.parts, threshold, sensitivity=sensitivity, positive=positive)
+        return Model(parts, device=self.device)
 
     def save(self, out: str | Path, *, overwrite: bool = False, weights: bool = True) -> Path:
         """Write the model to a folder, whole or not at all, and return the folder.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import final
 
 from topwork.backbones.base import Backbone
+from topwork.evaluation.binary import DecisionRule, rarer
 from topwork.evaluation.metrics import Evaluation
 from topwork.evaluation.ood_scores import OODScores
 from topwork.examples.example import Example, ExampleSet, Skipped, sort_labels
@@ -86,6 +87,8 @@ class ModelParts:
         detector: scores how far out of distribution an input is; None where too few examples
             could be left out.
         ood: how well that works, measured; None where nothing out of distribution was at hand.
+        decision: of two classes, which is looked for, and from which probability it is named;
+            None: the rarer in training, where it is the more probable.
         compiled: folder of the backbone's compiled form; None: it is compiled when it is needed.
     """
 
@@ -105,6 +108,21 @@ class ModelParts:
     ood: OODScores | None = None
     compiled: Path | None = None
     trained_on: tuple[str, ...] = ()
+    decision: DecisionRule | None = None
+
+    def __post_init__(self) -> None:
+        # All scores are of one positive class, also where it is not the rarer in the test part.
+        for name in ("evaluation", "test"):
+            one = getattr(self, name)
+            if one is not None and one.positive not in (None, self.positive):
+                object.__setattr__(self, name, replace(one, positive=self.positive))
+
+    @property
+    def positive(self) -> str | None:
+        """The class that is looked for, of two; None of more."""
+        if self.decision is not None:
+            return self.decision.positive
+        return rarer(self.classes, self.data.per_class)
 
     @property
     def blocks(self) -> tuple[str, ...]:

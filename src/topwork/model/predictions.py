@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from topwork.core.shapes import Float32, Float64, Int
 from topwork.errors import DataError, ModelError
+from topwork.evaluation.binary import DecisionRule, decide
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, Skipped
 from topwork.features.table import ArrayTable
@@ -23,7 +24,8 @@ class Prediction:
 
     Attributes:
         name: of the input: its path, or `input 3`.
-        label: the most probable class; None where the input cannot be read.
+        label: the most probable class, or the one of the model's threshold; None where the input
+            cannot be read.
         probability: of that class, 0 to 1.
         probabilities: of every class, in the order of the model's `classes`.
         error: why the input cannot be read; None where it can.
@@ -53,6 +55,7 @@ def make_predictions(
     classes: Sequence[str],
     detector: Detector | None = None,
     reject: float | None = None,
+    decision: DecisionRule | None = None,
 ) -> Iterator[Prediction]:
     """Yield what a head says of names with their features; a rate to reject needs a detector.
 
@@ -81,7 +84,7 @@ def make_predictions(
             )
             continue
         row, share = next(scored)
-        best = int(row.argmax())
+        best = int(decide(row, classes, decision))
         yield Prediction(
             name=name,
             label=classes[best],

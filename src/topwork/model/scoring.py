@@ -9,7 +9,8 @@ import numpy as np
 
 from topwork.backbones.base import check_modality
 from topwork.core.telling import warn
-from topwork.errors import DataError
+from topwork.errors import DataError, SettingError
+from topwork.evaluation.binary import DecisionRule, check_positive
 from topwork.evaluation.metrics import Evaluation, evaluate
 from topwork.examples.example import Example, ExampleSet, Skipped
 from topwork.examples.spellings import known_as
@@ -20,18 +21,26 @@ TRAINED_ON_IT = "the model was trained on it"
 
 
 def score(
-    parts: ModelParts, found: ExampleSet, *, device: str = "auto", include_known: bool = False
+    parts: ModelParts,
+    found: ExampleSet,
+    *,
+    device: str = "auto",
+    include_known: bool = False,
+    positive: str | None = None,
 ) -> Evaluation:
     """Return a model's scores on labelled examples; of a set with a test part, on that alone.
 
     Args:
         include_known: score those, too, that the model was trained on.
+        positive: of two classes, the one that is looked for; None: the model's.
 
     Raises:
+        SettingError: the model has no such class, or more than two.
         DataError: none of them can be read, they have classes that the model does not know, or
             the model was trained on all of them.
     """
     check_modality(found, parts.backbone)
+    decision = _decision(parts, positive)
     examples = [
         replace(example, label=known_as(example.label or "", parts.classes))
         for example in found.of_split("test") or found.examples
@@ -53,18 +62,45 @@ def score(
             f"the first: {extraction.skipped[0].name}: {extraction.skipped[0].reason}."
         )
     truth = np.array([parts.classes.index(e.label or "") for e in extraction.examples], np.intp)
-    return evaluate(
+    scores = evaluate(
         parts.head.predict(extraction.table),
         truth,
         parts.classes,
-        method=f"{len(truth)} examples of {found.origin}",
+        method=_method(f"{len(truth)} examples of {found.origin}", decision),
         groups=[e.group for e in extraction.examples],
-        skipped=(
-            *(Skipped(name=one.name, reason=TRAINED_ON_IT) for one in known),
-            *found.skipped,
-            *extraction.skipped,
-        ),
+        decision=decision,
     )
+    skipped = (
+        *(Skipped(name=one.name, reason=TRAINED_ON_IT) for one in known),
+        *found.skipped,
+        *extraction.skipped,
+    )
+    return replace(scores, skipped=skipped)
+
+
+def _decision(parts: ModelParts, positive: str | None) -> DecisionRule | None:
+    """Return by what the model names one of two classes, seen from the positive one."""
+    if positive is not None:
+        check_positive(positive, parts.classes)
+    wanted = positive or parts.positive
+    if wanted is None:
+        return None
+    decision = parts.decision
+    if decision is None or decision.threshold is None:
+        return DecisionRule(positive=wanted)
+    if wanted != decision.positive:
+        raise SettingError(
+            f"The positive class is {wanted!r}, and the model keeps a threshold for "
+            f"{decision.positive!r}; accepted: that one. Take the threshold away first: topwork "
+            f"threshold MODEL --positive {wanted}."
+        )
+    return decision
+
+
+def _method(text: str, decision: DecisionRule | None) -> str:
+    if decision is None or decision.threshold is None:
+        return text
+    return f"{text}, {decision.positive} from {decision.threshold:.3g} on"
 
 
 def _known(parts: ModelParts, examples: Sequence[Example], origin: str) -> tuple[Example, ...]:

@@ -18,8 +18,10 @@ from topwork.model.archive import CARD
 from topwork.model.card import with_worth
 from topwork.model.model import Model, load
 from topwork.reports import charts
+from topwork.reports.class_tiles import few_classes
 from topwork.reports.data_problems import data_problems
 from topwork.reports.gather import Gathered, gather
+from topwork.reports.headline import does, noun
 from topwork.reports.layers import MAX_EXPLAINED, what_it_sees
 from topwork.reports.mistakes import (
     LEFT_OUT,
@@ -30,13 +32,14 @@ from topwork.reports.mistakes import (
     no_mistakes,
     surest_mistakes,
 )
-from topwork.reports.opening import opening
+from topwork.reports.opening import best_scores, opening, worth
 from topwork.reports.page import render
-from topwork.reports.parts import Chart, Matrix, Missing, Mistakes, Page, Scores
+from topwork.reports.parts import Chart, Matrix, Missing
 from topwork.reports.pictures import Album
 from topwork.reports.provenance import now, provenance
 from topwork.reports.reliability import reliability
 from topwork.reports.scores import class_rows, ood, score_rows
+from topwork.reports.sections import Mistakes, Page, Scores
 from topwork.reports.words import counted, percent
 
 if TYPE_CHECKING:
@@ -52,7 +55,7 @@ class WrittenReport:
 
     Attributes:
         path: of the page; `table`, of its data problems, None where there are none.
-        messages: the verdict, in two lines.
+        messages: how good the model is, and what to do next, in a line each.
     """
 
     path: Path
@@ -105,8 +108,10 @@ def report(
     with listening(on_progress):
         gathered = gather(model, data=data, control_seconds=seconds)
         page = lay_out(gathered, folder=folder)
-    text, steps = render(page).encode(), page.opening.next_steps
-    ahead = f"Next: {steps[0]}" if steps else "Nothing stands out that should be done next."
+    text, begun = render(page).encode(), page.opening
+    how_good = f"{begun.headline} ({begun.interval})." if begun.interval else f"{begun.headline}."
+    first = begun.next_steps[0]
+    ahead = "\n".join(filter(None, [f"Next: {first.why}", first.command]))
     table = None
     with files.disk_errors(f"Writing the report to {str(out)!r}"):
         with files.replacing(out) as new:
@@ -120,7 +125,7 @@ def report(
     return WrittenReport(
         path=out,
         table=table,
-        messages=(page.opening.sentence, ahead),
+        messages=(" ".join(filter(None, [how_good, begun.warning])), ahead),
         num_bytes=len(text),
         seconds=gathered.seconds,
     )
@@ -144,23 +149,25 @@ def lay_out(gathered: Gathered, *, folder: Path | None = None) -> Page:
     bits = preprocessing.bits if isinstance(preprocessing, ImageInput) else None
     album = Album(gathered.examples, preprocessing.modality, bits=bits)
     parts = _answered(model)
-    wrong = surest_mistakes(parts, model.classes, album)
     # In this order, so that what matters most is drawn before the page is full.
+    begun = opening(gathered, album, folder=folder)
+    wrong = surest_mistakes(parts, model.classes, album)
     problems = data_problems(gathered.problems, album)
     test = [part for part in parts if part.id == TEST]
     unseen = surest_mistakes(test, model.classes, album, most=MAX_EXPLAINED)
     seen = what_it_sees(gathered, (*unseen, *wrong))
     matrices = _matrices(model, parts, album)
-    data = model.data
     return Page(
-        title="A model" if folder is None else folder.resolve().name,
+        name="A model" if folder is None else folder.resolve().name,
+        title=does(model),
         subtitle=(
-            f"{counted(data.num_train, model.backbone.modality)} of {len(model.classes)} classes, "
-            f"transferred from {model.backbone.name}"
+            f"Learned from {counted(model.data.num_train, noun(model))}, transferred from "
+            f"{model.backbone.name}."
         ),
         made=f"Made by Topwork, {now()}. This page is one file, and asks the network for nothing.",
         modality=model.backbone.modality,
-        opening=opening(gathered),
+        opening=begun,
+        worth=worth(gathered, folder=folder),
         scores=_scores(model, parts, matrices),
         mistakes=Mistakes(
             wrong=wrong,
@@ -173,6 +180,7 @@ def lay_out(gathered: Gathered, *, folder: Path | None = None) -> Page:
         problems=problems,
         seen=seen,
         provenance=provenance(gathered, folder),
+        larges=album.larges,
     )
 
 
@@ -207,14 +215,17 @@ def _scores(model: Model, parts: list[PredictionPart], matrices: list[Matrix]) -
         missing = Missing(
             why=why, remedy="Score it on other examples: `topwork evaluate MODEL DATA`."
         )
-    best = columns[0] if columns else None
+    best, own = best_scores(model), columns[0] if columns else None
+    few = frozenset[str]() if best is None else few_classes(best.per_class)
+    rows = () if best is None else class_rows(best)
     return Scores(
         methods=[one.method for one in columns],
         rows=score_rows(columns),
-        classes=() if best is None else class_rows(best),
+        classes=[row for row in rows if row.label not in few],
+        few=[row for row in rows if row.label in few],
         classes_of="" if best is None else f"By {best.method}.",
         matrices=matrices,
-        reliability=_reliability(parts, best),
+        reliability=_reliability(parts, own),
         ood=ood(model),
         missing=missing,
     )

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from topwork.reports.parts import DataProblems, Finding, Missing
-from topwork.reports.pictures import Album, data_uri
+from topwork.reports.parts import Finding, Missing
+from topwork.reports.pictures import Album, brief, data_uri
+from topwork.reports.sections import DataProblems
 
 if TYPE_CHECKING:
     from topwork.evidence.data.problem import Problem
@@ -46,12 +47,17 @@ def data_problems(problems: Problems | Missing, album: Album) -> DataProblems:
 def _finding(one: Problem, album: Album) -> Finding:
     return Finding(
         kind=NAMES.get(one.kind, one.kind),
-        reason=one.reason,
+        reason=_briefly(one.reason, one.other),
         label="" if one.kind == "label" else one.label,
-        suggestion=one.suggestion if one.kind in ASIDE else "",
+        suggestion=_briefly(one.suggestion, one.other) if one.kind in ASIDE else "",
         shown=album.show(one.digest, one.name, sound=True),
         other=None if one.other is None else album.show_named(one.other),
     )
+
+
+def _briefly(text: str, name: str | None) -> str:
+    """Return a sentence with the short form of another example's name in it."""
+    return text if name is None else text.replace(name, brief(name))
 
 
 def _csv(problems: Problems) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from topwork.core.extras import is_installed
 from topwork.reports.gather import Gathered, attempt
 from topwork.reports.parts import Figure, Gallery, Marked, Missing, Wrong
 from topwork.reports.pictures import image_uri
@@ -41,6 +42,13 @@ HAS_SEEN = (
 
 NOT_NEEDED = "The rest of the report does not depend on it."
 
+WITHOUT_TORCH = Missing(
+    why="The filters of the first layer, and the patches of your images that excite single units, "
+    "take PyTorch, which is not installed.",
+    remedy='To have them here: `pip install "topwork[torch]"`.',
+)
+"""Drawn from the network's own weights and gradients, not from its compiled form."""
+
 
 def what_it_sees(gathered: Gathered, mistakes: Sequence[Wrong]) -> list[Seen]:
     """Return what can be shown of the modality, by title; in the place of what fails, why."""
@@ -48,15 +56,17 @@ def what_it_sees(gathered: Gathered, mistakes: Sequence[Wrong]) -> list[Seen]:
     if modality not in EXPLAIN:
         why = "What the layers see is shown for images, sounds and texts, and this model takes "
         return [("Its layers", Missing(why=f"{why}{modality}s.", remedy=NOT_NEEDED))]
-    makers: dict[str, Callable[[], Gallery | Missing]] = {}
-    if modality == "image":
+    title, explain = EXPLAIN[modality]
+    makers: dict[str, Callable[[], Gallery | Missing]] = {
+        f"{title} that spoke for a wrong answer": lambda: _explained(gathered, mistakes, explain)
+    }
+    if modality == "image" and is_installed("torch"):
         makers["The first layer"] = lambda: _filters(gathered)
         makers["What excites its units"] = lambda: _patches(gathered)
-    title, explain = EXPLAIN[modality]
-    makers[f"{title} that spoke for a wrong answer"] = lambda: _explained(
-        gathered, mistakes, explain
-    )
-    return [(title, attempt(make, NOT_NEEDED)) for title, make in makers.items()]
+    seen = [(title, attempt(make, NOT_NEEDED)) for title, make in makers.items()]
+    if modality == "image" and not is_installed("torch"):
+        seen.append(("Its layers", WITHOUT_TORCH))
+    return seen
 
 
 def _explained(
@@ -119,6 +129,7 @@ def _filters(gathered: Gathered) -> Gallery | Missing:
         "by direction, then colours. Each answers most where the image looks like it.",
         figures=[_figure(image, "filters of the first layer", pixels=True)],
         is_wide=True,
+        is_folded=True,
     )
 
 
@@ -154,6 +165,7 @@ def _patches(gathered: Gathered) -> Gallery | Missing:
         "edges and colours, late ones to parts of things.",
         figures=figures,
         is_wide=True,
+        is_folded=True,
     )
 
 
@@ -163,7 +175,7 @@ def _regions(asked: Sequence[Asked], which: str) -> Gallery:
     figures = [
         _figure(
             regions(model, example, one.predicted).picture(),
-            f"{one.shown.name}: where {one.predicted} was seen",
+            f"{one.shown.whole_name}: where {one.predicted} was seen",
             _asked(one),
         )
         for one, example, model in asked
@@ -184,7 +196,7 @@ def _moments(asked: Sequence[Asked], which: str) -> Gallery:
         figures.append(
             _figure(
                 picture(found),
-                f"spectrogram of {one.shown.name}, {seconds}",
+                f"spectrogram of {one.shown.whole_name}, {seconds}",
                 f"{_asked(one)}. {seconds}",
                 pixels=True,
             )

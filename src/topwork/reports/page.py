@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
-from topwork.reports.parts import Missing, Page
+from topwork.reports.parts import Missing
+from topwork.reports.sections import Page
 
 TEMPLATE = "page.html.j2"
 
+_JOINT = re.compile(r"(_)(?=\w)")
 _CODE = re.compile(r"`([^`\n]+)`")
 
 
@@ -19,6 +21,15 @@ def render(page: Page) -> str:
     def coded(text: str) -> Markup:
         return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
+    def worded(command: str) -> Markup:
+        """A command that breaks between its words alone, if these are not too long."""
+        words = [Markup("<span>{}</span>").format(word) for word in command.split(" ")]
+        return Markup(" ").join(words)
+
+    def label(name: str) -> Markup:
+        """A name that may break after each of its joints: `card_not_working`."""
+        return Markup(_JOINT.sub(r"\1<wbr>", str(escape(name))))
+
     environment = Environment(
         loader=PackageLoader("topwork.reports"),
         autoescape=True,  # always: a label may be called <script>
@@ -29,4 +40,6 @@ def render(page: Page) -> str:
     environment.tests["missing"] = lambda part: isinstance(part, Missing)
     environment.filters["drawn"] = Markup  # of charts, whose words svg.py and matplotlib escape
     environment.filters["coded"] = coded
+    environment.filters["worded"] = worded
+    environment.filters["label"] = label
     return environment.get_template(TEMPLATE).render(page=page)

@@ -49,17 +49,32 @@ class Shown:
     """An example as a person sees or hears it; of one that is not there any more, the name.
 
     Attributes:
+        name: short enough to stand under it; `whole_name` is all of it.
         picture: data URI of a small image, `width` x `height` pixels; None where there is none.
+        large: id of the `Large` that it opens; None where there is none.
         sound: data URI of its first seconds.
         text: its beginning.
     """
 
     name: str
+    whole_name: str = ""
     picture: str | None = None
     width: int = 0
     height: int = 0
+    large: str | None = None
     sound: str | None = None
     text: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Large:
+    """A picture as large as it opens, once on the page, under its whole name."""
+
+    id: str
+    name: str
+    picture: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,12 +151,17 @@ class Marked:
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """Figures of one kind, or marked texts, with what they show; large ones where `is_wide`."""
+    """Figures of one kind, or marked texts, with what they show; large ones where `is_wide`.
+
+    Attributes:
+        is_folded: whether it opens only where it is asked for.
+    """
 
     text: str
     figures: Sequence[Figure] = ()
     marked: Sequence[Marked] = ()
     is_wide: bool = False
+    is_folded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,98 +206,9 @@ class ClassRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Fact:
-    """One line of provenance."""
+    """One line of provenance; `whole` is what a shortened value stands for."""
 
     name: str
     value: str
     is_code: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Opening:
-    """What the page begins with: what came out, and what to do next.
-
-    Attributes:
-        sentence: what came out, in plain words.
-        score: the accuracy; None where there is none. `method`: how it was come by.
-        baseline: what always naming the commonest class would score.
-        worth: what transfer was worth, in points; None where nothing was compared.
-        worth_text: against what, and what was not tried.
-        conditions: questions that decide whether transfer helps: question, answer, reason.
-        next_steps: what to do now, the most worth first.
-        notes: of the run.
-    """
-
-    sentence: str
-    score: Score | None
-    method: str
-    baseline: Score | None
-    worth: Score | None
-    worth_text: str
-    conditions: Sequence[tuple[str, str, str]] = ()
-    next_steps: Sequence[str] = ()
-    notes: Sequence[str] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scores:
-    """Scores by method and class, matrices, reliability, and inputs of no class."""
-
-    methods: Sequence[str] = ()
-    rows: Sequence[ScoreRow] = ()
-    classes: Sequence[ClassRow] = ()
-    classes_of: str = ""
-    matrices: Sequence[Matrix] = ()
-    reliability: Chart | Missing
-    ood: str = ""
-    missing: Missing | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mistakes:
-    """The surest mistakes, or why there are none; `num_left_out` are shown by name alone."""
-
-    wrong: Sequence[Wrong] = ()
-    missing: Missing | None = None
-    hint: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataProblems:
-    """What seems wrong with the data; `csv` is a data URI of the whole list."""
-
-    findings: Sequence[Finding] = ()
-    sentences: Sequence[str] = ()
-    num_all: int = 0
-    csv: str | None = None
-    missing: Missing | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Provenance:
-    """Where all of it comes from, and how the model is used."""
-
-    facts: Sequence[Fact]
-    recipe: str
-    skipped: Sequence[tuple[str, str]] = ()
-    num_skipped: int = 0
-    usage: Sequence[tuple[str, str]] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """The whole page, part by part, in its order."""
-
-    title: str
-    subtitle: str
-    made: str
-    modality: str
-    opening: Opening
-    scores: Scores
-    mistakes: Mistakes
-    curve: Chart | Missing
-    depth: Chart | Missing
-    candidates: Chart | Missing
-    problems: DataProblems
-    seen: Sequence[tuple[str, Gallery | Missing]]
-    provenance: Provenance
+    whole: str = ""

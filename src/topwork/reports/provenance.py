@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import shlex
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,10 +11,14 @@ from pathlib import Path
 from topwork.core.digests import digest_settings
 from topwork.model.model import Model
 from topwork.reports.gather import Gathered
-from topwork.reports.parts import Fact, Missing, Provenance
+from topwork.reports.headline import noun
+from topwork.reports.parts import Fact, Missing
+from topwork.reports.sections import Provenance
 from topwork.reports.words import counted, seconds
 
 MAX_SKIPPED = 50
+DIGITS = 12
+"""Of a digest, that are shown."""
 
 
 def provenance(gathered: Gathered, folder: Path | None) -> Provenance:
@@ -26,7 +31,7 @@ def provenance(gathered: Gathered, folder: Path | None) -> Provenance:
         recipe=model.recipe.to_toml(),
         skipped=[(one.name, one.reason) for one in data.skipped[:MAX_SKIPPED]],
         num_skipped=len(data.skipped),
-        usage=usage("MODEL" if folder is None else folder.name, model.backbone.modality),
+        usage=usage("MODEL" if folder is None else str(folder.resolve()), model.backbone.modality),
     )
 
 
@@ -52,13 +57,18 @@ def usage(name: str, modality: str) -> tuple[tuple[str, str], ...]:
     given = inputs.get(modality, "input.npy")
     python = given if given.startswith('"') else f'"{given}"'
     return (
-        ("On the command line:", f"topwork predict {name} {given}"),
+        ("On the command line:", f"topwork predict {shlex.quote(name)} {given}"),
         (
             "In Python:",
-            f'import topwork\n\nmodel = topwork.load("{name}")\n'
+            f"import topwork\n\nmodel = topwork.load({name!r})\n"
             f"print(model.predict({python}).label)",
         ),
     )
+
+
+def _digest(name: str, digest: str) -> Fact:
+    """Return as much of a digest as tells it from others; the whole stands in its title."""
+    return Fact(name=name, value=f"{digest[:DIGITS]}…", is_code=True, whole=digest)
 
 
 def _of_data(gathered: Gathered) -> list[Fact]:
@@ -66,7 +76,7 @@ def _of_data(gathered: Gathered) -> list[Fact]:
     origin = model.recipe.data or "inputs from memory"
     if not isinstance(gathered.found, Missing) and model.recipe.data is None:
         origin = f"{origin}; for this report: {gathered.found.origin}"
-    kind = model.backbone.modality
+    kind = noun(model)
     counts = f"{counted(data.num_train, kind)} of {len(model.classes)} classes"
     if data.num_test:
         counts += f", and {data.num_test:,} of a test part"
@@ -81,7 +91,7 @@ def _of_data(gathered: Gathered) -> list[Fact]:
         facts.append(Fact(name="passed over", value="; ".join(passed)))
     digest = data_digest(model)
     if digest is not None:
-        facts.append(Fact(name="digest of the data", value=digest, is_code=True))
+        facts.append(_digest("digest of the data", digest))
     return facts
 
 
@@ -95,7 +105,7 @@ def _of_backbone(model: Model) -> list[Fact]:
         Fact(name="it learned from", value=learned),
         Fact(name="licence of its weights", value=card.licence),
         Fact(name="its source", value=card.source),
-        Fact(name="digest of the backbone", value=model.backbone.digest, is_code=True),
+        _digest("digest of the backbone", model.backbone.digest),
     ]
 
 
@@ -110,7 +120,7 @@ def _of_training(model: Model, folder: Path | None) -> list[Fact]:
         facts.append(Fact(name="why", value=selection.reason))
     if folder is not None and (folder / "model.json").is_file():
         written = datetime.fromtimestamp((folder / "model.json").stat().st_mtime, UTC)
-        facts.append(Fact(name="model folder", value=str(folder), is_code=True))
+        facts.append(Fact(name="model folder", value=str(folder.resolve()), is_code=True))
         facts.append(Fact(name="written", value=f"{written:%-d %B %Y, %H:%M} UTC"))
     versions = [f"{name} {version(name)}" for name in ("topwork", "numpy", "openvino")]
     versions.append(f"Python {platform.python_version()}")

@@ -62,12 +62,15 @@ class ImageOcclusion:
         pixels: the image, uint8 [H, W, 3], upright, at most MAX_SIDE pixels long.
         label: the class that is asked about.
         probability: what the model gives it.
+        squares: what was painted over, row by row: left, top, right and bottom in the image's own
+            pixels, and by how much the log-odds fell. Without those that lie outside the image.
     """
 
     map: Floats
     pixels: Pixels
     label: str
     probability: float
+    squares: tuple[tuple[tuple[int, int, int, int], float], ...] = ()
 
     def picture(self) -> Image.Image:
         """Return the image, lit where it spoke for the class (orange) or against it (blue)."""
@@ -95,6 +98,7 @@ def regions(model: Model, example: object, label: str | None = None) -> ImageOcc
     return ImageOcclusion(
         map=(down @ weights @ across.T).astype(np.float32),
         pixels=pixels,
+        squares=tuple(_squares(preprocessing, (width, height), weights)),
         **said,
     )
 
@@ -148,6 +152,24 @@ def _upright_size(content: object) -> tuple[int, int]:
             turn = turn_upright(image)
     width, height = image.size
     return (height, width) if turn in TURNED else (width, height)
+
+
+def _squares(
+    preprocessing: ImageInput, size: tuple[int, int], weights: Doubles
+) -> Iterator[tuple[tuple[int, int, int, int], float]]:
+    """Yield each square that shows some of the image, in the image's pixels, with its weight."""
+    box, target = preprocessing.source_box(*size), preprocessing.target(*size)
+    edges = np.linspace(0, preprocessing.size, GRID + 1).round()
+    ends: list[list[int]] = []
+    for axis in (0, 1):
+        start, end = box[axis], box[axis + 2]
+        before = (preprocessing.size - target[axis]) // 2
+        at = start + (edges - before) / target[axis] * (end - start)
+        ends.append(np.clip(at, start, end).round().astype(int).tolist())
+    for row, (top, bottom) in enumerate(pairwise(ends[1])):
+        for column, (left, right) in enumerate(pairwise(ends[0])):
+            if left < right and top < bottom:
+                yield (left, top, right, bottom), float(weights[row, column])
 
 
 def _axes(

@@ -9,6 +9,7 @@ import numpy as np
 
 from topwork.core.shapes import Doubles, Float64
 from topwork.errors import ExampleError, ModalityError, SettingError
+from topwork.evaluation.binary import decide
 from topwork.examples.example import Example
 from topwork.examples.images.preprocessing import ImageInput
 from topwork.examples.sounds.preprocessing import SoundInput
@@ -59,12 +60,12 @@ def probabilities(model: Model, examples: Iterable[Example]) -> Float64[np.ndarr
 
 
 def chosen_class(model: Model, row: Float64[np.ndarray, " k"], label: str | None) -> int:
-    """Return the position of a label; of None, that of the most probable class.
+    """Return the position of a label; of None, that of the class that the model names.
 
     Raises SettingError where the model has no such class.
     """
     if label is None:
-        return int(row.argmax())
+        return int(decide(row, model.classes, model.decision))
     if label not in model.classes:
         raise SettingError(
             f"The label is {label!r}; accepted: {', '.join(model.classes[:20])}. Take one of the "
