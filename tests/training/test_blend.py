@@ -157,7 +157,7 @@ def test_a_quarter_of_the_trained_weights_does_not_name_one_class(colour_blind: 
         logits.argmax(1) for logits in fine_tuned.scores(others, [0.0, 0.25, 0.5, 1.0])
     )
     plain = answers_without_fitting(fine_tuned, others, 0.25)
-    assert commonest(plain) > 0.9
+    assert commonest(plain) > 0.8
     assert accuracy(plain) < accuracy(first) - 0.1
     assert commonest(quarter) < 0.7
     assert accuracy(first) < accuracy(quarter) < accuracy(half) < accuracy(last)

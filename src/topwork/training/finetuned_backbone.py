@@ -37,6 +37,8 @@ def finetuned_backbone(fine_tuned: FineTuned, alpha: float, strategy: Strategy) 
         digest=digest_settings([cut.backbone.digest, str(strategy), _digest(state)]),
         precision="f32",
         build=lambda: done,
+        graph=None,  # that of the weights before the training, as what was compiled
+        compiled={},
     )
 
 
