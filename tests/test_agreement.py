@@ -85,7 +85,7 @@ def test_advice_and_report_say_the_same_on_an_idle_and_on_a_busy_machine(
     written = topwork.report(model, tmp_path / "report.html")
     page = " ".join(Checked(written.path.read_text(encoding="utf-8")).words.split())
     for sentence in (advice.verdict.message, advice.curve.sentence, advice.depth.sentence):
-        assert sentence in page
+        assert sentence.replace("`", "") in page  # there it is set as code
     again = topwork.advise(digits, backbone=FEW_BLOCKS, control=False)
     assert again.curve == advice.curve
     assert again.depth == advice.depth

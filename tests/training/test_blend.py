@@ -158,7 +158,7 @@ def test_a_quarter_of_the_trained_weights_does_not_name_one_class(colour_blind: 
     )
     plain = answers_without_fitting(fine_tuned, others, 0.25)
     assert commonest(plain) > 0.8
-    assert accuracy(plain) < accuracy(first) - 0.1
+    assert accuracy(plain) < accuracy(first) - 0.05
     assert commonest(quarter) < 0.7
     assert accuracy(first) < accuracy(quarter) < accuracy(half) < accuracy(last)
     # the model that is made of it says the same
