@@ -12,7 +12,7 @@ demo: .venv-base/installed
 
 test: check
 
-check: lint types tests build
+check: lint types tests build smoke
 
 lint: .venv/installed-dev
 	$(BIN)/ruff format --check .

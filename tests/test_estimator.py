@@ -4,7 +4,6 @@ import copy
 import datetime
 import io
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,19 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import scipy.sparse
-import torch
 from PIL import Image
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score, cross_validate
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
-from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from tests import small
+from tests.scikit_checks import checks_of, row_backbone
 from topwork.backbones.base import Backbone
-from topwork.backbones.modules import from_module
 from topwork.errors import ExampleError, SettingError, TooFewError, UnknownBackboneError
 from topwork.estimator import TransferClassifier
-from topwork.examples.arrays.preprocessing import ArrayInput
 
 Images = list[npt.NDArray[np.uint8]]
 
@@ -389,34 +385,9 @@ NOT_APPLICABLE = {
 }
 
 
-def widened(rows: Any) -> Any:
-    """Bring rows of numbers to the width of the backbone; leave anything else to the estimator."""
-    if isinstance(rows, list) or (not isinstance(rows, np.ndarray) and hasattr(rows, "__array__")):
-        rows = np.asarray(rows)
-    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or not rows.shape[1]:
-        return rows
-    return np.pad(rows, ((0, 0), (0, 32 - rows.shape[1])))
-
-
-def row_backbone() -> Backbone:
-    """Return one that takes rows of 32 numbers: the only inputs that scikit-learn's checks have."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        module = torch.nn.Sequential(torch.nn.Linear(32, 64), torch.nn.ReLU())
-    return from_module(module, blocks=["0", "1"], input=ArrayInput(shape=(32,)), name="rows")
-
-
-def checks() -> Iterator[Any]:
-    """Yield scikit-learn's own checks, with names that are the same in every process."""
-    rows = make_pipeline(FunctionTransformer(widened), TransferClassifier(row_backbone()))
-    for number, (estimator, check) in enumerate(estimator_checks_generator(rows)):
-        name = check.func.__name__
-        reason = NOT_APPLICABLE.get(name)
-        marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
-        yield pytest.param(estimator, check, marks=marks, id=f"{number}-{name}")
-
-
-@pytest.mark.parametrize(("estimator", "check"), list(checks()))
+@pytest.mark.parametrize(
+    ("estimator", "check"), list(checks_of(TransferClassifier(row_backbone()), NOT_APPLICABLE))
+)
 def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
     check(estimator)
 

@@ -1,27 +1,23 @@
 """Features among scikit-learn's own tools."""
 
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
-from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from tests import small
+from tests.scikit_checks import checks_of, row_backbone
 from topwork.backbones.base import Backbone
-from topwork.backbones.modules import from_module
 from topwork.errors import ExampleError, SettingError
-from topwork.examples.arrays.preprocessing import ArrayInput
 from topwork.examples.sounds.sound import Sound
 from topwork.runs.embed import embed
 from topwork.transformer import TransferFeatures
@@ -141,33 +137,8 @@ NOT_APPLICABLE = {
 }
 
 
-def widened(rows: Any) -> Any:
-    """Bring rows of numbers to the width of the backbone; leave anything else to the estimator."""
-    if isinstance(rows, list) or (not isinstance(rows, np.ndarray) and hasattr(rows, "__array__")):
-        rows = np.asarray(rows)
-    if not isinstance(rows, np.ndarray) or rows.ndim != 2 or not rows.shape[1]:
-        return rows
-    return np.pad(rows, ((0, 0), (0, 32 - rows.shape[1])))
-
-
-def row_backbone() -> Backbone:
-    """Return one that takes rows of 32 numbers: the only inputs that scikit-learn's checks have."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        module = torch.nn.Sequential(torch.nn.Linear(32, 64), torch.nn.ReLU())
-    return from_module(module, blocks=["0", "1"], input=ArrayInput(shape=(32,)), name="rows")
-
-
-def checks() -> Iterator[Any]:
-    """Yield scikit-learn's own checks, with names that are the same in every process."""
-    rows = make_pipeline(FunctionTransformer(widened), TransferFeatures(row_backbone()))
-    for number, (estimator, check) in enumerate(estimator_checks_generator(rows)):
-        name = check.func.__name__
-        reason = NOT_APPLICABLE.get(name)
-        marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
-        yield pytest.param(estimator, check, marks=marks, id=f"{number}-{name}")
-
-
-@pytest.mark.parametrize(("estimator", "check"), list(checks()))
+@pytest.mark.parametrize(
+    ("estimator", "check"), list(checks_of(TransferFeatures(row_backbone()), NOT_APPLICABLE))
+)
 def test_scikit_learns_own_checks(estimator: Any, check: Any) -> None:
     check(estimator)

@@ -47,12 +47,13 @@ def test_every_extra_is_described() -> None:
 
 @pytest.mark.usefixtures("untested")
 def test_an_extra_that_is_not_there_can_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkup, "_version", lambda name: None if name == "pi-heif" else "1.0")
+    versions = {"pi-heif": None}
+    monkeypatch.setattr(checkup, "installed_version", lambda name: versions.get(name, "1.0"))
     one = found("extra [heif]")
     assert (one.state, one.advice) == ("absent", 'pip install "topwork[heif]"')
     assert "not installed; it adds photos in .heic" in one.found
     assert found("extra [excel]").state == "well"
-    monkeypatch.setattr(checkup, "_version", lambda name: None if name == "numpy" else "1.0")
+    versions = {"numpy": None}
     assert (found("base").state, "numpy missing" in found("base").found) == ("wrong", True)
 
 

@@ -20,7 +20,7 @@ class TerminalInteractiveShell:
 
 def begin(monkeypatch: pytest.MonkeyPatch, shell: object, widgets: object = "there") -> None:
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-    monkeypatch.setattr(notebook, "find_spec", lambda name: widgets)
+    monkeypatch.setattr(notebook, "is_installed", lambda name: widgets is not None)
 
 
 @pytest.mark.parametrize(

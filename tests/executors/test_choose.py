@@ -57,7 +57,7 @@ def test_what_openvino_cannot_convert_runs_in_torch_and_the_log_says_so(
 def test_without_openvino_torch_runs_it_and_the_log_says_so(
     tiny: Backbone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(choose.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(choose, "is_installed", lambda name: name != "openvino")
     with caplog.at_level(logging.WARNING):
         assert isinstance(open_executor(tiny, pools=["mean"], device="cpu"), TorchExecutor)
     assert "OpenVINO is not installed" in caplog.text

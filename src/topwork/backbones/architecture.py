@@ -9,7 +9,7 @@ import numpy as np
 
 from topwork.backbones.base import Network
 from topwork.backbones.catalog import SPEECH_EMBEDDING
-from topwork.backbones.graphs.find import is_drawn, random_arrays
+from topwork.backbones.graphs.find import find_drawing
 from topwork.backbones.small import MODELS, build_small
 from topwork.backbones.speech import build_speech
 from topwork.backbones.timm.build import build_timm
@@ -33,7 +33,7 @@ def build_with(
     need("torch", "Training or changing a network")
     import torch
 
-    network = _build(architecture, input, seed=0)
+    network = build_blank(architecture, input)
     network.module.load_state_dict({name: torch.tensor(one) for name, one in arrays.items()})
     return network
 
@@ -49,12 +49,14 @@ def build_bare(architecture: Mapping[str, Any], input: Input, seed: int = 0) -> 
     Raises:
         BackboneError: it is none of these, or cannot be built.
     """
-    if is_drawn(architecture):  # the graph's own, so that a seed means one network
-        return build_with(architecture, input, random_arrays(architecture, seed))
-    return _build(architecture, input, seed)
+    drawing = find_drawing(architecture)
+    if drawing is not None:  # the graph's own, so that a seed means one network
+        return build_with(architecture, input, drawing.random(seed))
+    return build_blank(architecture, input, seed)
 
 
-def _build(architecture: Mapping[str, Any], input: Input, seed: int) -> Network:
+def build_blank(architecture: Mapping[str, Any], input: Input, seed: int = 0) -> Network:
+    """Build a network whose weights are set after. Raises as `build_bare` does."""
     library, model = architecture.get("library"), architecture.get("model")
     if library == "timm" and isinstance(input, ImageInput):
         return build_timm(architecture, name=f"timm/{model}", size=input.size, seed=seed)

@@ -7,17 +7,13 @@ so that the same architecture, input and seed have the same weights under the sa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from topwork.backbones.architecture import build_bare
 from topwork.backbones.base import Backbone, Card, Network, Precision
 from topwork.backbones.catalog import random_card
-from topwork.backbones.graphs.find import (
-    RANDOM_VERSION,
-    find_graph,
-    is_drawn,
-    random_arrays,
-)
+from topwork.backbones.graphs.find import RANDOM_VERSION, find_drawing, find_graph
 from topwork.backbones.spec import Spec
 from topwork.backbones.timm.families import backbone_digest
 from topwork.backbones.timm.timm_metadata import package_versions
@@ -46,6 +42,7 @@ def random_backbone(
         architecture: as `build_bare` takes it.
         source: what the architecture is that of, for the card.
     """
+    drawing = find_drawing(architecture)
     return Backbone(
         name=name,
         digest=backbone_digest(
@@ -59,13 +56,15 @@ def random_backbone(
         architecture=architecture,
         precision=precision,
         build=lambda: build_bare(architecture, input, seed),
-        graph=find_graph(architecture, input, lambda: random_arrays(architecture, seed)),
+        graph=None
+        if drawing is None
+        else find_graph(architecture, input, partial(drawing.random, seed)),
     )
 
 
 def _versions(architecture: Mapping[str, Any]) -> dict[str, str]:
     """Return the versions of what makes the weights of a seed."""
-    if is_drawn(architecture):
+    if find_drawing(architecture) is not None:
         return {"topwork": str(RANDOM_VERSION)}
     return package_versions(PACKAGES.get(str(architecture.get("library")), "torch"))
 

@@ -43,7 +43,7 @@ def show_classes(console: Console, evaluation: Evaluation) -> None:
     table.add_column("of its examples", justify="right")
     table.add_column("recall", justify="right")
     for one in found[:MAX_CLASSES]:
-        table.add_row(escape(one.label), f"{one.num_examples:,}", _with_interval(one.recall))
+        table.add_row(escape(one.label), f"{one.num_examples:,}", with_interval(one.recall))
     console.print(table)
     if len(found) > MAX_CLASSES:
         console.print(f"... and {len(found) - MAX_CLASSES} more (all of them: --json)", style="dim")
@@ -104,7 +104,7 @@ def _candidates(rows: Sequence[Candidate], strategy: str) -> Table:
     for row in rows:
         accuracy, before, gain = "", "", ""
         if row.num_examples:
-            accuracy = _with_interval(row.accuracy)
+            accuracy = with_interval(row.accuracy)
         if row.incumbent is not None:
             before = f"{row.incumbent.value:.3f}"
         if row.gain is not None and row.gain_error is not None:
@@ -123,5 +123,8 @@ def _candidates(rows: Sequence[Candidate], strategy: str) -> Table:
     return table
 
 
-def _with_interval(score: Estimate) -> str:
+def with_interval(score: Estimate | None) -> str:
+    """Return a score as the tables of the command line have it."""
+    if score is None:
+        return "not measured"
     return f"{score.value:.3f}  ({score.low:.3f} to {score.high:.3f})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import shutil
@@ -10,13 +9,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Literal, final
 
 from topwork.core import files
-from topwork.core.extras import is_installed
+from topwork.core.environment import variable
+from topwork.core.extras import installed_version, is_installed
 from topwork.core.plain import Plain
 from topwork.core.units import readable
 from topwork.errors import StoreError, WeightsError
@@ -37,6 +36,9 @@ BASE = ("openvino", "numpy", "scikit-learn", "pyarrow", "pillow", "soundfile", "
 
 ENOUGH_BYTES = 1_000_000_000
 """Free space below which a run may not end: a compiled network and some thousand features."""
+
+OFFLINE = "HF_HUB_OFFLINE"
+"""The variable by which the hub's library asks nothing of a network."""
 
 SELF_TEST = "efficientnet-lite0?size=64"
 SIDE, NUM_PICTURES = 64, 12
@@ -84,24 +86,17 @@ def packages_of(extra: str) -> dict[str, str | None]:
         if name and marker and name[0] != "topwork":
             own.setdefault(marker[1], set()).add(name[0])
     names = own.get(extra, set()) - (set() if extra == "torch" else own.get("torch", set()))
-    return {name: _version(name) for name in sorted(names)}
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
+    return {name: installed_version(name) for name in sorted(names)}
 
 
 def _program() -> Check:
     python = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    found = f"{_version('topwork')} on {python}, {sys.prefix}"
+    found = f"{installed_version('topwork')} on {python}, {sys.prefix}"
     return Check(about="topwork", state="well", found=found)
 
 
 def _base() -> Check:
-    versions = {name: _version(name) for name in BASE}
+    versions = {name: installed_version(name) for name in BASE}
     missing = [name for name, one in versions.items() if one is None]
     return Check(
         about="base",
@@ -184,7 +179,7 @@ def _weights() -> Iterator[Check]:
     for entry in EMBEDDED.values():
         about = f"weights of {entry.name}"
         try:
-            with _variables(HF_HUB_OFFLINE="1"):
+            with variable(OFFLINE, "1"):
                 found = find_embedded(entry)
         except WeightsError as error:
             first = entry.packages[0]
@@ -208,7 +203,8 @@ def self_test() -> Check:
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
-            _variables(**{files.CACHE_VARIABLE: folder, "HF_HUB_OFFLINE": "1"}),
+            variable(files.CACHE_VARIABLE, folder),
+            variable(OFFLINE, "1"),
         ):
             num_right, num = _learn()
     except Exception as error:  # noqa: BLE001  # whatever it is, it is what was looked for
@@ -248,18 +244,3 @@ def _learn() -> tuple[int, int]:
     )
     answers = [one.label for one in model.predict(drawn())]
     return sum(a == b for a, b in zip(answers, labels, strict=True)), len(labels)
-
-
-@contextmanager
-def _variables(**values: str) -> Iterator[None]:
-    """Set variables of the environment for a while."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -18,13 +18,12 @@ from rich.table import Table
 from rich.text import Text
 
 from topwork.backbones.hub_models import Row
-from topwork.cli.account import show_account, show_classes
+from topwork.cli.account import show_account, show_classes, with_interval
 from topwork.cli.markup import escape
 from topwork.cli.progress_lines import progress_lines
 from topwork.core.bars import bars
 from topwork.core.printable import printable
 from topwork.core.telling import LOGGER
-from topwork.evaluation.intervals import Estimate
 from topwork.evaluation.metrics import Evaluation
 from topwork.examples.example import Skipped
 from topwork.model.model import Model
@@ -166,10 +165,10 @@ def show_evaluation(evaluation: Evaluation) -> None:
         table.add_row(
             escape(one.label),
             str(one.num_examples),
-            _with_interval(one.recall),
-            _with_interval(one.precision),
+            with_interval(one.recall),
+            with_interval(one.precision),
             f"{one.f1:.3f}",
-            _with_interval(one.auroc),
+            with_interval(one.auroc),
         )
     console.print(table)
     if len(evaluation.classes) <= MAX_NAMED:
@@ -238,14 +237,14 @@ def _scores(columns: dict[str, Evaluation]) -> Table:
     }
     for title, name in rows.items():
         style = "bold" if name == "accuracy" else None
-        scores = [_with_interval(getattr(evaluation, name)) for evaluation in columns.values()]
+        scores = [with_interval(getattr(evaluation, name)) for evaluation in columns.values()]
         table.add_row(title, *scores, style=style)
     found = [evaluation.binary for evaluation in columns.values()]
     positive = next((one.positive for one in found if one is not None), None)
     if positive is not None:
         table.add_section()
         for name in ("sensitivity", "specificity", "average_precision"):
-            scores = [_with_interval(one and getattr(one, name)) for one in found]
+            scores = [with_interval(one and getattr(one, name)) for one in found]
             table.add_row(f"{name.replace('_', ' ')} ({escape(positive)})", *scores)
     return table
 
@@ -256,12 +255,6 @@ def describe_positive(evaluation: Evaluation, option: str) -> str | None:
         return None
     other = next(name for name in evaluation.classes if name != evaluation.positive)
     return f"The positive class is {evaluation.positive!r}; for the other: {option} {other!r}."
-
-
-def _with_interval(score: Estimate | None) -> str:
-    if score is None:
-        return "not measured"
-    return f"{score.value:.3f}  ({score.low:.3f} to {score.high:.3f})"
 
 
 def _confusion(evaluation: Evaluation) -> Table:

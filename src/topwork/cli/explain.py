@@ -75,7 +75,9 @@ def explain(
 
 def _paths(model: Model, examples: Sequence[Example], out: Path, *, overwrite: bool) -> list[Path]:
     """Return a file for each example. Raises SettingError where one is there, before any work."""
-    suffix = ".html" if model.backbone.modality == "text" else ".png"
+    from topwork.evidence.attribution.explain import suffix_for
+
+    suffix = suffix_for(model.backbone.modality)
     taken: set[str] = set()
     paths = []
     for example in examples:

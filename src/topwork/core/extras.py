@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
 from topwork.errors import ExtraError
@@ -10,9 +11,6 @@ EXTRAS = {
     "torch": "torch",
     "timm": "torch",
     "transformers": "torch",
-    "lightning_fabric": "torch",
-    "peft": "lora",
-    "tensorboard": "tensorboard",
     "python_calamine": "excel",
 }
 """By the name that a package is imported by: the extra that installs it."""
@@ -21,6 +19,14 @@ EXTRAS = {
 def is_installed(package: str) -> bool:
     """Whether a package can be imported; it is not."""
     return find_spec(package) is not None
+
+
+def installed_version(distribution: str) -> str | None:
+    """Return the version of what pip calls so; None where it is not installed."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
 
 
 def need(package: str, what: str) -> None:

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +18,7 @@ import safetensors.numpy
 
 from topwork.core import files, leftovers
 from topwork.core.digests import digest_bytes, digest_settings
+from topwork.core.extras import installed_version
 from topwork.core.sealed import read_sealed, write_sealed
 from topwork.core.shapes import Shaped
 
@@ -39,18 +39,11 @@ def memo_folder() -> Path:
 def code_version() -> str:
     """Return the digest of the package's code and of what it computes with."""
     package = Path(__file__).parent.parent
-    versions = {name: _version(name) for name in ("topwork", "numpy", "scipy", "torch")}
+    versions = {n: installed_version(n) for n in ("topwork", "numpy", "scipy", "torch")}
     sources = sorted(package.rglob("*.py"))
     return digest_bytes(
         digest_settings(versions).encode(), *(path.read_bytes() for path in sources)
     )
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:  # torch is an extra
-        return None
 
 
 def key_of(*parts: Any) -> str:

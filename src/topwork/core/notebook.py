@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 
+from topwork.core.extras import is_installed
 from topwork.core.progress import Listener, is_heard, listening
 
 WIDGETS = "ipywidgets"
@@ -35,4 +35,4 @@ def can_show_bars() -> bool:
     """
     ask = getattr(sys.modules.get("IPython"), "get_ipython", None)
     shell = None if ask is None else ask()
-    return type(shell).__name__ == "ZMQInteractiveShell" and find_spec(WIDGETS) is not None
+    return type(shell).__name__ == "ZMQInteractiveShell" and is_installed(WIDGETS)

@@ -33,6 +33,7 @@ from topwork.examples.table_folders import TableFile, whole_tables
 from topwork.examples.tables.columns import ColumnNames
 from topwork.examples.tables.frame import read_frame
 from topwork.examples.tables.rows import Outcome, TableRows
+from topwork.examples.windows import Input
 
 OneInput = str | bytes | bytearray | Image.Image | Sound | SoundFile
 """For type checkers: what is one input in most cases. A str may name a folder or table, too."""
@@ -123,6 +124,11 @@ def _is_table(thing: object) -> bool:
     if not isinstance(thing, str | os.PathLike):
         return False
     return suffix_of(os.path.basename(thing)) in (*TABLE_SUFFIXES, ARCHIVE_SUFFIX)
+
+
+def dimensions_of(preprocessing: Input) -> int | None:
+    """Return the dimensions of one array; None of what takes no arrays."""
+    return len(preprocessing.shape) if preprocessing.modality == "array" else None
 
 
 def is_one(inputs: object, *, modality: Modality, array_ndim: int | None = None) -> bool:

@@ -6,7 +6,6 @@ the answer is the CPU.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import platform
 from collections.abc import Sequence
@@ -76,7 +75,7 @@ def precision_of(device: str, backbone: Backbone) -> str:
     """Return the precision in which a backbone runs on a resolved device, without opening it."""
     if device.startswith("cuda"):
         return "bf16"
-    if device not in ("cpu", "openvino") or importlib.util.find_spec("openvino") is None:
+    if device not in ("cpu", "openvino") or not is_installed("openvino"):
         return "f32"
     from topwork.executors.openvino import cpu_precision
 
@@ -85,16 +84,17 @@ def precision_of(device: str, backbone: Backbone) -> str:
 
 def _on_cpu(backbone: Backbone, pools: Sequence[str]) -> Executor:
     from topwork.executors.openvino import ConversionError, open_compiled
+
+    if is_installed("openvino"):
+        try:
+            return open_compiled(backbone, pools)
+        except ConversionError as error:
+            log.warning("%s PyTorch runs it, several times slower.", error)
+    else:
+        log.warning("OpenVINO is not installed; PyTorch runs the backbone, several times slower.")
     from topwork.executors.torch import TorchExecutor
 
-    if importlib.util.find_spec("openvino") is None:
-        log.warning("OpenVINO is not installed; PyTorch runs the backbone, several times slower.")
-        return TorchExecutor(backbone, pools=pools)
-    try:
-        return open_compiled(backbone, pools)
-    except ConversionError as error:
-        log.warning("%s PyTorch runs it, several times slower.", error)
-        return TorchExecutor(backbone, pools=pools)
+    return TorchExecutor(backbone, pools=pools)
 
 
 def _cuda_works() -> bool:

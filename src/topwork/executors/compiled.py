@@ -5,15 +5,15 @@ What it does not know: what a network computes.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from topwork.core import files
 from topwork.core.digests import digest_once, digest_settings
+from topwork.core.environment import variable
 from topwork.core.sealed import read_sealed, write_sealed
 from topwork.errors import BackboneError
 from topwork.executors.compiled_folder import REMOVE
@@ -27,20 +27,6 @@ PRIMITIVES = 64
 read once, as the first network is compiled. Measured over 1,000 sounds of as many lengths up to
 12 s, memory at the peak, against one length: both defaults 3.9 times as much, both bounds 1.1; of
 texts of up to 200 words 1.6 and 1.2. One length is as fast, and many cost up to a tenth more."""
-
-
-@contextmanager
-def variable(name: str, value: str) -> Iterator[None]:
-    """Set a variable of the environment for a while."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
 
 
 def compile_on_cpu(path: Path, *, precision: str, num_cores: int, any_length: bool) -> Any:

@@ -25,12 +25,13 @@ import safetensors.numpy
 from topwork.backbones.base import Backbone
 from topwork.core import files
 from topwork.core.digests import digest_settings
+from topwork.core.environment import variable
 from topwork.core.extras import need
 from topwork.core.shapes import Float32, Floats, Shaped
 from topwork.errors import BackboneError
 from topwork.executors.base import WHOLE, Executor, Segment, WindowForm, order_pools
 from topwork.executors.batches import Window, run_batches
-from topwork.executors.compiled import compile_on_cpu, variable
+from topwork.executors.compiled import compile_on_cpu
 from topwork.executors.compiled_folder import (
     FORMAT,
     NETWORK,

@@ -46,10 +46,12 @@ def pooled_graph(
     window = blank_window(backbone.input)
     form = window_form(graph, backbone.input, window)
     try:
-        blank = _draw_blocks(backbone, graph, window, [1, *window.shape])[1]
-        found = {block: tuple(one.shape) for block, one in blank.items()}
         taken = [-1 if form.max_batch > 1 else 1, *(-1 if n is None else n for n in form.shape)]
         entry, outputs = _draw_blocks(backbone, graph, window, taken)
+        blank = outputs
+        if -1 in taken:  # the shapes for one window are asked of a graph of fixed shape
+            _, blank = _draw_blocks(backbone, graph, window, [1, *window.shape])
+        found = {block: tuple(one.shape) for block, one in blank.items()}
     except RuntimeError as error:
         raise BackboneError(
             f"Backbone {backbone.name!r} does not run on an input of {list(window.shape)}: "

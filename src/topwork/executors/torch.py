@@ -52,10 +52,9 @@ class TorchExecutor(Executor):
             SettingError: there is no such device here.
             BackboneError: the network cannot be built.
         """
-        need("torch", f"Running a network on the device {device!r}")
+        self._device = check_device(device)
         import torch
 
-        self._device = check_device(device)
         kind = self._device.type
         module, segments, form = pooled_network(backbone, pools)
         self.segments: Sequence[Segment] = segments

@@ -14,7 +14,6 @@ README.md             the model card: for people, and for the Hugging Face hub
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,7 +28,7 @@ from safetensors.numpy import load_file, save_file
 from topwork.backbones.saved.rebuild import describe_backbone
 from topwork.backbones.saved.restore import restore_backbone
 from topwork.core import files
-from topwork.core.digests import digest_file, digest_settings
+from topwork.core.digests import digest_file
 from topwork.core.plain import from_plain, to_plain
 from topwork.errors import BackboneError, ModelError, SettingError
 from topwork.evaluation.binary import DecisionRule
@@ -37,6 +36,7 @@ from topwork.evaluation.metrics import Evaluation
 from topwork.evaluation.ood_scores import OODScores
 from topwork.examples.texts.preprocessing import TOKENIZER, TextInput
 from topwork.examples.windows import input_from
+from topwork.executors.base import order_pools
 from topwork.executors.compiled_folder import LAYOUT, NETWORK, NUMBERS
 from topwork.heads.ood import Detector
 from topwork.heads.restore import restore_head
@@ -53,6 +53,7 @@ from topwork.model.description import (
     check_files,
     is_ours,
     read_description,
+    sealed,
 )
 from topwork.model.parts import DataCounts, ModelParts
 from topwork.model.predictions import Predictions
@@ -147,9 +148,7 @@ def write_model(
             for path in sorted(new.rglob("*"))
             if path.is_file()
         }
-        description["digest"] = digest_settings(description)
-        text = json.dumps(description, indent=1, ensure_ascii=False)
-        (new / DESCRIPTION).write_text(text, encoding="utf-8")
+        (new / DESCRIPTION).write_bytes(sealed(description))
         # Without a digest: people add to a card, and the model is the same.
         (new / CARD).write_text(model_card(parts), encoding="utf-8")
     return folder
@@ -231,9 +230,8 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
         weights_digest=there.get(WEIGHTS),
     )
     pools = from_plain(tuple[str, ...], description["pools"])
-    compiled = folder / COMPILED if f"{COMPILED}/layout.json" in there else None
-    if compiled is not None:  # whoever runs it with these pools, need not make it anew
-        backbone = replace(backbone, compiled={pools: compiled})
+    if f"{COMPILED}/{LAYOUT}" in there:  # whoever runs it with these pools need not make it anew
+        backbone = replace(backbone, compiled={order_pools(pools): folder / COMPILED})
     classes = _classes(description["classes"], head.num_classes)
     return ModelParts(
         head=head,
@@ -252,7 +250,6 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
         detector=detector,
         ood=ood,
         trained_on=trained_on,
-        compiled=compiled,
     )
 
 

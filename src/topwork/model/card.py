@@ -40,8 +40,6 @@ WORTH = "## What transfer was worth"
 
 THRESHOLD = "## Where it decides"
 
-_THRESHOLD_PART = re.compile(rf"^{THRESHOLD}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
-_WORTH_PART = re.compile(rf"^{WORTH}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
 _UNSAFE = re.compile("[\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _MARKS = re.compile(r"([\\`*_\[\]<>|#~])")
 _HUB = re.compile(r"(?:^|hub, )([A-Za-z0-9][\w.-]*/[\w.-]*\w)")
@@ -103,14 +101,18 @@ def model_card(model: ModelParts) -> str:
 
 def with_worth(card: str, model: ModelParts, verdict: str) -> str:
     """Return a card with what was found since of transfer's worth, and all else as it stands."""
-    part = " ".join([_plain(verdict), *_gains(model)])
-    return _WORTH_PART.sub(lambda _: f"{WORTH}\n\n{part}\n\n", card, count=1)
+    return _with_part(card, WORTH, " ".join([_plain(verdict), *_gains(model)]))
 
 
 def with_decision(card: str, model: ModelParts) -> str:
     """Return a card with the model's threshold, and all else as it stands."""
-    part = f"{THRESHOLD}\n\n{_decision(model)}\n\n"
-    return _THRESHOLD_PART.sub(lambda _: part, card, count=1)
+    return _with_part(card, THRESHOLD, _decision(model))
+
+
+def _with_part(card: str, title: str, text: str) -> str:
+    """Return a card with another text under a title that it has."""
+    old = re.compile(rf"^{title}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+    return old.sub(lambda _: f"{title}\n\n{text}\n\n", card, count=1)
 
 
 def _decision(model: ModelParts) -> str:

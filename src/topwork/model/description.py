@@ -38,6 +38,13 @@ def is_ours(folder: Path) -> bool:
     return (folder / HEAD).is_file() and (folder / RECIPE).is_file()
 
 
+def sealed(description: Mapping[str, Any]) -> bytes:
+    """Return what `model.json` holds, with its digest: what `read_description` reads."""
+    own = {key: value for key, value in description.items() if key != "digest"}
+    whole = {**own, "digest": digest_settings(own)}
+    return json.dumps(whole, indent=1, ensure_ascii=False).encode()
+
+
 def read_description(folder: Path) -> dict[str, Any]:
     """Return what `model.json` says, its digest checked, in the format of today.
 

@@ -15,13 +15,13 @@ from topwork.core.telling import warn
 from topwork.errors import ExampleError, ModelError
 from topwork.evaluation.metrics import Evaluation
 from topwork.examples.example import Example
-from topwork.examples.inputs import OneInput, is_one
+from topwork.examples.inputs import OneInput, dimensions_of, is_one
 from topwork.examples.remarks.texts import text_remarks
 from topwork.examples.sources import labelled_examples, read_inputs
 from topwork.examples.tables.columns import ColumnNames
 from topwork.examples.texts.preprocessing import TextInput
 from topwork.executors.base import Executor
-from topwork.executors.choose import on_cpu, open_executor
+from topwork.executors.choose import open_executor
 from topwork.heads.ood import rate_of
 from topwork.model.archive import read_model, write_model
 from topwork.model.in_a_line import in_a_line
@@ -166,7 +166,9 @@ class Model:
         with listening(on_progress):
             examples = self.read(inputs, input_column=input_column)
             predictions = PredictionList(self.stream(examples, reject=reject), source=inputs)
-        one = is_one(inputs, modality=self.backbone.modality, array_ndim=self._array_ndim)
+        preprocessing = self.backbone.input
+        array_ndim = dimensions_of(preprocessing)
+        one = is_one(inputs, modality=preprocessing.modality, array_ndim=array_ndim)
         return predictions[0] if one else predictions
 
     def read(self, inputs: object, *, input_column: str | None = None) -> list[Example]:
@@ -177,17 +179,11 @@ class Model:
             modality=preprocessing.modality,
             input_column=input_column,
             earlier=self.recipe.columns,
-            array_ndim=self._array_ndim,
+            array_ndim=dimensions_of(preprocessing),
         )
         if isinstance(preprocessing, TextInput):
             warn(text_remarks(examples, preprocessing))
         return examples
-
-    @property
-    def _array_ndim(self) -> int | None:
-        """Dimensions of one input, where it is an array."""
-        preprocessing = self.backbone.input
-        return len(preprocessing.shape) if preprocessing.modality == "array" else None
 
     def predict_proba(self, inputs: object) -> Float64[np.ndarray, "n k"]:
         """Return probabilities [N, K] in the order of `classes`.
@@ -319,7 +315,7 @@ class Model:
     def _opened(self) -> Executor:
         with self._lock:
             if self._executor is None:
-                executor = self._open()
+                executor = open_executor(self.backbone, pools=self.pools, device=self.device)
                 if tuple(executor.segments) != self.head.segments:
                     raise ModelError(
                         f"The backbone {self.backbone.name!r} gives other features than those that "
@@ -327,13 +323,6 @@ class Model:
                     )
                 self._executor = executor
             return self._executor
-
-    def _open(self) -> Executor:
-        if self.parts.compiled is not None and on_cpu(self.device):
-            from topwork.executors.openvino import OpenVINOExecutor
-
-            return OpenVINOExecutor(self.parts.compiled)
-        return open_executor(self.backbone, pools=self.pools, device=self.device)
 
 
 def _unpacked(packed: Packed, device: str) -> Model:

@@ -14,6 +14,7 @@ from topwork.evaluation.metrics import Evaluation
 from topwork.evaluation.ood_scores import OODScores
 from topwork.examples.example import Example, ExampleSet, Skipped, sort_labels
 from topwork.examples.sounds.durations import median_seconds
+from topwork.executors.base import order_pools
 from topwork.heads.base import Head
 from topwork.heads.ood import Detector
 from topwork.model.predictions import Predictions
@@ -89,7 +90,6 @@ class ModelParts:
         ood: how well that works, measured; None where nothing out of distribution was at hand.
         decision: of two classes, which is looked for, and from which probability it is named;
             None: the rarer in training, where it is the more probable.
-        compiled: folder of the backbone's compiled form; None: it is compiled when it is needed.
     """
 
     head: Head
@@ -106,7 +106,6 @@ class ModelParts:
     test_predictions: Predictions | None = None
     detector: Detector | None = None
     ood: OODScores | None = None
-    compiled: Path | None = None
     trained_on: tuple[str, ...] = ()
     decision: DecisionRule | None = None
 
@@ -116,6 +115,11 @@ class ModelParts:
             one = getattr(self, name)
             if one is not None and one.positive not in (None, self.positive):
                 object.__setattr__(self, name, replace(one, positive=self.positive))
+
+    @property
+    def compiled(self) -> Path | None:
+        """Folder of the backbone's compiled form; None: it is compiled when it is needed."""
+        return self.backbone.compiled.get(order_pools(self.pools))
 
     @property
     def positive(self) -> str | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 from topwork.core import files
-from topwork.core.digests import digest_settings
 from topwork.core.plain import to_plain
 from topwork.errors import SettingError
 from topwork.evaluation.binary import (
@@ -20,7 +18,7 @@ from topwork.evaluation.binary import (
 from topwork.evaluation.intervals import group_numbers
 from topwork.model.archive import CARD, DECISION
 from topwork.model.card import with_decision
-from topwork.model.description import DESCRIPTION, read_description
+from topwork.model.description import DESCRIPTION, read_description, sealed
 from topwork.model.parts import ModelParts
 
 
@@ -107,14 +105,10 @@ def keep_decision(folder: Path, parts: ModelParts) -> None:
         ModelError: the folder holds no model.
         StoreError: it cannot be written to.
     """
-    description = read_description(folder)
-    description[DECISION] = to_plain(parts.decision)
-    description.pop("digest", None)
-    description["digest"] = digest_settings(description)
-    text = json.dumps(description, indent=1, ensure_ascii=False)
+    description = {**read_description(folder), DECISION: to_plain(parts.decision)}
     with files.disk_errors(f"Saving the threshold to {str(folder)!r}"):
         card = folder / CARD
         if card.exists():
             old = card.read_text(encoding="utf-8")
             files.write_bytes(card, with_decision(old, parts).encode())
-        files.write_bytes(folder / DESCRIPTION, text.encode())
+        files.write_bytes(folder / DESCRIPTION, sealed(description))

@@ -13,10 +13,9 @@ from topwork.backbones.registry import get_backbone
 from topwork.core.telling import tell, warn
 from topwork.errors import BackboneError, DataError, SettingError
 from topwork.examples.account import account
-from topwork.examples.arrays.preprocessing import ArrayInput
 from topwork.examples.example import Example, ExampleSet
 from topwork.examples.images.preprocessing import ImageInput
-from topwork.examples.inputs import kind_of_inputs, read_inputs
+from topwork.examples.inputs import dimensions_of, kind_of_inputs, read_inputs
 from topwork.examples.kinds import counted
 from topwork.examples.remarks.data import data_remarks
 from topwork.examples.remarks.images import used_bits
@@ -84,9 +83,11 @@ def inputs_and_backbone(
     chosen = None if backbone is None else get_backbone(backbone)
     modality = kind_of_inputs(inputs, input_column) if chosen is None else chosen.modality
     chosen = chosen or get_backbone(default_backbone(modality))
-    array_ndim = len(chosen.input.shape) if isinstance(chosen.input, ArrayInput) else None
     examples = read_inputs(
-        inputs, modality=modality, input_column=input_column, array_ndim=array_ndim
+        inputs,
+        modality=modality,
+        input_column=input_column,
+        array_ndim=dimensions_of(chosen.input),
     )
     fitted, decided = _fitted(chosen, examples)
     tell([f"{counted(len(examples), modality)} for the backbone {fitted.name!r}.", *decided])

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from tests.backbones import folders
 from topwork.backbones.cut import until
-from topwork.backbones.graphs.find import is_drawn, random_arrays
+from topwork.backbones.graphs.find import find_drawing
 from topwork.backbones.random import with_random_weights
 from topwork.backbones.registry import get_backbone
 from topwork.errors import BackboneError, WeightsError
@@ -39,7 +39,9 @@ def test_random_weights_depend_on_the_seed_alone(name: str) -> None:
     again, other = (with_random_weights(get_backbone(name), seed) for seed in (1, 2))
     assert again.digest == backbone.digest != other.digest
     assert backbone.architecture is not None
-    one, two, three = (random_arrays(backbone.architecture, seed) for seed in (1, 1, 2))
+    drawing = find_drawing(backbone.architecture)
+    assert drawing is not None
+    one, two, three = (drawing.random(seed) for seed in (1, 1, 2))
     for key in one:
         np.testing.assert_array_equal(one[key], two[key])
     assert any((one[key] != three[key]).any() for key in one)
@@ -84,15 +86,16 @@ def _agree(own: Mapping[str, torch.Tensor], theirs: Mapping[str, torch.Tensor]) 
     ],
 )
 def test_other_architectures_are_not_drawn(architecture: dict[str, Any]) -> None:
-    assert not is_drawn(architecture)
+    assert find_drawing(architecture) is None
 
 
 def test_a_bert_with_another_activation_is_not_drawn() -> None:
     architecture = get_backbone("minilm-l6").architecture
     assert architecture is not None
-    assert is_drawn(architecture)
+    assert find_drawing(architecture) is not None
     for changed in ({"hidden_act": "relu"}, {"is_decoder": True}, {"num_attention_heads": 7}):
-        assert not is_drawn({**architecture, "config": {**architecture["config"], **changed}})
+        config = {**architecture["config"], **changed}
+        assert find_drawing({**architecture, "config": config}) is None
 
 
 def test_the_graph_of_a_network_that_ends_earlier_ends_there() -> None:

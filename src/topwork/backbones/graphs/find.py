@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, final
 
 import numpy as np
 
@@ -19,66 +21,74 @@ from topwork.examples.windows import Input
 Arrays = dict[str, Shaped[np.ndarray, "..."]]
 
 RANDOM_VERSION = 1
-"""Raise it when `random_arrays` gives other numbers: it is part of their digest."""
+"""Raise it when random weights are other numbers: it is part of their digest."""
 
 IMAGE = {"library": "timm", "model": efficientnet.MODEL}
 SOUND = {"library": "topwork", "model": SPEECH_EMBEDDING.name}
 
 
-def is_drawn(architecture: Mapping[str, Any]) -> bool:
-    """Whether an architecture, as a Backbone has it, can be had as a graph."""
+@final
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """How an architecture is drawn.
+
+    Attributes:
+        shapes: of every tensor, by its name.
+        random: random weights, which depend on the seed alone.
+        graph: of weights, and the input that the network takes.
+    """
+
+    shapes: Mapping[str, tuple[int, ...]]
+    random: Callable[[int], Arrays]
+    graph: Callable[[Arrays, Input], Graph]
+
+
+def find_drawing(architecture: Mapping[str, Any]) -> Drawing | None:
+    """Return how an architecture, as a Backbone has it, is drawn; None where it is not."""
     plain = {key: value for key, value in architecture.items() if value}
-    if plain in (IMAGE, SOUND):
-        return True
+    if plain == IMAGE:
+        return Drawing(
+            shapes=efficientnet.SHAPES,
+            random=efficientnet.random_tensors,
+            graph=lambda tensors, _: efficientnet.efficientnet_graph(tensors),
+        )
+    if plain == SOUND:
+        return Drawing(
+            shapes=speech.SHAPES,
+            random=speech.random_tensors,
+            graph=lambda tensors, _: speech.speech_graph(tensors),
+        )
     config, pooling = plain.get("config"), plain.get("pooling")
-    return (
-        plain.get("library") == "transformers"
-        and isinstance(config, Mapping)
-        and bert.is_drawn(config)
-        and (pooling is None or bert.pools_drawn(pooling))
+    if plain.get("library") != "transformers" or not isinstance(config, Mapping):
+        return None
+    if not bert.is_drawn(config) or not (pooling is None or bert.pools_drawn(pooling)):
+        return None
+    return Drawing(
+        shapes=bert.shapes(config),
+        random=partial(bert.random_tensors, config),
+        graph=partial(_bert_graph, config, pooling),
     )
-
-
-def random_arrays(architecture: Mapping[str, Any], seed: int) -> Arrays:
-    """Return random weights of an architecture that is drawn, which depend on the seed alone."""
-    if architecture.get("model") == IMAGE["model"]:
-        return efficientnet.random_tensors(seed)
-    if architecture.get("model") == SOUND["model"]:
-        return speech.random_tensors(seed)
-    return bert.random_tensors(architecture["config"], seed)
 
 
 def find_graph(
     architecture: Mapping[str, Any], input: Input, read: Callable[[], Arrays]
 ) -> Callable[[], Graph] | None:
     """Return what makes the graph with the weights that `read` gives; None where none is drawn."""
-    if not is_drawn(architecture):
-        return None
-
-    def make() -> Graph:
-        tensors = read()
-        _check(tensors, shapes_of(architecture))
-        if isinstance(input, TextInput):
-            return bert.bert_graph(
-                tensors,
-                architecture["config"],
-                starts_with_special=starts_with_special(input.tokenizer),
-                pooling=architecture.get("pooling"),
-            )
-        if architecture.get("model") == IMAGE["model"]:
-            return efficientnet.efficientnet_graph(tensors)
-        return speech.speech_graph(tensors)
-
-    return make
+    drawing = find_drawing(architecture)
+    return None if drawing is None else partial(_make, drawing, input, read)
 
 
-def shapes_of(architecture: Mapping[str, Any]) -> Mapping[str, tuple[int, ...]]:
-    """Return the shape of every tensor of an architecture that is drawn, by its name."""
-    if architecture.get("model") == IMAGE["model"]:
-        return efficientnet.SHAPES
-    if architecture.get("model") == SOUND["model"]:
-        return speech.shapes()
-    return bert.shapes(architecture["config"])
+def _make(drawing: Drawing, input: Input, read: Callable[[], Arrays]) -> Graph:
+    tensors = read()
+    _check(tensors, drawing.shapes)
+    return drawing.graph(tensors, input)
+
+
+def _bert_graph(
+    config: Mapping[str, Any], pooling: Mapping[str, Any] | None, tensors: Arrays, input: Input
+) -> Graph:
+    special = isinstance(input, TextInput) and starts_with_special(input.tokenizer)
+    return bert.bert_graph(tensors, config, starts_with_special=special, pooling=pooling)
 
 
 def _check(tensors: Arrays, wanted: Mapping[str, tuple[int, ...]]) -> None:

@@ -15,8 +15,10 @@ from topwork.backbones.base import Graph
 from topwork.backbones.speech import (
     BLOCKS,
     CHANNELS,
+    FFT,
     HOP,
     NORM_EPSILON,
+    NUM_MELS,
     POOLED_BEFORE,
     SLOPE,
     fourier_kernels,
@@ -50,11 +52,11 @@ PUBLISHED = {
 """What the published ONNX file calls each tensor."""
 
 
-def shapes() -> dict[str, tuple[int, ...]]:
-    """Return the shape of every tensor by its name, in the module's order."""
+def _shapes() -> dict[str, tuple[int, ...]]:
+    bins = FFT // 2 + 1
     found: dict[str, tuple[int, ...]] = {
-        "mel.kernels": fourier_kernels().shape,
-        "mel.bands": mel_bands().shape,
+        "mel.kernels": (2 * bins, 1, FFT),
+        "mel.bands": (bins, NUM_MELS),
     }
     last = CHANNELS[0]
     for pair, channels in enumerate(CHANNELS):
@@ -71,6 +73,10 @@ def shapes() -> dict[str, tuple[int, ...]]:
     return found
 
 
+SHAPES = _shapes()
+"""Of every tensor, by its name, in the module's order."""
+
+
 def read_tensors(spectrogram: Path, embedding: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
     """Read the tensors of the two published ONNX files. Raises WeightsError on others."""
     front, net = _constants(spectrogram), _constants(embedding)
@@ -81,7 +87,7 @@ def read_tensors(spectrogram: Path, embedding: Path) -> dict[str, Shaped[np.ndar
     except KeyError as error:
         raise _not_those(spectrogram, embedding, f"there is no {error}") from error
     found[COUNTER] = np.zeros((), np.int64)
-    return {name: found[name] for name in shapes()}
+    return {name: found[name] for name in SHAPES}
 
 
 def _not_those(spectrogram: Path, embedding: Path, reason: str) -> WeightsError:
@@ -112,7 +118,7 @@ def random_tensors(seed: int) -> dict[str, Shaped[np.ndarray, "..."]]:
     """Return the true spectrogram and random convolutions (He et al. 2015, equation 15)."""
     drawn = np.random.default_rng(seed)
     found: dict[str, Shaped[np.ndarray, "..."]] = {}
-    for name, shape in shapes().items():
+    for name, shape in SHAPES.items():
         if name.startswith("mel."):
             found[name] = fourier_kernels() if name == "mel.kernels" else mel_bands()
         elif len(shape) == 4:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from topwork.backbones.architecture import build_bare
+from topwork.backbones.architecture import build_blank
 from topwork.backbones.base import Backbone, Card, Network
 from topwork.backbones.weights import load_tensors
 from topwork.core.digests import digest_file
@@ -42,7 +42,7 @@ def rebuild(
         BackboneError: the architecture is not known.
     """
     check_weights(weights, weights_digest)
-    network = build_bare(architecture, input)
+    network = build_blank(architecture, input)
     try:
         network.module.load_state_dict(load_tensors(weights))
     except RuntimeError as error:

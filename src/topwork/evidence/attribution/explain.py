@@ -106,7 +106,7 @@ class Explanation:
     @property
     def suffix(self) -> str:
         """Of the file that shows it: `.html` of a text, else `.png`."""
-        return ".html" if isinstance(self.occlusion, TextOcclusion) else ".png"
+        return suffix_for(self.modality)
 
     def to_html(self) -> str:
         """Return a page with the text, its words marked.
@@ -200,6 +200,11 @@ def explain(
                 "after the other."
             )
         return explain_example(model, examples[0], label)
+
+
+def suffix_for(modality: Modality) -> str:
+    """Return how the name of a file ends that shows an explanation."""
+    return ".html" if modality == "text" else ".png"
 
 
 def check_explainable(model: Model) -> None:

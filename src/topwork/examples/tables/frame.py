@@ -120,7 +120,7 @@ class _CellRead:
 
     def __call__(self) -> object:
         thing = _as_input(self.cells.cell(self.number), self.cells)
-        found = _cut(_found(self.number, thing, self.modality), self.start, self.end)
+        found = _cut(found_object(self.number, thing, self.modality), self.start, self.end)
         return found.read()
 
 
@@ -202,7 +202,7 @@ class _ObjectRows:
         read: Callable[[], object] = _CellRead(
             cells=self._cells, number=number, modality=main, start=start, end=end
         )
-        found = _cut(_found(number, _as_input(cell, self._cells), main), start, end)
+        found = _cut(found_object(number, _as_input(cell, self._cells), main), start, end)
         digest = found.digest
         if self._cells.is_lazy and callable(digest):
             try:
@@ -219,7 +219,7 @@ class _ObjectRows:
 
     def _whole(self, number: int) -> object:
         thing = _as_input(self._cells.cell(number), self._cells)
-        return _found(number, thing, "sound").read()
+        return found_object(number, thing, "sound").read()
 
 
 _NOTHING = "no {kind} in this row"
@@ -234,10 +234,6 @@ def _is_empty(cell: object) -> bool:
 def _as_input(cell: object, cells: CellColumn) -> object:
     """A cell as an input: lists of numbers are arrays."""
     return np.asarray(cell) if cells.stored == "array" else cell
-
-
-def _found(number: int, thing: object, modality: Modality) -> RawExample:
-    return found_object(number, thing, modality)
 
 
 def _cut(found: RawExample, start: float | None, end: float | None) -> RawExample:
