@@ -9,7 +9,9 @@ from topwork.examples.folds import kfold
 from topwork.heads.ridge import (
     DOUBLE_UP_TO,
     MIN_PENALTY_SINGLE,
+    STACKED_UP_TO,
     Centring,
+    left_out,
     smallest_penalty,
     solve,
 )
@@ -56,6 +58,31 @@ def test_kfold_predictions_are_those_of_refits(
     for fold in folds:
         expected = refitted(kernel, targets, penalty, fold, weights)
         np.testing.assert_allclose(predictions[fold], expected, atol=tolerance)
+
+
+@pytest.mark.parametrize("num", [37, STACKED_UP_TO, STACKED_UP_TO + 1])
+def test_several_penalties_at_once_are_one_after_the_other(num: int) -> None:
+    raw, targets = kernel_and_targets(num)
+    kernel = Centring.fit(raw)(raw)
+    weights = np.random.default_rng(1).uniform(0.3, 2, num)
+    folds = kfold(targets.argmax(1), num_folds=5, seed=0)
+    penalties = (1e-4, 1e-2, 1.0)
+    found = left_out(kernel, targets, penalties, folds=folds, weights=weights)
+    for penalty, predictions in zip(penalties, found, strict=True):
+        _, _, expected = solve(kernel, targets, penalty, folds=folds, weights=weights)
+        np.testing.assert_allclose(predictions, expected, atol=1e-8)
+
+
+def test_a_penalty_that_drowns_among_others_is_raised() -> None:
+    kernel = np.full((30, 30), 1.0)
+    kernel[:15, :15] += 3
+    kernel -= np.eye(30) * 1e-6  # not positive definite, by its rounding
+    targets = np.eye(2)[np.arange(30) % 2]
+    folds = kfold(targets.argmax(1), num_folds=5, seed=0)
+    found = left_out(kernel, targets, (1e-9, 0.1), folds=folds)
+    for penalty, predictions in zip((1e-9, 0.1), found, strict=True):
+        _, _, expected = solve(kernel, targets, penalty, folds=folds)
+        np.testing.assert_array_equal(predictions, expected)
 
 
 def test_duals_are_those_of_scikit_learn() -> None:

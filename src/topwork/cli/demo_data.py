@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,28 +40,27 @@ MOST_SENTENCES = 100
 """Of one part; two of them have three times as many as the rest."""
 
 
-def write_digits(folder: Path, *, num_train: int, seed: int = 0) -> None:
-    """Write scikit-learn's 1,797 handwritten digits, 8 x 8 pixels: train/ with so many, test/."""
+def write_digits(folder: Path, *, num_train: int, num_test: int, seed: int = 0) -> None:
+    """Write scikit-learn's handwritten digits, 8 x 8 pixels: so many into train/ and test/."""
     from PIL import Image
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    for i, (home, pixels) in enumerate(
-        zip(_homes(folder, digits.target.astype(str), num_train, seed), digits.images, strict=True)
-    ):
-        grey = np.round(pixels * (255 / 16)).astype(np.uint8)
+    labels = digits.target.astype(str)
+    for i, home in _homes(folder, labels, _parts(labels, num_train, num_test, seed)):
+        grey = np.round(digits.images[i] * (255 / 16)).astype(np.uint8)
         Image.fromarray(grey).save(home / f"{i:04}.png")
 
 
-def write_vowels(folder: Path, *, num_train: int, seed: int = 0) -> None:
-    """Write vowels as men, women and children speak them: train/ with so many, test/ the rest."""
+def write_vowels(folder: Path, *, num_train: int, num_test: int, seed: int = 0) -> None:
+    """Write vowels as men, women and children speak them: so many into train/ and test/."""
     import soundfile
 
     random = np.random.default_rng(seed)
     labels = [vowel for vowel in FORMANTS for _ in range(NUM_VOWELS)]
-    for i, home in enumerate(_homes(folder, labels, num_train, seed)):
-        sound = make_vowel(labels[i], random)
-        soundfile.write(home / f"{i:04}.wav", sound, RATE_HZ, subtype="PCM_16")
+    sounds = [make_vowel(label, random) for label in labels]
+    for i, home in _homes(folder, labels, _parts(labels, num_train, num_test, seed)):
+        soundfile.write(home / f"{i:04}.wav", sounds[i], RATE_HZ, subtype="PCM_16")
 
 
 def make_vowel(vowel: str, random: np.random.Generator) -> Float64[np.ndarray, " t"]:
@@ -89,16 +88,15 @@ def make_vowel(vowel: str, random: np.random.Generator) -> Float64[np.ndarray, "
     return np.asarray(np.clip(voice + noise, -1, 1))
 
 
-def write_sentences(folder: Path, *, num_train: int, seed: int = 0) -> None:
-    """Write what scipy's functions do, in their own words: train.csv with so many, test.csv."""
+def write_sentences(folder: Path, *, num_train: int, num_test: int, seed: int = 0) -> None:
+    """Write what scipy's functions do, in their words: so many into train.csv and test.csv."""
     rows = sorted(set(_sentences()))
-    labels = [part for _, part in rows]
-    chosen = set(stratified_sample(labels, size=num_train, seed=seed).tolist())
-    for name in ("train", "test"):
+    parts = _parts([part for _, part in rows], num_train, num_test, seed)
+    for name, chosen in parts.items():
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             out = csv.writer(file)
             out.writerow(["text", "label"])
-            out.writerows(row for i, row in enumerate(rows) if (i in chosen) == (name == "train"))
+            out.writerows(rows[i] for i in chosen)
 
 
 def _sentences() -> Iterator[tuple[str, str]]:
@@ -118,10 +116,23 @@ def _sentences() -> Iterator[tuple[str, str]]:
         yield from ((found[i], part) for i in keep)
 
 
-def _homes(folder: Path, labels: Sequence[str], num_train: int, seed: int) -> Iterator[Path]:
-    """Yield the folder of each example: in train/ or test/, by its class."""
-    chosen = set(stratified_sample(labels, size=num_train, seed=seed).tolist())
-    for i, label in enumerate(labels):
-        home = folder / ("train" if i in chosen else "test") / label
-        home.mkdir(parents=True, exist_ok=True)
-        yield home
+def _parts(labels: Sequence[str], num_train: int, num_test: int, seed: int) -> dict[str, list[int]]:
+    """Return which examples are learned from and tested on.
+
+    The test is the same however many are learned from: rows of one table can be compared.
+    """
+    test = stratified_sample(labels, size=num_test, seed=seed)
+    rest = np.setdiff1d(np.arange(len(labels)), test)
+    train = rest[stratified_sample([labels[i] for i in rest], size=num_train, seed=seed)]
+    return {"train": sorted(train.tolist()), "test": sorted(test.tolist())}
+
+
+def _homes(
+    folder: Path, labels: Sequence[str], parts: Mapping[str, Sequence[int]]
+) -> Iterator[tuple[int, Path]]:
+    """Yield each example with the folder of its part and class."""
+    for part, chosen in parts.items():
+        for i in chosen:
+            home = folder / part / labels[i]
+            home.mkdir(parents=True, exist_ok=True)
+            yield i, home

@@ -1,9 +1,9 @@
 """Demo of what transfer is worth.
 
 Pictures, sounds or sentences are written as a user would have them, and the very same training
-learns from few and from many of them, tested on the rest: once from the pre-trained network that
-comes with Topwork, once from a network of the same architecture with random weights, under the same
-kind of head.
+learns from few and from many of them, tested on the same others: once from the pre-trained network
+that comes with Topwork, once from a network of the same architecture with random weights, under the
+same kind of head.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Demo:
 
     Attributes:
         name: of its folders.
-        sizes: how many examples are learned from; the rest are tested on.
+        sizes: how many examples are learned from.
+        num_test: how many others are tested on, the same after each size.
         title: what the accuracy is of.
         origin: what the data is, honestly.
         lesson: what the pre-trained network learned from.
@@ -50,6 +51,7 @@ class Demo:
 
     name: str
     sizes: tuple[int, ...]
+    num_test: int
     title: str
     origin: str
     lesson: str
@@ -60,6 +62,7 @@ DEMOS: dict[Modality, Demo] = {
     "image": Demo(
         name="digits",
         sizes=(50, 1000),
+        num_test=500,
         title="handwritten digits",
         origin="The digits are those of scikit-learn: 1,797 scans, 8 x 8 pixels each.",
         lesson="learned to see from 1.28 million photos, none of a digit",
@@ -68,6 +71,7 @@ DEMOS: dict[Modality, Demo] = {
     "sound": Demo(
         name="vowels",
         sizes=(50, 600),
+        num_test=500,
         title="ten English vowels",
         origin="The vowels are not recordings: they are made by a model of the voice, with the "
         "pitch and the resonances of 76 men, women and children (Peterson and Barney 1952).",
@@ -77,6 +81,7 @@ DEMOS: dict[Modality, Demo] = {
     "text": Demo(
         name="sentences",
         sizes=(50, 300),
+        num_test=200,
         title="which part of scipy a sentence describes",
         origin="The sentences are the first of the documentation of scipy's functions, from eight "
         "of its parts, as installed here.",
@@ -88,7 +93,7 @@ DEMOS: dict[Modality, Demo] = {
 
 @dataclass(frozen=True, kw_only=True)
 class DemoRow(Plain):
-    """Scores after learning from so many examples, tested on the rest."""
+    """Scores after learning from so many examples, tested on others."""
 
     SHOWN: ClassVar[tuple[str, ...]] = ("worth",)
 
@@ -119,7 +124,7 @@ def run_demo(
         folder = out / f"{demo.name}-{size}"
         with files.disk_errors(f"Writing the data to {str(folder)!r}"):
             prepare(folder)
-            demo.write(folder, num_train=size)
+            demo.write(folder, num_train=size, num_test=demo.num_test)
         scores: list[Evaluation] = []
         for backbone in (pretrained, f"{pretrained}?pretrained=false"):
             what = "pre-trained" if backbone == pretrained else "random"

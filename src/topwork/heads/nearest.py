@@ -19,9 +19,9 @@ from topwork.heads.grams import Grams
 from topwork.heads.kernel import Kernel, Transform
 from topwork.heads.labels import Labels, sample_indices
 from topwork.heads.search import (
-    SAMPLE,
     KernelChoice,
     default_choice,
+    first_sample,
     pool_sets,
     windows,
 )
@@ -47,7 +47,7 @@ def choose_nearest(
     """
     if not labels.folds():
         return default_choice(table)
-    sample = sample_indices(labels, SAMPLE)
+    sample = sample_indices(labels, first_sample(labels))
     own = labels.take(sample)
     grams = Grams(table, indices[sample])
     kernels = [

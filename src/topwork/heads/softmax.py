@@ -22,14 +22,14 @@ START, TOLERANCE, MAX_STEPS = 8.0, 0.01, 20
 the loss of 77 classes, as much as candidates differ by."""
 
 
-def link(scores: Float[np.ndarray, "n k"]) -> Float64[np.ndarray, "n k"]:
-    """Return scores [N, K] as the softmax takes them: bent above 0, as they are below.
+def link(scores: Float[np.ndarray, "... k"]) -> Float64[np.ndarray, "... k"]:
+    """Return scores [..., K] as the softmax takes them: bent above 0, as they are below.
 
     A ridge's scores are rough probabilities, and it is the logarithm of those that a softmax
     takes. Where there are many classes, 0.2 against 0.02 says as much as 0.8 against 0.08; among a
     few, nothing is so small. Monotone, with slope 1 at 0.
     """
-    knee = KNEE / scores.shape[1]
+    knee = KNEE / scores.shape[-1]
     up = np.maximum(scores, 0, dtype=np.float64)
     linked: Doubles = knee * np.log1p(up / knee) + np.minimum(scores, 0)
     return linked
@@ -75,23 +75,32 @@ def best_temperature_loss(
     `targets` are one-hot. The loss is convex in what the scores are multiplied by; Newton's method
     finds its minimum, to 1%, where a step is worth less than 1e-4.
     """
-    own = np.einsum("nk,nk->n", scores, targets)[:, None]
+    return float(best_temperature_losses(scores[None], targets, weights)[0])
+
+
+def best_temperature_losses(
+    scores: Float[np.ndarray, "p n k"],
+    targets: Float64[np.ndarray, "n k"],
+    weights: Float64[np.ndarray, " n"] | None,
+) -> Float64[np.ndarray, " p"]:
+    """Return `best_temperature_loss` of P candidates at once."""
+    own = np.einsum("pnk,nk->pn", scores, targets)[:, :, None]
     margins = scores - own  # so that the loss of a row is log(sum(exp(t * margins)))
-    weights = np.full(len(scores), 1 / len(scores)) if weights is None else weights / weights.sum()
-    at, (low, high) = START, TEMPERATURES
+    num = scores.shape[1]
+    weights = np.full(num, 1 / num) if weights is None else weights / weights.sum()
+    at, (low, high) = np.full(len(scores), START), TEMPERATURES
     for _ in range(MAX_STEPS):
-        shifted = at * margins
-        top = shifted.max(1, keepdims=True)
+        shifted = at[:, None, None] * margins
+        top = shifted.max(2, keepdims=True)
         shares = np.exp(shifted - top)
-        total = shares.sum(1, keepdims=True)
-        loss = float(weights @ (np.log(total) + top)[:, 0])
+        total = shares.sum(2, keepdims=True)
+        losses: Doubles = (np.log(total) + top)[:, :, 0] @ weights
         shares /= total
-        means = np.einsum("nk,nk->n", shares, margins)
-        slope = float(weights @ means)
-        bend = float(weights @ (np.einsum("nk,nk,nk->n", shares, margins, margins) - means**2))
-        step = np.clip(at - slope / max(bend, 1e-12), at / 4, at * 4)
-        step = float(np.clip(step, low, high))
-        if abs(step - at) < TOLERANCE * at:
+        means = np.einsum("pnk,pnk->pn", shares, margins)
+        slope = means @ weights
+        bend = (np.einsum("pnk,pnk,pnk->pn", shares, margins, margins) - means**2) @ weights
+        step = np.clip(at - slope / np.maximum(bend, 1e-12), at / 4, at * 4).clip(low, high)
+        if (np.abs(step - at) < TOLERANCE * at).all():
             break
         at = step
-    return loss
+    return losses
