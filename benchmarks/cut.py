@@ -129,7 +129,7 @@ class Epochs:
 
         from topwork.examples.example import sort_labels
         from topwork.heads.labels import Labels
-        from topwork.training.finetune import TrainingJob
+        from topwork.training.training_job import TrainingJob
 
         classes = sort_labels({example.label for example in saved.examples})
         codes = np.array([classes.index(e.label) for e in saved.examples], np.intp)

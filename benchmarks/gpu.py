@@ -216,7 +216,8 @@ class Training:
         """Train through Topwork."""
         import numpy as np
 
-        from topwork.training.finetune import TrainingJob, finetune
+        from topwork.training.finetune import finetune
+        from topwork.training.training_job import TrainingJob
 
         job = TrainingJob(
             cut=self.cut,

@@ -17,7 +17,7 @@ from topwork.features.activations import Activations, save_activations
 from topwork.runs import job as jobs
 from topwork.training import candidates
 from topwork.training.cross_validate import cross_validate
-from topwork.training.finetune import TrainingJob
+from topwork.training.training_job import TrainingJob
 
 QUICK: dict[str, Any] = {"num_folds": 2, "epochs": 2, "seed": 1}
 

@@ -24,7 +24,7 @@ ClassWeight = Literal["none", "balanced"]
 PATHS = ("data", "groups", "backbone")
 """Settings that may be paths."""
 
-TRAINING_STRATEGIES = "auto, last:K, all, scratch"
+TRAINING_STRATEGIES = "auto, last:K, contrast:K, all, scratch"
 """Those by which blocks are trained, or may be."""
 
 
@@ -137,6 +137,22 @@ class Recipe:
             self._check_given(self.training.to_dict(given_only=True))
         if strategy.kind == "scratch":
             self.training.check_from_scratch()
+        if strategy.kind == "contrast":
+            self._check_contrast(message)
+
+    def _check_contrast(self, message: str) -> None:
+        """Refuse what is set of a head that is trained: by pairs, it is fitted afterwards."""
+        accepted = TRAINING_STRATEGIES.replace(", contrast:K", "")
+        if self.head.startswith("mlp"):
+            _not_used("head", self.head, message, accepted)
+        unused = {
+            "dropout": self.dropout,
+            "label_smoothing": self.label_smoothing,
+            "head_lr": self.training.head_lr,
+        }
+        for name, value in unused.items():
+            if value is not None:
+                _not_used(name, value, message, accepted)
 
     def _check_given(self, training: Mapping[str, Any]) -> None:
         """Refuse a setting of training where the head alone is fitted, even its default."""

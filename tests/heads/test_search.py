@@ -79,7 +79,7 @@ def test_without_gammas_it_is_linear() -> None:
 
 def test_the_last_round_sees_more_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     table, classes = make(120, 4, noise=2.5)
-    monkeypatch.setattr(module, "SAMPLE", (60, 60))
+    monkeypatch.setattr(module, "LEAST_SAMPLE", 60)
     monkeypatch.setattr(module, "FULL", 100)
     sizes = []
 

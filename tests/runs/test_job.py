@@ -19,9 +19,9 @@ from topwork.runs.job import JobMaker, count_epochs, describe
 from topwork.training import budget
 from topwork.training.budget import within
 from topwork.training.cross_validate import MIN_CHOOSING
-from topwork.training.finetune import TrainingJob
 from topwork.training.settings import Training
 from topwork.training.strategy import parse_strategy
+from topwork.training.training_job import TrainingJob
 
 VIEWS = Training(augment=("shift",), num_views=2)
 

@@ -16,8 +16,8 @@ from topwork.examples.sources import examples_from, read_examples
 from topwork.features.activations import save_activations
 from topwork.heads.labels import Labels
 from topwork.training.cut import Cut
-from topwork.training.finetune import TrainingJob
 from topwork.training.settings import Training
+from topwork.training.training_job import TrainingJob
 
 SETTINGS: dict[str, Any] = {
     "epochs": 2,

@@ -9,7 +9,8 @@ from topwork.backbones.named_architecture import architecture
 from topwork.examples.views import DEFAULT_AUGMENT
 from topwork.training import budget
 from topwork.training.budget import AGREED, agree_epochs, seconds_of_epoch
-from topwork.training.finetune import TrainingJob, finetune
+from topwork.training.finetune import finetune
+from topwork.training.training_job import TrainingJob
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from topwork.training.settings import Training
 from topwork.training.strategy import Strategy
 
 LAST, ALL = Strategy(kind="last", last_blocks=2), Strategy(kind="all")
+PAIRS = Strategy(kind="contrast", last_blocks=2)
 
 
 EPOCH = Epoch(number=1, loss=1.0, accuracy=0.5, lr=0.1, seconds=0.5, examples=80)
@@ -227,6 +228,22 @@ def test_after_one_that_does_not_pay_no_deeper_one_is_tried() -> None:
     good = Say(right=np.ones(100, bool), labels=labels)
     decision = run([(LAST, poor), (ALL, good)], head, folds, labels)
     assert [one.strategy for one in decision.selection.candidates] == ["head", "last:2"]
+
+
+def test_pairs_that_do_not_pay_say_nothing_of_classes() -> None:
+    labels, head, folds = setting()
+    poor = Say(right=better(head, 0, 5), labels=labels)
+    good = Say(right=better(head, 20), labels=labels)
+    decision = run([(PAIRS, poor), (LAST, good)], head, folds, labels)
+    assert [one.strategy for one in decision.selection.candidates] == [
+        "head", "contrast:2", "last:2",
+    ]  # fmt: skip
+    assert decision.selection.strategy == "last:2"
+    decision = run([(PAIRS, good), (LAST, good)], head, folds, labels)
+    assert [one.strategy for one in decision.selection.candidates] == ["head", "contrast:2"]
+    decision = run([(PAIRS, poor), (LAST, poor)], head, folds, labels)
+    assert decision.selection.strategy == "head"
+    assert len(decision.selection.candidates) == 3
 
 
 def test_the_time_limit_ends_trials_between_folds(cv_result: list[Any]) -> None:

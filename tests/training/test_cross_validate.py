@@ -32,8 +32,9 @@ from topwork.training.cross_validate import (
     cross_validate,
     refit,
 )
-from topwork.training.finetune import FineTuned, TrainingJob, finetune
+from topwork.training.finetune import FineTuned, finetune
 from topwork.training.loop.task import Epoch
+from topwork.training.training_job import TrainingJob
 
 
 @pytest.fixture

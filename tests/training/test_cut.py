@@ -24,10 +24,11 @@ from topwork.training.cut import (
     head_of,
     with_head,
 )
-from topwork.training.finetune import TrainingJob, features_of, finetune
+from topwork.training.finetune import features_of, finetune
 from topwork.training.finetuned_backbone import finetuned_backbone
 from topwork.training.strategy import Strategy
 from topwork.training.tail import learned
+from topwork.training.training_job import TrainingJob
 
 KINDS = ("image", "sound", "text", "array")
 

@@ -16,8 +16,9 @@ from topwork.backbones.random import with_random_weights
 from topwork.errors import SettingError, TrainingError
 from topwork.features.table import ArrayTable
 from topwork.training.cut import NETWORK
-from topwork.training.finetune import FineTuned, TrainingJob, features_of, finetune, with_found_lr
+from topwork.training.finetune import FineTuned, features_of, finetune, with_found_lr
 from topwork.training.first_head import PENALTIES
+from topwork.training.training_job import TrainingJob
 
 NORMS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -108,6 +109,27 @@ def test_the_last_blocks_and_the_head_are_trained(cut: TrainingJob) -> None:
     assert [epoch.number for epoch in fine_tuned.history] == [1, 2]
     assert fine_tuned.stopped is None
     assert all(epoch.examples == 30 for epoch in fine_tuned.history)
+
+
+def test_pairs_train_the_blocks_and_the_head_is_fitted_on_what_comes_out(
+    cut: TrainingJob,
+) -> None:
+    job = replace(of(cut, epochs=40, lr=1e-2), contrast=True)
+    indices = jobs.rows_of(cut)
+    fine_tuned = finetune(job, indices)
+    assert moved(fine_tuned)
+    assert not [name for name in fine_tuned.after if name.startswith("head")]
+    assert {name.split(".")[3] for name in moved(fine_tuned)} == {"block1", "block2"}
+    assert fine_tuned.history[-1].loss < 0.5 * fine_tuned.history[0].loss
+    module, head = fine_tuned.network(1.0)
+    features = features_of(module.get_submodule("body"), job, indices)
+    wanted = head.predict(ArrayTable(features, head.segments))
+    (found,) = fine_tuned.scores(indices, [1.0])
+    np.testing.assert_allclose(np.exp(found), wanted, atol=1e-6)
+    assert (found.argmax(1) == job.labels.classes).mean() > 0.9
+    _, before = fine_tuned.network(0.0)
+    np.testing.assert_array_equal(before.layers[0].weight, fine_tuned.head.layers[0].weight)
+    assert job.identity != cut.identity
 
 
 def test_what_is_frozen_by_name_stays_to_the_last_bit(cut: TrainingJob) -> None:

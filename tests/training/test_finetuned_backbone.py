@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from tests.training import jobs
-from topwork.training.finetune import FineTuned, TrainingJob, finetune
+from topwork.training.finetune import FineTuned, finetune
 from topwork.training.finetuned_backbone import finetuned_backbone
 from topwork.training.strategy import Strategy
+from topwork.training.training_job import TrainingJob
 
 STRATEGY = Strategy(kind="last", last_blocks=1)
 

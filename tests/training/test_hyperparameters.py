@@ -19,6 +19,7 @@ from topwork.training import hyperparameters as module
 from topwork.training.hyperparameters import (
     BATCHES,
     LEARNS_STATISTICS,
+    LR_CONTRAST_TRANSFORMER,
     LR_LORA,
     LR_NETWORK,
     LR_TRANSFORMER,
@@ -211,3 +212,15 @@ def test_depthwise_convolutions_stay_in_float32(monkeypatch: pytest.MonkeyPatch)
     assert of_scratch(network).precision == "auto"
     network = architecture("timm/resnet10t", size=32).build()
     assert of_scratch(network).precision == "bf16"
+
+
+@pytest.mark.parametrize(("num", "batch", "epochs"), [(16, 16, 20), (128, 128, 20), (600, 128, 12)])
+def test_of_few_examples_all_pairs_make_a_step(
+    num: int, batch: int, epochs: int, transformer: Network
+) -> None:
+    by_pairs = Strategy(kind="contrast", last_blocks=2)
+    found = hyperparameters(Training(), by_pairs, num, "text", transformer)
+    assert (found.batch_size, found.epochs) == (batch, epochs)
+    assert found.lr == LR_CONTRAST_TRANSFORMER
+    given = hyperparameters(Training(batch_size=16, epochs=2), by_pairs, num, "text", transformer)
+    assert (given.batch_size, given.epochs) == (16, 2)

@@ -10,7 +10,9 @@ from topwork.training.strategy import Strategy, block_before, parse_strategy
 BLOCKS = ("stem", "a", "b", "c")
 
 
-@pytest.mark.parametrize("text", ["auto", "head", "all", "scratch", "last:1", "last:12"])
+@pytest.mark.parametrize(
+    "text", ["auto", "head", "all", "scratch", "last:1", "last:12", "contrast:3"]
+)
 def test_a_name_and_back(text: str) -> None:
     assert str(parse_strategy(text)) == text
 
@@ -25,7 +27,10 @@ def test_all_else_is_refused(text: object) -> None:
         assert str(strategy) == text
 
 
-@pytest.mark.parametrize("text", ["last:0", "last:-1", "last:", "last:1.5", "Last:1", "last:01", 3])
+@pytest.mark.parametrize(
+    "text",
+    ["last:0", "last:-1", "last:", "last:1.5", "Last:1", "last:01", 3, "contrast", "contrast:0"],
+)
 def test_near_misses_are_refused(text: object) -> None:
     with pytest.raises(SettingError, match=r"accepted: auto, .*--train last:3"):
         parse_strategy(text)
@@ -34,15 +39,16 @@ def test_near_misses_are_refused(text: object) -> None:
 def test_which_ways_train_blocks() -> None:
     fine_tuned = [
         kind
-        for kind in ("auto", "head", "last:2", "all", "scratch")
+        for kind in ("auto", "head", "last:2", "contrast:2", "all", "scratch")
         if parse_strategy(kind).trains_blocks
     ]
-    assert fine_tuned == ["last:2", "all", "scratch"]
+    assert fine_tuned == ["last:2", "contrast:2", "all", "scratch"]
 
 
 def test_the_block_before_the_cut() -> None:
     assert block_before(BLOCKS, parse_strategy("last:1"), name="n") == "b"
     assert block_before(BLOCKS, parse_strategy("last:3"), name="n") == "stem"
+    assert block_before(BLOCKS, parse_strategy("contrast:2"), name="n") == "a"
     for kind in ("all", "scratch"):
         assert block_before(BLOCKS, parse_strategy(kind), name="n") is None
 

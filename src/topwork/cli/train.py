@@ -19,7 +19,9 @@ STOPPED = (
 Strategy = Annotated[
     str | None,
     typer.Option(
-        "--train", help="auto (the default), head, last:K (the last K blocks), all, or scratch."
+        "--train",
+        help="auto (the default), head, last:K (the last K blocks), contrast:K (these, by pairs of "
+        "examples), all, or scratch.",
     ),
 ]
 TimeLimit = Annotated[

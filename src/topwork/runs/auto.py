@@ -12,7 +12,7 @@ from topwork.evaluation.crossval import CrossValPredictions
 from topwork.executors.choose import resolve_device
 from topwork.model.parts import ModelParts
 from topwork.runs.head import HeadRun
-from topwork.training.hyperparameters import usual_depth
+from topwork.training.hyperparameters import pairs_may_pay, usual_depth
 from topwork.training.incumbent import Incumbent
 from topwork.training.selection import Selection
 from topwork.training.strategy import Strategy
@@ -74,6 +74,7 @@ def _tell_trial(strategy: Strategy, seconds: float, measured: bool, *, keeps_hea
         return
     what = "all blocks" if strategy.kind == "all" else f"the last {strategy.last_blocks} blocks"
     what = "the last block" if strategy.last_blocks == 1 else what
+    what += " by pairs of examples" if strategy.kind == "contrast" else ""
     keeps = " Ctrl-C keeps the head." if keeps_head else ""
     tell(
         [
@@ -88,7 +89,10 @@ def _strategies(head_run: HeadRun) -> list[Strategy]:
     num_blocks = len({segment.block for segment in head_run.head.segments})
     strategies = []
     if num_blocks > 1:
-        strategies.append(Strategy(kind="last", last_blocks=usual_depth(num_blocks)))
+        depth = usual_depth(num_blocks)
+        if pairs_may_pay(head_run.found.modality, len(head_run.examples)):
+            strategies.append(Strategy(kind="contrast", last_blocks=depth))
+        strategies.append(Strategy(kind="last", last_blocks=depth))
     on_gpu = resolve_device(head_run.options.device).startswith("cuda")
     if head_run.recipe.time_limit is not None or on_gpu:
         strategies.append(Strategy(kind="all"))

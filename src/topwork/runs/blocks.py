@@ -26,10 +26,10 @@ from topwork.runs.job import JobMaker, count_epochs, describe
 from topwork.training.budget import within
 from topwork.training.cross_validate import CVResult, Refit, cross_validate, refit
 from topwork.training.epoch_progress import EpochProgress
-from topwork.training.finetune import TrainingJob
 from topwork.training.finetuned_backbone import finetuned_backbone
 from topwork.training.selection import Selection
 from topwork.training.strategy import parse_strategy
+from topwork.training.training_job import TrainingJob
 
 SCRATCH_SECONDS = 600.0
 """For training from random weights with all its folds, where the user gives no limit."""

@@ -16,9 +16,9 @@ from topwork.examples.held_out import hold_out
 from topwork.examples.split import check_readable, divide
 from topwork.recipe import Recipe
 from topwork.runs.job import JobMaker
-from topwork.training.finetune import TrainingJob
 from topwork.training.settings import Training
 from topwork.training.strategy import Strategy
+from topwork.training.training_job import TrainingJob
 
 
 @final

@@ -19,10 +19,11 @@ from topwork.heads.labels import Labels
 from topwork.recipe import Recipe
 from topwork.training.cross_validate import MIN_CHOOSING, alphas_of
 from topwork.training.cut import Cut
-from topwork.training.finetune import TrainingJob, with_found_lr
+from topwork.training.finetune import with_found_lr
 from topwork.training.hyperparameters import hyperparameters
 from topwork.training.settings import Training
 from topwork.training.strategy import Strategy, block_before
+from topwork.training.training_job import TrainingJob
 
 
 @final
@@ -107,6 +108,7 @@ class JobMaker:
             units=head.units,
             dropout=head.dropout,
             label_smoothing=head.label_smoothing,
+            contrast=strategy.kind == "contrast",
             head_first=not from_random and fresh is None,
             device=device,
         )
@@ -117,14 +119,20 @@ def describe(job: TrainingJob, strategy: Strategy, alpha: float, *, is_chosen: b
     settings, trained = job.settings, len(job.cut.after.blocks)
     num_blocks = len(job.cut.network.blocks)
     blocks = f"All {num_blocks} blocks"
-    if strategy.kind == "last":
+    if strategy.last_blocks:
         blocks = f"The last {trained} of {num_blocks} blocks" if trained > 1 else "The last block"
-    head = "a linear head"
+    head = " and a linear head were trained"
     if job.units:
-        head = f"a head with hidden layers of {', '.join(map(str, job.units))} units"
+        units = ", ".join(map(str, job.units))
+        head = f" and a head with hidden layers of {units} units were trained"
+    if job.contrast:
+        was = "was" if trained == 1 else "were"
+        head = (
+            f" {was} trained by pairs of examples, alike or not, and a linear head fitted on them,"
+        )
     start = "the backbone's own" if job.head_first else "random"
     message = [
-        f"{blocks} and {head} were trained from {start} weights: "
+        f"{blocks}{head} from {start} weights: "
         f"{count_epochs(settings.epochs or 1)} of {settings.optimiser}, learning rate "
         f"{settings.lr:g}, batches of {settings.batch_size}"
     ]

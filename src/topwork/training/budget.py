@@ -17,7 +17,8 @@ from topwork.core.digests import digest_settings
 from topwork.core.files import cache_folder, disk_errors
 from topwork.core.sealed import read_sealed, write_sealed
 from topwork.core.shapes import Int
-from topwork.training.finetune import TrainingJob, finetune
+from topwork.training.finetune import finetune
+from topwork.training.training_job import TrainingJob
 
 AGREED = "epochs.json"
 

@@ -22,10 +22,10 @@ from topwork.heads.labels import Labels
 from topwork.training.budget import seconds_of_epoch
 from topwork.training.cross_validate import CVResult, FoldResult, cross_validate
 from topwork.training.epoch_progress import SCORING_EPOCHS, EpochProgress
-from topwork.training.finetune import TrainingJob
 from topwork.training.incumbent import Incumbent
 from topwork.training.selection import Candidate, Selection
 from topwork.training.strategy import Strategy
+from topwork.training.training_job import TrainingJob
 
 USUAL_SECONDS = 900.0
 """For all trials together, where the user gives no limit."""
@@ -61,6 +61,9 @@ def select(
 ) -> Decision:
     """Try the proposals, from the shallowest cut to the deepest, as long as that pays.
 
+    Training by pairs says nothing of training by classes: where it does not pay, that is tried,
+    and where it does, that is not.
+
     A strategy that this backbone cannot be trained by is passed over, and said so.
 
     Args:
@@ -89,11 +92,13 @@ def select(
         candidates.append(trial.outcome())
         if not trial.pays:
             reason = reason if best is not None else f"The head alone: {trial.why()}"
+            if strategy.kind == "contrast":
+                continue
             break
         reason = f"{strategy}: {trial.why()}"
         best = trial
         head = Incumbent(strategy=strategy, right=trial.right, seconds=trial.seconds)
-        if trial.num_done < trial.num_folds:
+        if strategy.kind == "contrast" or trial.num_done < trial.num_folds:
             break
     selection = Selection(
         strategy="head" if best is None else str(best.strategy),

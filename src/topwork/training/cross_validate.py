@@ -25,8 +25,9 @@ from topwork.heads.calibrate import fit_temperature
 from topwork.heads.dense import DenseHead
 from topwork.heads.labels import Labels
 from topwork.heads.softmax import Softmax, log_loss, softmax
-from topwork.training.finetune import FineTuned, TrainingJob, finetune
+from topwork.training.finetune import FineTuned, finetune
 from topwork.training.loop.task import Epoch
+from topwork.training.training_job import TrainingJob
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Of the trained weights in their mean with those before (WiSE-FT: Wortsman et al. 2022); with 0

@@ -183,15 +183,15 @@ def first_transform(
     return Transform(standardisers=(fitted,), unit=False)
 
 
-def with_head(body: torch.nn.Module, head: DenseHead, *, dropout: float) -> torch.nn.Module:
-    """Return the module that is trained: `body`, then `head`."""
+def with_head(body: torch.nn.Module, head: DenseHead | None, *, dropout: float) -> torch.nn.Module:
+    """Return the module that is trained: `body`, then `head`, or nothing."""
     import torch
 
     class Trained(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.body = body
-            self.head = to_torch(head, dropout=dropout)
+            self.head = torch.nn.Identity() if head is None else to_torch(head, dropout=dropout)
 
         def forward(self, batch: torch.Tensor) -> Any:
             return self.head(self.body(batch).float())

@@ -18,9 +18,8 @@ import numpy.typing as npt
 
 from topwork.core.digests import digest_settings
 from topwork.core.shapes import Float32, Float64, Indices, Int
-from topwork.errors import SettingError, TrainingError
+from topwork.errors import TrainingError
 from topwork.executors.join import join
-from topwork.features.activations import Activations
 from topwork.features.table import ArrayTable
 from topwork.heads.dense import DenseHead, fresh_head
 from topwork.heads.kernel import Transform
@@ -40,6 +39,7 @@ from topwork.training.loop.trainer import fit
 from topwork.training.lora import add_lora, merge_lora
 from topwork.training.settings import Training
 from topwork.training.source import Windows
+from topwork.training.training_job import TrainingJob
 
 if TYPE_CHECKING:
     import torch
@@ -53,56 +53,6 @@ logger = logging.getLogger(__name__)
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TrainingJob:
-    """What is trained, from what, and how: the same in every fold and at the end.
-
-    Attributes:
-        cut: where; with the network as it comes, or with random weights.
-        saved: what comes out at the cut, of all examples.
-        labels: of all examples of `saved`, in order.
-        settings: with epochs, batch_size and lr filled in.
-        units: of the head's hidden layers.
-        dropout: before each layer of the head.
-        label_smoothing: of the loss.
-        head_first: whether the head is fitted before the blocks move; not from random weights.
-        device: `cpu`, `cuda`, ...
-    """
-
-    cut: Cut
-    saved: Activations
-    labels: Labels
-    settings: Training
-    units: tuple[int, ...] = ()
-    dropout: float = 0.0
-    label_smoothing: float = 0.0
-    head_first: bool = True
-    device: str = "cpu"
-
-    def __post_init__(self) -> None:
-        if self.settings.lora is not None and not self.head_first:
-            raise SettingError(
-                f"lora is {self.settings.lora} with random weights; accepted with pre-trained "
-                "ones, which it leaves as they are but for small updates. Leave it out."
-            )
-
-    @property
-    def identity(self) -> str:
-        """The digest of all that decides what is learned, but for the rows and the settings."""
-        return digest_settings(
-            {
-                "cut": self.cut.digest,
-                "saved": self.saved.key,
-                "examples": [example.digest for example in self.saved.examples],
-                "units": list(self.units),
-                "dropout": self.dropout,
-                "label_smoothing": self.label_smoothing,
-                "head_first": self.head_first,
-            }
-        )
-
-
-@final
-@dataclass(frozen=True, kw_only=True, eq=False)
 class FineTuned:
     """What training gave.
 
@@ -111,7 +61,7 @@ class FineTuned:
         indices: the examples of the job that it was trained on.
         before: all tensors as training began, the head fitted.
         after: all tensors as it ended.
-        head: the head as training began.
+        head: the head as training began; of a contrast, that of the network as it came.
         history: of the epochs.
         stopped: why it ended before its time; None where it did not.
     """
@@ -129,10 +79,14 @@ class FineTuned:
         module = self._mean(alpha)
         if 0 < alpha < 1 and has_norms(module):
             fit_norms(module, *self._norms, alpha)
+        if self.job.contrast:  # what the blocks give now, the head has not seen yet
+            body = module.get_submodule("body")
+            return module, _logistic_head(self.job, body, self.indices)
         return module, head_of(module, self.head)
 
     def _mean(self, alpha: float) -> torch.nn.Module:
-        module = with_head(self.job.cut.body(), self.head, dropout=0.0)
+        head = None if self.job.contrast else self.head
+        module = with_head(self.job.cut.body(), head, dropout=0.0)
         module.load_state_dict(blend(self.before, self.after, alpha))
         return module.eval()
 
@@ -215,7 +169,7 @@ def _begin(job: TrainingJob, indices: Indices) -> _Begun:
     settings, labels = job.settings, job.labels.take(indices)
     body = job.cut.body()
     head = _first_head(job, body, indices, labels)
-    module = with_head(body, head, dropout=job.dropout)
+    module = with_head(body, None if job.contrast else head, dropout=job.dropout)
     if settings.batch_norm != "train" or settings.lora is not None:
         freeze_batch_norm(module)
     before = _copied(module.state_dict())
@@ -239,6 +193,7 @@ def _begin(job: TrainingJob, indices: Indices) -> _Begun:
         weights=(alpha / alpha.mean()).astype(np.float32),
         label_smoothing=job.label_smoothing,
         blocks=job.cut.blocks,
+        contrast=job.contrast,
         identity=digest_settings([job.identity, indices.tolist()]),
     )
     own = _with_own_names(job.cut, module, settings)
@@ -317,17 +272,27 @@ def _first_head(
 ) -> DenseHead:
     """Return the head that training begins with, fitted where it has one layer."""
     segments = job.cut.last
+    if job.head_first and not job.units:
+        return _logistic_head(job, body, indices)
     features = features_of(body, job, indices) if job.head_first else None
-    head = fresh_head(
+    return fresh_head(
         segments,
         Transform.identity(segments) if features is None else first_transform(features, segments),
         units=job.units,
         num_classes=labels.num_classes,
         seed=labels.seed,
     )
-    if job.units or features is None:
-        return head
-    vectors = head.transform(ArrayTable(features, segments), np.arange(len(indices)))
+
+
+def _logistic_head(job: TrainingJob, body: torch.nn.Module, indices: Indices) -> DenseHead:
+    """Return a logistic regression on what the body gives for these examples."""
+    segments, labels = job.cut.last, job.labels.take(indices)
+    features = features_of(body, job, indices)
+    transform = first_transform(features, segments)
+    head = fresh_head(
+        segments, transform, units=(), num_classes=labels.num_classes, seed=labels.seed
+    )
+    vectors = transform(ArrayTable(features, segments), np.arange(len(indices)))
     return replace(head, layers=(logistic_layer(vectors, labels),))
 
 

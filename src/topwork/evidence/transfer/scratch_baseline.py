@@ -36,8 +36,8 @@ from topwork.runs.job import JobMaker
 from topwork.training.budget import SPARE, seconds_of_epoch
 from topwork.training.cross_validate import CVResult, cross_validate
 from topwork.training.epoch_progress import EpochProgress
-from topwork.training.finetune import TrainingJob
 from topwork.training.strategy import Strategy
+from topwork.training.training_job import TrainingJob
 
 LIMIT_SECONDS = 180.0
 """Where the user gives none."""

@@ -12,6 +12,7 @@ import numpy as np
 from topwork.core.shapes import Indices, Int
 from topwork.errors import TrainingError
 from topwork.training.loop.batches import BatchPart
+from topwork.training.loop.contrast import contrast_loss, num_beside_own
 from topwork.training.loop.parameter_groups import make_optimiser, parameter_groups, put_in_training
 from topwork.training.loop.task import Plan, Task
 
@@ -75,8 +76,9 @@ class Learner:
         Raises:
             TrainingError: there is no memory for one example.
         """
-        import torch
 
+        if self._task.contrast:
+            return self._finish(self._contrast(parts, batch))
         weights = self._task.weights
         total = float(len(batch) if weights is None else weights[batch].sum(dtype=np.float64))
         largest = max((len(part.indices) for part in parts), default=1)
@@ -84,6 +86,12 @@ class Learner:
         while (sums := self._accumulate(parts, total)) is None:
             self._halve(largest)
             self._optimiser.zero_grad()
+        return self._finish(sums)
+
+    def _finish(self, sums: torch.Tensor) -> torch.Tensor:
+        """Clip the gradient, and step; return the sums with its norm."""
+        import torch
+
         norm: Any = self._fabric.clip_gradients(
             self._module, self._optimiser, max_norm=self._clip, error_if_nonfinite=False
         )
@@ -122,16 +130,46 @@ class Learner:
             return None
         return sums
 
+    def _contrast(self, parts: Sequence[BatchPart], batch: Indices) -> torch.Tensor:
+        """Add up the gradient of the batch's pairs: all of its vectors are there at once."""
+        import torch
+
+        task, device = self._task, self._fabric.device
+        self._optimiser.zero_grad()
+        indices = np.concatenate([part.indices for part in parts])
+        targets = torch.from_numpy(task.targets[indices]).to(device)
+        weights = None
+        if task.weights is not None:
+            weights = torch.from_numpy(task.weights[indices]).to(device)
+        try:
+            vectors = torch.cat([self._module(self._on_device(part.inputs)) for part in parts])
+            loss = contrast_loss(vectors.float(), targets, weights)
+            self._fabric.backward(loss)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise TrainingError(
+                f"Memory runs out with {len(batch)} examples at a time ({device}), whose pairs are "
+                "compared. Use a smaller batch_size, smaller inputs, or fewer of the last blocks."
+            ) from error
+        loss = loss.detach().double() if device.type != "mps" else loss.detach()
+        return torch.stack([loss, num_beside_own(vectors.detach(), targets).to(loss.dtype)])
+
+    def _on_device(self, inputs: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        inputs = inputs.to(self._fabric.device, non_blocking=True)
+        # (pictures, as bytes, have them so already: they lie [N, H, W, C])
+        if self._channels_last and inputs.ndim == 4 and inputs.is_floating_point():
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        return inputs
+
     def _run(self, inputs: torch.Tensor, indices: Indices, total: float) -> torch.Tensor:
         import torch
 
         task, device = self._task, self._fabric.device
-        inputs = inputs.to(device, non_blocking=True)
-        # (pictures, as bytes, have them so already: they lie [N, H, W, C])
-        if self._channels_last and inputs.ndim == 4 and inputs.is_floating_point():
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
         targets = torch.from_numpy(task.targets[indices]).to(device, non_blocking=True)
-        logits = self._module(inputs)
+        logits = self._module(self._on_device(inputs))
         if logits.shape != (len(indices), task.num_classes):
             raise TrainingError(
                 f"The network gives {tuple(logits.shape)} for {len(indices)} examples; accepted: "

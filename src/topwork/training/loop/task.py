@@ -36,13 +36,15 @@ class Task:
     """What is learned.
 
     Attributes:
-        module: takes a batch [n, *shape], gives logits [n, num_classes]. It is trained in place.
+        module: takes a batch [n, *shape], gives logits [n, num_classes], or vectors [n, width] for
+            a contrast. It is trained in place.
         targets: int64 [N], from 0.
         num_classes: 2 or more.
         weights: of the examples, float32 [N], above 0; a step's loss is their weighted mean.
         label_smoothing: from 0 to below 1 (Szegedy et al. 2016).
         blocks: names of the module's submodules in the order they run, for `layer_decay`.
         head_prefix: where the names of the head's parameters begin.
+        contrast: whether the loss is that of pairs (contrast.py), not of classes.
         identity: of all that the other fields do not show (the initial weights, the examples'
             content): a checkpoint goes with one identity.
     """
@@ -55,6 +57,7 @@ class Task:
     label_smoothing: float = 0.0
     blocks: Sequence[str] = ()
     head_prefix: str = "head"
+    contrast: bool = False
     identity: str = ""
 
     def __post_init__(self) -> None:
