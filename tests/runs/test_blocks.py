@@ -36,6 +36,7 @@ def fine_tuned(digits: Path, tiny_backbone: Backbone) -> FineTuned:
     [
         ("last:1", "The last block and a linear head were trained"),
         ("all", "All 2 blocks and a linear head were trained"),
+        ("contrast:1", "The last block was trained by pairs of examples, alike or not, and a"),
     ],
 )
 def test_a_strategy_gives_a_model(

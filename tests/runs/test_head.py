@@ -11,6 +11,7 @@ from topwork.core.options import RunOptions
 from topwork.errors import TooFewError
 from topwork.examples.sources import examples_from, read_examples
 from topwork.recipe import Recipe
+from topwork.runs import head as module
 from topwork.runs.head import HeadRun, run_head
 from topwork.training.selection import Selection
 
@@ -75,3 +76,24 @@ def test_a_class_of_which_nothing_can_be_read(tiny_backbone: Backbone, tmp_path:
         path.write_bytes(path.read_bytes()[:70])
     with pytest.raises(TooFewError, match=r"No image .* of the classes: two"):
         run_head(read_examples(folder), RECIPE, tiny_backbone, ON_CPU)
+
+
+def test_the_names_of_the_classes_stand_beside_a_few_texts(tmp_path: Path) -> None:
+    found = read_examples(small.write_texts(tmp_path / "texts.csv"))
+    head_run = run_head(found, RECIPE, small.tiny_text_backbone(), ON_CPU)
+    names = head_run.labels.names
+    assert names is not None
+    assert [head_run.classes[k] for k in names.classes] == list(head_run.classes)
+    assert not set(names.rows) & {*head_run.train, *head_run.test}
+    assert len(head_run.examples) == len(head_run.train) == len(found.examples)
+    assert head_run.cross_val is not None
+    assert head_run.cross_val.probabilities.shape[1] == len(found.examples)
+
+
+def test_names_are_of_no_use_to_many_texts_and_to_pictures(
+    head_run: HeadRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert head_run.labels.names is None
+    monkeypatch.setattr(module, "NAMES_UP_TO", 1)
+    found = read_examples(small.write_texts(tmp_path / "texts.csv"))
+    assert run_head(found, RECIPE, small.tiny_text_backbone(), ON_CPU).labels.names is None

@@ -31,6 +31,7 @@ class KernelHead(Head):
         landmarks: float16 [M, D]; None where the kernel is linear and folded.
         weights: float32 [M, K], or [D, K] where folded.
         constants: float32 [K].
+        name_weight: what the name of each class weighs among the examples; 0: it is not there.
         linked: whether scores are bent before the softmax; not in models of format 1.
     """
 
@@ -39,11 +40,15 @@ class KernelHead(Head):
     landmarks: npt.NDArray[np.float16] | None
     weights: Floats
     constants: Floats
+    name_weight: float = 0.0
     linked: bool = True
 
     @property
     def form(self) -> str:
-        return "linear" if self.kernel.gamma is None else f"RBF (gamma {self.kernel.gamma:g})"
+        form = "linear" if self.kernel.gamma is None else f"RBF (gamma {self.kernel.gamma:g})"
+        if not self.name_weight:
+            return form
+        return f"{form}, the name of each class as {self.name_weight:g} of its examples"
 
     def scorer(self) -> Scorer:
         landmarks = None if self.landmarks is None else self.landmarks.astype(np.float32)
@@ -68,6 +73,7 @@ class KernelHead(Head):
             "pools": list(self.kernel.pools),
             "gamma": self.kernel.gamma,
             "penalty": self.penalty,
+            **({"name_weight": self.name_weight} if self.name_weight else {}),
             **({} if self.linked else {"linked": False}),
         }
 
@@ -90,6 +96,7 @@ class KernelHead(Head):
             landmarks=tensors.get("landmarks"),
             weights=tensors["weights"],
             constants=tensors["constants"],
+            name_weight=float(settings.get("name_weight", 0.0)),
             linked=settings.get("linked", True) is not False,
             softmax=softmax,
         )

@@ -15,6 +15,20 @@ from topwork.examples.folds import choose_num_folds, kfold, stratified_sample
 
 @final
 @dataclass(frozen=True, kw_only=True, eq=False)
+class ClassNames:
+    """The names of the classes as examples of them, never left out, and never tested on.
+
+    Attributes:
+        rows: of the table, where the names' features are, [C].
+        classes: int [C].
+    """
+
+    rows: Indices
+    classes: Indices
+
+
+@final
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Labels:
     """What a search or fit learns from, row by row.
 
@@ -24,6 +38,8 @@ class Labels:
         groups: [N] or None; rows of one group stay on one side of every split.
         weights: float64 [N], mean 1, or None for all alike.
         seed: of the folds and samples.
+        names: what may be learned from beside the rows, where the names of the classes say
+            something; it stays the same whatever rows are taken.
     """
 
     classes: Int[np.ndarray, " n"]
@@ -31,6 +47,7 @@ class Labels:
     groups: Shaped[np.ndarray, " n"] | None = None
     weights: Float64[np.ndarray, " n"] | None = None
     seed: int = 0
+    names: ClassNames | None = None
 
     @staticmethod
     def of(
