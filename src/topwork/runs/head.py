@@ -148,8 +148,7 @@ def run_head(
     check_readable(wanted.train, examples, extraction.skipped, modality=found.modality)
     classes = sort_labels({e.label or "" for e in examples})
     table = extraction.table.in_memory()
-    labels = Labels.of(examples, classes, class_weight=recipe.class_weight, seed=recipe.seed)
-    labels = _with_names(labels, named, [extraction.examples[i] for i in named], classes)
+    labels = _labels(extraction.examples, train, named, classes, recipe)
     notes = list(wanted.notes)
 
     cross_val = None
@@ -198,13 +197,22 @@ def run_head(
     )
 
 
-def _with_names(
-    labels: Labels, rows: Indices, names: Sequence[Example], classes: Sequence[str]
+def _labels(
+    examples: Sequence[Example],
+    train: Indices,
+    named: Indices,
+    classes: Sequence[str],
+    recipe: Recipe,
 ) -> Labels:
-    """Return the labels with the names, where there are any."""
-    if not names:
-        return labels
-    return replace(labels, names=ClassNames(rows=rows, classes=Labels.of(names, classes).classes))
+    """Return the labels of some of the examples, with the names of the classes, if there are any."""
+    names = None
+    if len(named):
+        own = Labels.of([examples[i] for i in named], classes)
+        names = ClassNames(rows=named, classes=own.classes)
+    labels = Labels.of(
+        [examples[i] for i in train], classes, class_weight=recipe.class_weight, seed=recipe.seed
+    )
+    return replace(labels, names=names)
 
 
 def _names(found: ExampleSet, train: Sequence[Example]) -> tuple[Example, ...]:
