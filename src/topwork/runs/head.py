@@ -150,7 +150,6 @@ def run_head(
     table = extraction.table.in_memory()
     labels = _labels(extraction.examples, train, named, classes, recipe)
     notes = list(wanted.notes)
-
     cross_val = None
     learned = [extraction.examples[i].digest for i in (*train, *named)]
     features = digest_settings([extraction.space, *learned])
@@ -204,7 +203,7 @@ def _labels(
     classes: Sequence[str],
     recipe: Recipe,
 ) -> Labels:
-    """Return the labels of some of the examples, with the names of the classes, if there are any."""
+    """Return the labels of some examples, with the names of the classes if there are any."""
     names = None
     if len(named):
         own = Labels.of([examples[i] for i in named], classes)
