@@ -18,7 +18,7 @@ from common import make_parser, say
 SCRIPTS = (
     *("first_minutes", "head_first", "process", "extraction", "texts", "sounds", "crash", "kills"),
     *("head", "accuracy", "modalities"),
-    *("gpu", "fastai_beside", "cut", "strategies", "transfer"),
+    *("gpu", "fastai_beside", "pairs", "cut", "strategies", "transfer"),
     *("verdict", "curves", "unknown", "problems", "attribution"),
 )
 LINES = ("strategies", "transfer")

@@ -105,6 +105,12 @@ def test_what_has_no_test_part_is_to_be_scored(tiny_model: Model) -> None:
     assert not any("as they will come" in one.why for one in steps(tested, **there(tested)))
 
 
+def test_where_all_is_well_what_spoke_for_an_answer_is_offered(tiny_model: Model) -> None:
+    well = changed(tiny_model, test=scored(99, 100), evaluation=scored(99, 100))
+    commands = [one.command.split()[1] for one in steps(well, **there(well))]
+    assert commands == ["predict", "predict", "explain"]
+
+
 def test_a_model_in_memory_has_a_name_to_fill_in(tiny_model: Model) -> None:
     model = changed(tiny_model, recipe=replace(tiny_model.recipe, data="photos"))
     found = steps(model, None, problems=problems("label"), **there(model))

@@ -148,7 +148,7 @@ class KernelTrial:
             losses = best_temperature_losses(link(scores), targets, weights)
             for choice, loss in zip(todo, losses.tolist(), strict=True):
                 # Of equals the first, simplest, whatever their rounding.
-                self._done[choice] = replace(choice, loss=round(loss, 9))
+                self._done[choice] = replace(choice, loss=float(f"{loss:.9g}"))
         return min((self._done[choice] for choice in choices), key=lambda choice: choice.loss)
 
     def ranked(self) -> list[KernelChoice]:

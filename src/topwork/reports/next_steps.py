@@ -139,6 +139,13 @@ def _of_use(model: Model, commands: Commands) -> list[Step]:
                 command=commands.on_model("predict", commands.input, "--reject", "5%"),
             )
         )
+    if model.backbone.modality != "array":  # whose parts nobody can look at
+        steps.append(
+            Step(
+                why=f"See which part of a {kind} spoke for its answer.",
+                command=commands.on_model("explain", commands.input),
+            )
+        )
     again = Step(
         why=f"Score it again whenever new {kind}s are labelled.",
         command=commands.on_model("evaluate", "NEW"),
