@@ -148,6 +148,34 @@ def topwork_command(*arguments: str | Path) -> list[str]:
     return [*start, *map(str, arguments)]
 
 
+def environment_folder(name: str) -> Path:
+    """Return where a peer's environment lies, where the caller names no other place."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "topwork-benchmarks" / name
+
+
+def make_environment(folder: Path, packages: Sequence[str], *, imports: str) -> Path:
+    """Return the Python of an environment with these packages; make it where there is none."""
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if not python.exists() or subprocess.run([python, "-c", f"import {imports}"]).returncode:
+        say(f"installing {', '.join(packages)} into {folder} ...")
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
+    return python
+
+
+def train_cold(data: Path, model: Path, *, strategy: str) -> tuple[float, float]:
+    """Train with an empty cache, as a user does; return accuracy on the test part, and seconds."""
+    with own_cache():
+        done = run_process(
+            topwork_command(
+                *("train", data, "--train", strategy, "--out", model, "--overwrite", "--quiet")
+            )
+        )
+    described = json.loads((model / "model.json").read_text(encoding="utf-8"))
+    return described["test"]["accuracy"]["value"], done.seconds
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finished:
     """A process that ended well."""

@@ -11,15 +11,21 @@ cross-validation and the saving of the model among it; its accuracy is that on `
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from common import Figure, make_parser, own_cache, report, run_process, say, topwork_command
+from common import (
+    Figure,
+    environment_folder,
+    make_environment,
+    make_parser,
+    report,
+    say,
+    train_cold,
+)
 
 ARCHITECTURE = "tf_efficientnet_lite0"
 SIZE = 224
@@ -30,8 +36,7 @@ RESULT = "epoch: "
 def main() -> None:
     """Run both and print; or, inside its own environment, run fastai."""
     parser = make_parser(__doc__)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    default = cache / "topwork-benchmarks" / "fastai"
+    default = environment_folder("fastai")
     parser.add_argument("--env", type=Path, default=default, help="where fastai is installed")
     parser.add_argument("--epochs", type=int, default=5, help="after the frozen one")
     parser.add_argument("--minutes", type=float, default=30.0, help="fastai's time limit")
@@ -43,10 +48,11 @@ def main() -> None:
         run_fastai(arguments)
         return
     clothing = arguments.data / "clothing"
-    python = make_environment(arguments.env)
+    python = make_environment(arguments.env, PACKAGES, imports="fastai, timm")
     with tempfile.TemporaryDirectory() as folder:
-        mine = run_topwork(clothing, Path(folder))
-        say(f"topwork: {mine['accuracy']:.4f} in {mine['seconds']:.1f} s")
+        accuracy, seconds = train_cold(clothing, Path(folder) / "model", strategy="head")
+        mine = {"accuracy": accuracy, "seconds": seconds}
+        say(f"topwork: {accuracy:.4f} in {seconds:.1f} s")
         weights = write_weights(Path(folder))
         epochs = start_fastai(python, weights, arguments)
     report(
@@ -95,17 +101,6 @@ def figures(mine: dict[str, float], epochs: list[dict[str, float]], minutes: flo
     return lines
 
 
-def run_topwork(data: Path, work: Path) -> dict[str, float]:
-    """Train with an empty cache, as a user does."""
-    model = work / "model"
-    with own_cache():
-        done = run_process(
-            topwork_command("train", data, "--train", "head", "--out", model, "--quiet")
-        )
-    described = json.loads((model / "model.json").read_text(encoding="utf-8"))
-    return {"accuracy": described["test"]["accuracy"]["value"], "seconds": done.seconds}
-
-
 def write_weights(work: Path) -> Path:
     """Write the embedded weights under timm's names."""
     from safetensors.torch import save_file
@@ -115,16 +110,6 @@ def write_weights(work: Path) -> Path:
     path = work / f"{ARCHITECTURE}.safetensors"
     save_file(get_backbone("efficientnet-lite0").build().module.state_dict(), path)
     return path
-
-
-def make_environment(folder: Path) -> Path:
-    """Return the Python of an environment with fastai; make it where there is none."""
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not python.exists() or subprocess.run([python, "-c", "import fastai, timm"]).returncode:
-        say(f"installing {', '.join(PACKAGES)} into {folder} ...")
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-    return python
 
 
 def start_fastai(python: Path, weights: Path, arguments: Any) -> list[dict[str, float]]:

@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import random
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,7 +20,15 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from common import Figure, make_parser, own_cache, report, run_process, say, topwork_command
+from common import (
+    Figure,
+    environment_folder,
+    make_environment,
+    make_parser,
+    report,
+    say,
+    train_cold,
+)
 
 PACKAGES = ("setfit", "transformers<5")
 RESULT = "setfit: "
@@ -31,8 +37,7 @@ RESULT = "setfit: "
 def main() -> None:
     """Run both and print; or, inside its own environment, run SetFit."""
     parser = make_parser(__doc__)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    default = cache / "topwork-benchmarks" / "setfit"
+    default = environment_folder("setfit")
     parser.add_argument("--env", type=Path, default=default, help="where SetFit is installed")
     parser.add_argument("--sets", nargs="+", default=["trec", "banking77"])
     parser.add_argument("--per-class", nargs="+", type=int, default=[8])
@@ -44,7 +49,11 @@ def main() -> None:
     if arguments.body is not None:
         run_setfit(arguments.data, arguments.body)
         return
-    python = None if arguments.without_setfit else make_environment(arguments.env)
+    python = (
+        None
+        if arguments.without_setfit
+        else make_environment(arguments.env, PACKAGES, imports="setfit")
+    )
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory() as folder:
         for name in arguments.sets:
@@ -59,7 +68,7 @@ def compare(arguments: Any, name: str, size: int, python: Path | None, work: Pat
     for seed in range(arguments.draws):
         data = write_draw(arguments.data / name, size, seed, work / f"{name}-{size}-{seed}")
         for way in arguments.ways:
-            found.setdefault(way, []).append(run_topwork(data, way, work / "model"))
+            found.setdefault(way, []).append(train_cold(data, work / "model", strategy=way))
         if python is not None:
             found.setdefault("SetFit", []).append(start_setfit(python, data))
         last = ", ".join(f"{way} {100 * rows[-1][0]:.1f}" for way, rows in found.items())
@@ -97,26 +106,6 @@ def read_rows(path: Path) -> list[tuple[str, str]]:
         rows = list(csv.DictReader(file))
     (label,) = set(rows[0]) - {"text"}
     return [(row["text"], row[label]) for row in rows]
-
-
-def run_topwork(data: Path, way: str, model: Path) -> tuple[float, float]:
-    """Train with an empty cache, as a user does; return accuracy and seconds."""
-    with own_cache():
-        done = run_process(
-            topwork_command("train", data, "--train", way, "--out", model, "--overwrite", "--quiet")
-        )
-    described = json.loads((model / "model.json").read_text(encoding="utf-8"))
-    return described["test"]["accuracy"]["value"], done.seconds
-
-
-def make_environment(folder: Path) -> Path:
-    """Return the Python of an environment with SetFit; make it where there is none."""
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not python.exists() or subprocess.run([python, "-c", "import setfit"]).returncode:
-        say(f"installing {', '.join(PACKAGES)} into {folder} ...")
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-    return python
 
 
 def start_setfit(python: Path, data: Path) -> tuple[float, float]:

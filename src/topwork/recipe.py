@@ -27,6 +27,9 @@ PATHS = ("data", "groups", "backbone")
 TRAINING_STRATEGIES = "auto, last:K, contrast:K, all, scratch"
 """Those by which blocks are trained, or may be."""
 
+HEAD_STRATEGIES = "auto, last:K, all, scratch"
+"""Of these, those by which a head is trained too."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -142,9 +145,8 @@ class Recipe:
 
     def _check_contrast(self, message: str) -> None:
         """Refuse what is set of a head that is trained: by pairs, it is fitted afterwards."""
-        accepted = TRAINING_STRATEGIES.replace(", contrast:K", "")
         if self.head.startswith("mlp"):
-            _not_used("head", self.head, message, accepted)
+            _not_used("head", self.head, message, HEAD_STRATEGIES)
         unused = {
             "dropout": self.dropout,
             "label_smoothing": self.label_smoothing,
@@ -152,7 +154,7 @@ class Recipe:
         }
         for name, value in unused.items():
             if value is not None:
-                _not_used(name, value, message, accepted)
+                _not_used(name, value, message, HEAD_STRATEGIES)
 
     def _check_given(self, training: Mapping[str, Any]) -> None:
         """Refuse a setting of training where the head alone is fitted, even its default."""

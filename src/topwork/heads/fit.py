@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -86,8 +87,7 @@ def fit_head(
 def _with_names(task: _FitTask, fitted: _Ridge) -> tuple[_Ridge, Floats]:
     """Return the better of a ridge and those that learn from the names too, and its landmarks."""
     names, labels = task.labels.names, task.labels
-    folds = labels.folds()
-    if names is None or not folds:
+    if names is None or not task.folds:
         return fitted, task.units
     vectors = task.transform(task.table, names.rows)
     if task.choice.kernel.gamma is not None:
@@ -95,23 +95,17 @@ def _with_names(task: _FitTask, fitted: _Ridge) -> tuple[_Ridge, Floats]:
     everything = np.concatenate([task.units, vectors])
     values = fitted.choice.kernel.apply(everything @ everything.T)
     centring = Centring.fit(values)
-    centred, num = centring(values), len(task.units)
+    centred = centring(values)
     targets = np.concatenate([labels.targets, np.eye(labels.num_classes)[names.classes]])
-    base = np.ones(num) if labels.weights is None else labels.weights
-    candidates = [fitted]
+    base = np.ones(len(task.units)) if labels.weights is None else labels.weights
+    candidates = []
     for weight in NAME_WEIGHTS:
         weights = np.concatenate([base, np.full(len(names.rows), weight)])
         for penalty in around(fitted.choice.penalty, smallest_penalty(len(values))):
-            duals, intercepts, scores = solve(
-                centred, targets, penalty, folds=folds, weights=weights
-            )
-            own, constants = centring.fold(duals.astype(np.float64))
             candidates.append(
-                _Ridge(choice=replace(fitted.choice, penalty=penalty), weights=own,
-                        constants=constants + intercepts, scores=link(scores[:num]),
-                        name_weight=weight)
-            )  # fmt: skip
-    best = _best(candidates[1:], labels)
+                _solved(task, centring, centred, targets, weights, penalty, name_weight=weight)
+            )
+    best = _best(candidates, labels)
     if _is_surely_better(best, fitted, labels):
         return best, everything
     return fitted, task.units
@@ -199,6 +193,11 @@ class _FitTask:
     units: Floats
     choice: KernelChoice
 
+    @cached_property
+    def folds(self) -> list[Indices]:
+        """Those of the labels: rows to leave out in turn."""
+        return self.labels.folds()
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Ridge:
@@ -229,26 +228,39 @@ def _round(units: Floats) -> npt.NDArray[np.float16]:
 
 
 def _fit_exact(task: _FitTask) -> _Ridge:
-    labels, kernel, penalty = task.labels, task.choice.kernel, task.choice.penalty
-    folds, targets = labels.folds(), labels.targets
-    values = kernel.apply(task.units @ task.units.T)
+    labels, penalty = task.labels, task.choice.penalty
+    values = task.choice.kernel.apply(task.units @ task.units.T)
     centring = Centring.fit(values)
-    centred = centring(values)
-    candidates = []
-    for candidate in around(penalty, smallest_penalty(len(values))) if folds else [penalty]:
-        duals, intercepts, scores = solve(
-            centred, targets, candidate, folds=folds, weights=labels.weights
-        )
-        weights, constants = centring.fold(duals.astype(np.float64))
-        candidates.append(
-            _Ridge(choice=replace(task.choice, penalty=candidate), weights=weights,
-                    constants=constants + intercepts, scores=link(scores))
-        )  # fmt: skip
+    centred, targets = centring(values), labels.targets
+    penalties = around(penalty, smallest_penalty(len(values))) if task.folds else [penalty]
+    candidates = [_solved(task, centring, centred, targets, labels.weights, p) for p in penalties]
     return _best(candidates, labels)
 
 
+def _solved(
+    task: _FitTask,
+    centring: Centring,
+    centred: Floats,
+    targets: Doubles,
+    weights: Doubles | None,
+    penalty: float,
+    *,
+    name_weight: float = 0.0,
+) -> _Ridge:
+    """Solve for one penalty; rows after the examples are learned from, and never left out."""
+    duals, intercepts, scores = solve(centred, targets, penalty, folds=task.folds, weights=weights)
+    own, constants = centring.fold(duals.astype(np.float64))
+    return _Ridge(
+        choice=replace(task.choice, penalty=penalty),
+        weights=own,
+        constants=constants + intercepts,
+        scores=link(scores[: len(task.units)]),
+        name_weight=name_weight,
+    )
+
+
 def _fit_landmarks(task: _FitTask) -> _Ridge:
-    labels, kernel, folds = task.labels, task.choice.kernel, task.labels.folds()
+    labels, kernel, folds = task.labels, task.choice.kernel, task.folds
     coordinates = Coordinates(task.table, task.indices, task.transform, kernel, task.units)
     fold_of = np.zeros(len(task.indices), np.intp)
     for number, fold in enumerate(folds):

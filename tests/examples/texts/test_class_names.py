@@ -2,7 +2,7 @@
 
 import pytest
 
-from topwork.examples.texts.class_names import in_words, name_examples
+from topwork.examples.texts.class_names import name_examples, words_of
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from topwork.examples.texts.class_names import in_words, name_examples
     ],
 )
 def test_words(name: str, words: str) -> None:
-    assert in_words(name) == words
+    assert words_of(name) == words
 
 
 def test_each_name_is_an_example_of_its_class() -> None:

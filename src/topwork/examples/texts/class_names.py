@@ -17,16 +17,16 @@ def name_examples(classes: Sequence[str]) -> tuple[Example, ...]:
     >>> name_examples(["0", "1"])
     ()
     """
-    names = [in_words(name) for name in classes]
+    names = [words_of(name) for name in classes]
     if not any(re.search(r"[^\W\d_]{2}", name) for name in names):
         return ()
     return tuple(examples_from(names, list(classes), modality="text").examples)
 
 
-def in_words(name: str) -> str:
+def words_of(name: str) -> str:
     """Return a class name as a person would write it.
 
-    >>> in_words("card_arrival"), in_words("cardArrival"), in_words("Hotel-Booking")
+    >>> words_of("card_arrival"), words_of("cardArrival"), words_of("Hotel-Booking")
     ('card arrival', 'card arrival', 'hotel booking')
     """
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)

@@ -76,7 +76,6 @@ class Learner:
         Raises:
             TrainingError: there is no memory for one example.
         """
-
         if self._task.contrast:
             return self._finish(self._contrast(parts, batch))
         weights = self._task.weights
