@@ -56,6 +56,7 @@ class Recipe:
             pools, and how often its folds are drawn (once), are its own.
         dropout: of a head's layers while it is trained step by step; None: 0.2.
         label_smoothing: of the targets then; None: 0.1.
+        positive: of two classes, the one that is looked for; None: the rarer.
         class_weight: `none`, or `balanced`: each class weighs the same, however many it has.
         num_folds: of the cross-validation, 2 or more.
         num_repeats: of the same; None: more where there are fewer examples.
@@ -85,6 +86,7 @@ class Recipe:
     head: str = "kernel"
     dropout: float | None = None
     label_smoothing: float | None = None
+    positive: str | None = None
     class_weight: ClassWeight = "none"
     num_folds: int = 5
     num_repeats: int | None = None
@@ -105,7 +107,7 @@ class Recipe:
         if not _whole(self.seed) or self.seed < 0:
             _refuse("seed", self.seed, "a whole number, 0 or more")
         columns = ("input_column", "label_column", "group_column", "time_columns")
-        for name in ("data", *columns, "groups"):
+        for name in ("data", *columns, "groups", "positive"):
             if not isinstance(getattr(self, name), str | None):
                 _refuse(name, getattr(self, name), "text")
         if not isinstance(self.backbone, str | None):

@@ -123,5 +123,5 @@ def test_groups_make_the_interval_wider() -> None:
 def test_what_cannot_be_the_positive_class() -> None:
     with pytest.raises(SettingError, match="'cat'; accepted: 'ill' or 'well'"):
         check_positive("cat", NAMES)
-    with pytest.raises(SettingError, match="'ill', and the model has 3 classes; accepted"):
+    with pytest.raises(SettingError, match="'ill', and there are 3 classes; accepted"):
         check_positive("ill", ("ill", "well", "dead"))

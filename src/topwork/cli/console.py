@@ -120,7 +120,8 @@ def show_training(model: Model, out: str | None) -> None:
     if model.evaluation is not None:
         show_classes(console, model.evaluation)
         command = f"topwork threshold {out or 'MODEL'} --positive"
-        if line := describe_positive(model.evaluation, command):
+        line = describe_positive(model.evaluation, command)
+        if line and model.recipe.positive is None:
             console.print(escape(line), style="dim")
     for note in model.notes:
         console.print(f"Note: {escape(note)}")

@@ -47,6 +47,9 @@ def train(
     head: Annotated[
         str | None, typer.Option(help="kernel, linear, nearest, or mlp:256,128 (hidden layers).")
     ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="Of two classes, the one that is looked for; else the rarer.")
+    ] = None,
     time_limit: TimeLimit = None,
     fresh: Fresh = False,
     recipe: Annotated[
@@ -82,6 +85,7 @@ def train(
                 on_head=heads.append,
                 train=strategy,
                 head=head,
+                positive=positive,
                 time_limit=time_limit,
                 fresh=fresh or None,
                 input_column=shared.input_column,

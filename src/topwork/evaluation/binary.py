@@ -142,9 +142,8 @@ def check_positive(positive: str, classes: Sequence[str]) -> None:
     """Raise SettingError where a class cannot be the positive one of two."""
     if len(classes) != 2:
         raise SettingError(
-            f"The positive class is {positive!r}, and the model has {len(classes)} classes; "
-            "accepted: a model of two. Leave it out: of more classes, each is scored against the "
-            "rest."
+            f"The positive class is {positive!r}, and there are {len(classes)} classes; accepted: "
+            "one of two. Leave it out: of more classes, each is scored against the rest."
         )
     if positive not in classes:
         raise SettingError(

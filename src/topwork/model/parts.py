@@ -89,7 +89,7 @@ class ModelParts:
             could be left out.
         ood: how well that works, measured; None where nothing out of distribution was at hand.
         decision: of two classes, which is looked for, and from which probability it is named;
-            None: the rarer in training, where it is the more probable.
+            None: the recipe's or the rarer in training, where it is the more probable.
     """
 
     head: Head
@@ -126,6 +126,8 @@ class ModelParts:
         """The class that is looked for, of two; None of more."""
         if self.decision is not None:
             return self.decision.positive
+        if self.recipe.positive is not None:
+            return self.recipe.positive
         return rarer(self.classes, self.data.per_class)
 
     @property

@@ -32,15 +32,17 @@ from topwork.reports.mistakes import (
     no_mistakes,
     surest_mistakes,
 )
+from topwork.reports.next_steps import Commands, choose_threshold
 from topwork.reports.opening import best_scores, opening, worth
 from topwork.reports.page import render
 from topwork.reports.parts import Chart, Matrix, Missing
 from topwork.reports.pictures import Album
 from topwork.reports.provenance import now, provenance
 from topwork.reports.reliability import reliability
+from topwork.reports.roc import roc
 from topwork.reports.scores import class_rows, ood, score_rows
 from topwork.reports.sections import Mistakes, Page, Scores
-from topwork.reports.words import counted, percent
+from topwork.reports.words import counted, percent, span
 
 if TYPE_CHECKING:
     from topwork.evaluation.metrics import Evaluation
@@ -168,7 +170,7 @@ def lay_out(gathered: Gathered, *, folder: Path | None = None) -> Page:
         modality=model.backbone.modality,
         opening=begun,
         worth=worth(gathered, folder=folder),
-        scores=_scores(model, parts, matrices),
+        scores=_scores(model, parts, matrices, Commands(model, folder)),
         mistakes=Mistakes(
             wrong=wrong,
             missing=None if wrong else no_mistakes(parts),
@@ -207,7 +209,9 @@ def _matrices(model: Model, parts: list[PredictionPart], album: Album) -> list[M
     ]
 
 
-def _scores(model: Model, parts: list[PredictionPart], matrices: list[Matrix]) -> Scores:
+def _scores(
+    model: Model, parts: list[PredictionPart], matrices: list[Matrix], commands: Commands
+) -> Scores:
     columns: list[Evaluation] = [one for one in (model.evaluation, model.test) if one is not None]
     missing = None
     if not columns:
@@ -218,14 +222,17 @@ def _scores(model: Model, parts: list[PredictionPart], matrices: list[Matrix]) -
     best, own = best_scores(model), columns[0] if columns else None
     few = frozenset[str]() if best is None else few_classes(best.per_class)
     rows = () if best is None else class_rows(best)
+    curve = _roc(model, parts, own)
     return Scores(
         methods=[one.method for one in columns],
-        rows=score_rows(columns),
+        rows=score_rows(columns, model.decision),
         classes=[row for row in rows if row.label not in few],
         few=[row for row in rows if row.label in few],
         classes_of="" if best is None else f"By {best.method}.",
         matrices=matrices,
         reliability=_reliability(parts, own),
+        roc=curve,
+        threshold=None if curve is None else choose_threshold(commands),
         ood=ood(model),
         missing=missing,
     )
@@ -238,7 +245,7 @@ def _reliability(parts: list[PredictionPart], best: Evaluation | None) -> Chart 
             remedy="Train the model again with this version of Topwork.",
         )
     part, answers = parts[0], parts[0].answers
-    where = "left out by cross-validation" if part.id == LEFT_OUT else "of the test part"
+    where = _where(part)
     caption = "On the dashed line the model is as often right as it is sure; below it, too sure."
     if best is not None:
         error = best.calibration_error
@@ -252,6 +259,29 @@ def _reliability(parts: list[PredictionPart], best: Evaluation | None) -> Chart 
         name=f"reliability-{part.id}",
         caption=caption,
     )
+
+
+def _roc(model: Model, parts: list[PredictionPart], own: Evaluation | None) -> Chart | None:
+    positive = model.parts.positive
+    if not parts or positive is None:
+        return None
+    part, threshold = parts[0], None if model.decision is None else model.decision.threshold
+    curve = roc(part.answers, model.classes, positive, threshold)
+    if curve is None:
+        return None
+    caption = f"The dot is the model as it is: {positive!r} is named "
+    caption += "where it is the more probable" if threshold is None else f"from {threshold:.3g} on"
+    if own is not None and own.auroc is not None:
+        caption += (
+            f". AUROC, the area under the line: {percent(own.auroc)} ({span(own.auroc)}); on the "
+            "dashed line it would be 50%"
+        )
+    caption += f". Answers to examples {_where(part)}."
+    return charts.draw_roc(curve, name=f"roc-{part.id}", caption=caption)
+
+
+def _where(part: PredictionPart) -> str:
+    return "left out by cross-validation" if part.id == LEFT_OUT else "of the test part"
 
 
 def _mistakes_hint(gathered: Gathered, album: Album) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from topwork.evidence.learning_curve.curve import LearningCurve
     from topwork.evidence.transfer.layer_probe import LayerProbe
     from topwork.reports.reliability import Bin
+    from topwork.reports.roc import RocCurve
     from topwork.training.selection import Candidate
 
 
@@ -106,14 +107,8 @@ def draw_reliability(bins: Sequence[Bin], *, name: str, caption: str) -> Chart:
     """Draw how often an answer is right over how sure the model is of it."""
     with drawing(330) as figure:
         axes = figure.add_subplot()
-        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, dashes=(4, 3))
+        _unit_square(axes)
         _points(axes, [one.confidence for one in bins], [one.accuracy for one in bins], FIRST)
-        axes.set_xlim(-0.02, 1.02)
-        axes.set_ylim(-0.02, 1.02)
-        axes.set_aspect("equal")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_ticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100%"])
-        axes.grid(color=RULE)
         axes.set_xlabel("how sure the model is")
         axes.set_ylabel("how often it is right")
         rows = [
@@ -129,6 +124,38 @@ def draw_reliability(bins: Sequence[Bin], *, name: str, caption: str) -> Chart:
             header=("sure, on average", "right", "95% interval", "answers"),
             rows=rows,
         )
+
+
+def draw_roc(curve: RocCurve, *, name: str, caption: str) -> Chart:
+    """Draw how many are found over how many false alarms, with the threshold in use."""
+    rows = [
+        (
+            f"{one.threshold:.3g}{', in use' if one is curve.in_use else ''}",
+            *(percent(one.sensitivity), span(one.sensitivity)),
+            *(percent(one.specificity), span(one.specificity)),
+        )
+        for one in (curve.in_use, *curve.others)
+    ]
+    used = curve.in_use
+    with drawing(330) as figure:
+        axes = figure.add_subplot()
+        _unit_square(axes)
+        axes.plot(curve.false_alarms, curve.sensitivity, color=FIRST, drawstyle="steps-post")
+        if used.sensitivity is not None and used.specificity is not None:
+            found, false_alarms = used.sensitivity, 1 - used.specificity.value
+            axes.plot([false_alarms], [found.value], "o", color=FIRST, markersize=8)
+        axes.set_xlabel("false alarms (1 − specificity)")  # a true minus
+        axes.set_ylabel("found (sensitivity)")
+        return _chart(
+            figure,
+            name=name,
+            title="Sensitivity by false alarms",
+            description="; ".join(f"from {at}: sensitivity {s}, specificity {t}"
+                                  for at, s, _, t, _ in rows),
+            caption=caption,
+            header=("threshold", "sensitivity", "95% interval", "specificity", "95% interval"),
+            rows=rows,
+        )  # fmt: skip
 
 
 def draw_candidates(candidates: Sequence[Candidate], strategy: str, *, caption: str) -> Chart:
@@ -227,6 +254,17 @@ def _band(
 
 def _as_percent(value: float, _: object = None) -> str:
     return f"{100 * value:.3g}%"
+
+
+def _unit_square(axes: Axes) -> None:
+    """Two shares against each other, with the line where they are equal."""
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, dashes=(4, 3))
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks([0, 0.25, 0.5, 0.75, 1], ["0", "25", "50", "75", "100%"])
+    axes.grid(color=RULE)
 
 
 def _percent_axis(axes: Axes, label: str) -> None:

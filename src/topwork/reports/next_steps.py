@@ -116,6 +116,14 @@ def control(gathered: Gathered, commands: Commands) -> Step | None:
     )
 
 
+def choose_threshold(commands: Commands) -> Step:
+    """Return how another threshold of two classes is chosen."""
+    return Step(
+        why="Choose the threshold by what must be found; the model keeps it:",
+        command=commands.on_model("threshold", "--sensitivity", "95%"),
+    )
+
+
 def more(gathered: Gathered, best: Evaluation | None) -> list[str]:
     """Say what else stands out, of the examples and of single classes."""
     said = [] if isinstance(gathered.curve, Missing) else [gathered.curve.sentence]

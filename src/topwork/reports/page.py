@@ -9,6 +9,9 @@ from topwork.reports.sections import Page
 
 TEMPLATE = "page.html.j2"
 
+LONG = 32
+"""Characters: a longer word of a command fills its line instead of beginning a new one."""
+
 _JOINT = re.compile(r"(_)(?=\w)")
 _CODE = re.compile(r"`([^`\n]+)`")
 
@@ -22,9 +25,11 @@ def render(page: Page) -> str:
         return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
     def worded(command: str) -> Markup:
-        """A command that breaks between its words alone, if these are not too long."""
-        words = [Markup("<span>{}</span>").format(word) for word in command.split(" ")]
-        return Markup(" ").join(words)
+        """A command that breaks between its words, and within those that are long paths."""
+        words = command.split(" ")
+        parts = [word if len(word) > LONG else Markup("<span>{}</span>").format(word)
+                 for word in words]  # fmt: skip
+        return Markup(" ").join(parts)
 
     def label(name: str) -> Markup:
         """A name that may break after each of its joints: `card_not_working`."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from topwork.evaluation.binary import DecisionRule
 from topwork.evaluation.intervals import Estimate
 from topwork.evaluation.metrics import Evaluation
 from topwork.model.model import Model
 from topwork.reports.parts import ClassRow, Score, ScoreRow
 from topwork.reports.words import percent, span
+
+RANKED = {True: "AUROC, mean of each class against the rest", False: "AUROC"}
+"""What the ranking score is called: of more than two classes, and of two."""
 
 SHARES = {
     "accuracy": "accuracy",
@@ -18,21 +22,50 @@ SHARES = {
 }
 """Scores that are shown in percent, by what they are called."""
 
+BINARY = {
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "average precision": "average_precision",
+}
+"""Scores of one of two classes, by what they are called."""
+
 OTHERS = {"log loss (0 is perfect)": "log_loss", "calibration error": "calibration_error"}
 
 
-def score(estimate: Estimate) -> Score:
-    """Return a share in percent."""
+def score(estimate: Estimate | None) -> Score:
+    """Return a share in percent; nothing where it is not known."""
     return Score(value=percent(estimate), interval=span(estimate))
 
 
-def score_rows(columns: Sequence[Evaluation]) -> tuple[ScoreRow, ...]:
-    """Return a row for every score, with a column for every evaluation."""
-    return tuple(
+def score_rows(
+    columns: Sequence[Evaluation], decision: DecisionRule | None = None
+) -> tuple[ScoreRow, ...]:
+    """Return a row for every score, with a column for every evaluation.
+
+    Args:
+        decision: that the model goes by now; the scores may be older than its threshold.
+    """
+    many = any(len(one.classes) > 2 for one in columns)
+    shares = {**SHARES, RANKED[many]: "auroc"}
+    rows = [
         ScoreRow(name=title, scores=[shown(getattr(one, name)) for one in columns])
-        for fields, shown in ((SHARES, score), (OTHERS, _plain))
+        for fields, shown in ((shares, score), (OTHERS, _plain))
         for title, name in fields.items()
-    )
+    ]
+    found = [one.binary for one in columns]
+    positive = next((one.positive for one in found if one is not None), None)
+    if positive is not None:
+        threshold = None if decision is None else decision.threshold
+        is_older = any(one.threshold != threshold for one in columns)
+        of = f"{positive}, {'before the threshold' if is_older else ''}".rstrip(", ")
+        rows += [
+            ScoreRow(
+                name=f"{title} ({of})",
+                scores=[score(None if one is None else getattr(one, name)) for one in found],
+            )
+            for title, name in BINARY.items()
+        ]
+    return tuple(rows)
 
 
 def class_rows(evaluation: Evaluation) -> tuple[ClassRow, ...]:

@@ -114,6 +114,7 @@ class Scores:
 
     Attributes:
         few: the classes of few examples, where there are many classes.
+        roc: of two classes; None of more. `threshold`: how to choose another.
     """
 
     methods: Sequence[str] = ()
@@ -123,6 +124,8 @@ class Scores:
     classes_of: str = ""
     matrices: Sequence[Matrix] = ()
     reliability: Chart | Missing
+    roc: Chart | None = None
+    threshold: Step | None = None
     ood: str = ""
     missing: Missing | None = None
 

@@ -19,6 +19,7 @@ from topwork.core.options import RunOptions
 from topwork.core.progress import Listener
 from topwork.core.telling import tell
 from topwork.errors import SettingError, SourceError
+from topwork.evaluation.binary import check_positive
 from topwork.examples.example import ExampleSet
 from topwork.model.model import Model
 from topwork.model.parts import ModelParts
@@ -115,6 +116,8 @@ def train(
         found, chosen = examples_and_backbone(
             data, labels, groups, columns=recipe.columns, backbone=wanted, call=call
         )
+        if recipe.positive is not None:
+            check_positive(recipe.positive, found.classes)
         announce(found, strict=recipe.strict)
         if out is None:
             tell(["No place to save it was named (--out): the model is kept in memory."])

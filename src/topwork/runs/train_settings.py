@@ -33,6 +33,7 @@ class TrainSettings(TypedDict, total=False):
     head: str | None
     dropout: float | None
     label_smoothing: float | None
+    positive: str | None
     class_weight: ClassWeight | None
     num_folds: int | None
     num_repeats: int | None
