@@ -123,7 +123,10 @@ def test_values_that_are_not_accepted(settings: dict[str, Any], message: str) ->
     ("settings", "message"),
     [
         ({"train": "head", "training": {"epochs": 3}}, "epochs is 3 .*'head'.*auto, last:K"),
-        ({"train": "head", "training": {"augment": ["flip"]}}, "augment is .*'flip'.* 'head'"),
+        (
+            {"train": "head", "head": "nearest", "training": {"augment": ["flip"]}},
+            "augment is .*'flip'.* 'head'",
+        ),
         ({"train": "head", "training": {"optimiser": "sgd"}}, "optimiser is 'sgd' .*'head'"),
         ({"train": "head", "time_limit": "5m"}, "time_limit is '5m' .*'head'.*auto, last:K"),
         ({"train": "head", "dropout": 0.5}, "dropout is 0.5 .*'head'.*mlp"),
@@ -148,6 +151,7 @@ def test_settings_that_the_strategy_does_not_use(settings: dict[str, Any], messa
     [
         {"train": "head", "head": "mlp:8", "dropout": 0.5, "label_smoothing": 0.1},
         {"train": "head", "pools": ["mean"], "num_repeats": 3},
+        {"train": "head", "training": {"augment": ["rotate"], "num_views": 3}},
         {"train": "auto", "pools": ["mean"], "num_repeats": 3, "training": {"epochs": 3}},
         {"train": "scratch", "time_limit": "5m", "training": {"epochs": 3, "augment": []}},
         {"train": "last:2", "training": {"momentum": 0.5, "optimiser": "sgd", "lora": 4}},

@@ -162,8 +162,9 @@ class Recipe:
         """Refuse a setting of training where the head alone is fitted, even its default."""
         if self.strategy().kind != "head":
             return
+        views = ("augment", "num_views") if self.head in ("kernel", "linear") else ()
         for name, value in training.items():
-            if value is not None:
+            if value is not None and name not in views:
                 _not_used(name, value, f"train = '{self.train}'", TRAINING_STRATEGIES)
 
     def head_settings(self) -> HeadSettings:

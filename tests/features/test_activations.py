@@ -22,12 +22,12 @@ from topwork.examples.example import Example, Skipped
 from topwork.examples.images.decode import decode_image
 from topwork.examples.sounds.sound import Sound
 from topwork.examples.texts.tokens import text_windows
-from topwork.examples.views import augmented
+from topwork.examples.views import augmented, views_of
 from topwork.executors.base import WHOLE, Executor, Segment
 from topwork.executors.fake import IMAGES, FakeExecutor, fake_backbone
 from topwork.features import activations as module
 from topwork.features import cut as cut_module
-from topwork.features.activations import Activations, save_activations, views_of
+from topwork.features.activations import Activations, save_activations
 from topwork.features.store import FeatureStore
 
 BROKEN = example("broken.png", b"not an image")

@@ -16,6 +16,7 @@ from topwork.core.progress import listening
 from topwork.errors import ExampleError, SettingError, StoreError
 from topwork.examples.example import Example
 from topwork.examples.images.decode import decode_image
+from topwork.examples.views import views_of
 from topwork.executors.fake import IMAGES, FakeExecutor, fake_backbone, fake_vector
 from topwork.features import writer
 from topwork.features.extract import Extraction, default_pools, extract
@@ -318,3 +319,63 @@ def test_the_embedded_backbone(store: FeatureStore) -> None:
     assert {block.dtype for block in first.table.layout.blocks} == {"float16"}
     key = hashlib.sha256(b"".join(bytes.fromhex(one.digest) for one in given)).hexdigest()
     assert [path.stem for path in store.root.glob("*/*.safetensors")] == [key]
+
+
+def test_views_follow_and_are_computed_once(
+    store: FeatureStore, opened: list[FakeExecutor]
+) -> None:
+    given, augment = examples(5), ("rotate", "colour")
+    first = extract(given, fake_backbone(), pools=POOLS, augment=augment, num_views=4, store=store)
+    assert (first.num_computed, first.table.num_rows) == (5, 20)
+    assert first.views is not None
+    assert first.views.shape == (5, 3)
+    plain = extract(given, fake_backbone(), pools=POOLS, store=store)
+    assert plain.num_computed == 0, "the examples as they are belong to no alteration"
+    assert plain.views is None
+    np.testing.assert_array_equal(values(plain), values(first)[:5])
+    fewer = extract(
+        given[1:3], fake_backbone(), pools=POOLS, augment=augment, num_views=3, store=store
+    )
+    assert fewer.num_computed == 0
+    assert fewer.views is not None
+    np.testing.assert_array_equal(values(fewer)[fewer.views], values(first)[first.views[1:3, :2]])
+    more = extract(given, fake_backbone(), pools=POOLS, augment=augment, num_views=6, store=store)
+    assert (more.num_computed, opened[-1].num_run) == (5, 10)
+    other = extract(
+        given, fake_backbone(), pools=POOLS, augment=("rotate",), num_views=2, store=store
+    )
+    assert other.num_computed == 5
+    assert other.space != more.space != plain.space
+    assert "fake (rotate)" in {space.backbone for space in store.spaces()}
+
+
+def test_a_view_is_what_training_sees(store: FeatureStore, opened: list[FakeExecutor]) -> None:
+    one = examples(1)[0]
+    found = extract(
+        [one], fake_backbone(), pools=POOLS, augment=("rotate",), num_views=3, store=store
+    )
+    windows = views_of(one, (0, 1, 2), IMAGES, ("rotate",))
+    expected = np.array([fake_vector(window) for window in windows])
+    np.testing.assert_allclose(values(found), expected, rtol=1e-3)
+    assert len(opened) == 1
+
+
+def test_broken_ones_have_no_views(store: FeatureStore, opened: list[FakeExecutor]) -> None:
+    given = [*examples(2), BROKEN]
+    found = extract(
+        given, fake_backbone(), pools=POOLS, augment=("rotate",), num_views=3, store=store
+    )
+    assert (found.table.num_rows, len(found.skipped)) == (6, 1)
+    assert found.skipped[0].name == "broken.png"
+    assert opened
+
+
+@pytest.mark.parametrize(("augment", "num_views"), [((), 2), (("rotate",), 0), (("speed",), 2)])
+def test_views_that_nothing_alters(
+    store: FeatureStore, augment: tuple[str, ...], num_views: int
+) -> None:
+    with pytest.raises(SettingError, match="accepted"):
+        extract(
+            examples(2), fake_backbone(), pools=POOLS, augment=augment, num_views=num_views,
+            store=store,
+        )  # fmt: skip

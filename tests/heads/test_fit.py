@@ -6,6 +6,7 @@ import pytest
 
 from topwork.executors.base import Segment
 from topwork.features.table import ArrayTable, FeatureTable
+from topwork.heads import exact as exact_module
 from topwork.heads import fit as module
 from topwork.heads.fit import fit_head
 from topwork.heads.kernel import Kernel
@@ -41,14 +42,15 @@ def test_landmarks_that_are_all_examples_change_nothing(
     choose(monkeypatch, kernel)
     # one penalty, as the choice could differ: a penalty is a share of what is left in
     monkeypatch.setattr(module, "around", lambda *_: [1e-2])
+    monkeypatch.setattr(exact_module, "around", lambda *_: [1e-2])
     table, classes = make(80, 3, noise=2)
     rows, labels = np.arange(80), labels_of(classes)
     exact = fit_head(table, rows, labels)
-    task = module._FitTask(
+    task = exact_module.FitTask(
         table=table, indices=rows, labels=labels, choice=module.search(table, rows, labels),
         transform=exact.transform, units=exact.transform(table, rows),
     )  # fmt: skip
-    found, expected = module._fit_landmarks(task), module._fit_exact(task)
+    found, expected = module._fit_landmarks(task), exact_module.fit_exact(task)
     values = kernel.apply(task.units @ task.units.T)
     np.testing.assert_allclose(
         values @ found.weights + found.constants,
@@ -101,7 +103,7 @@ def test_a_wider_rbf_is_tried_where_landmarks_stand_for_the_rest_unless_one_was_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     choose(monkeypatch, RBF)
-    monkeypatch.setattr(module, "_best", lambda candidates, labels: candidates[-1])
+    monkeypatch.setattr(module, "best_of", lambda candidates, labels: candidates[-1])
     table, classes = make(90, 3)
     rows, labels = np.arange(90), labels_of(classes)
     assert fit_head(table, rows, labels, max_landmarks=30).kernel.gamma == pytest.approx(0.09)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from topwork.features.table import ArrayTable
-from topwork.heads.fit import NAME_WEIGHTS, fit_head
+from topwork.heads.exact import NAME_WEIGHTS
+from topwork.heads.fit import fit_head
 from topwork.heads.kernel_head import KernelHead
 from topwork.heads.labels import ClassNames, Labels
 from topwork.heads.restore import restore_head

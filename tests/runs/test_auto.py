@@ -44,7 +44,7 @@ def test_too_few_errors_are_not_worth_a_trial(digits: Path, tiny_backbone: Backb
     assert model.selection.strategy == "head"
     assert "30 examples left out it gets 0 wrong" in model.selection.reason
     assert [row.strategy for row in model.selection.candidates] == ["head"]
-    assert stages == {"read", "features", "cross-validate"}
+    assert stages == {"read", "features of altered views", "features", "cross-validate"}
 
 
 def test_auto_tries_what_goes_deeper(tiny_backbone: Backbone) -> None:

@@ -8,11 +8,13 @@ import pytest
 from tests import small
 from topwork.backbones.base import Backbone
 from topwork.core.options import RunOptions
-from topwork.errors import TooFewError
+from topwork.errors import SettingError, TooFewError
 from topwork.examples.sources import examples_from, read_examples
+from topwork.heads.kernel_head import KernelHead
 from topwork.recipe import Recipe
-from topwork.runs import head as module
+from topwork.runs import head_features as module
 from topwork.runs.head import HeadRun, run_head
+from topwork.runs.head_features import usual_num_views
 from topwork.training.selection import Selection
 
 RECIPE = Recipe(train="head", num_repeats=1, seed=2)
@@ -97,3 +99,34 @@ def test_names_are_of_no_use_to_many_texts_and_to_pictures(
     monkeypatch.setattr(module, "NAMES_UP_TO", 1)
     found = read_examples(small.write_texts(tmp_path / "texts.csv"))
     assert run_head(found, RECIPE, small.tiny_text_backbone(), ON_CPU).labels.names is None
+
+
+def test_views_are_learned_from_beside_few_pictures(head_run: HeadRun) -> None:
+    assert head_run.num_views == usual_num_views(30) == 17
+    assert head_run.augment == ("zoom", "rotate", "shift", "colour")
+    views = head_run.labels.views
+    assert views is not None
+    assert views.shape == (30, 16)
+    assert head_run.table.num_rows == 30 * 17
+    assert isinstance(head_run.head, KernelHead)
+    assert head_run.head.num_views in (0, 16)
+
+
+def test_fewer_views_of_more_pictures() -> None:
+    numbers = [usual_num_views(num) - 1 for num in (1, 50, 100, 200, 500, 1000, 1001, 20_000)]
+    assert numbers == [16, 16, 11, 8, 3, 1, 0, 0]
+
+
+def test_views_by_the_recipe(digits: Path, tiny_backbone: Backbone) -> None:
+    found = read_examples(digits)
+    for settings, num_views in (
+        ({"num_views": 1}, 1),
+        ({"augment": ()}, 1),
+        ({"num_views": 3, "augment": ("rotate",)}, 3),
+        ({"head": "nearest"}, 1),
+    ):
+        run = run_head(found, RECIPE.with_settings(settings), tiny_backbone, ON_CPU)
+        assert run.num_views == num_views
+        assert (run.labels.views is None) == (num_views == 1)
+    with pytest.raises(SettingError, match="num_views is 3"):
+        RECIPE.with_settings({"head": "nearest", "num_views": 3})

@@ -102,7 +102,12 @@ def test_progress_names_the_stages(digits: Path, tiny_backbone: Backbone) -> Non
         last[stage] = (done, total)
 
     train(digits, backbone=tiny_backbone, num_folds=3, num_repeats=2, on_progress=told)
-    assert last == {"read": (30, 30), "features": (30, 30), "cross-validate": (6, 6)}
+    assert last == {
+        "read": (30, 30),
+        "features of altered views": (30, 30),
+        "features": (30, 30),
+        "cross-validate": (6, 6),
+    }
 
 
 def test_a_table_with_groups(digits: Path, tiny_backbone: Backbone) -> None:

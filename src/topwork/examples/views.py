@@ -7,7 +7,7 @@ as it was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -15,14 +15,14 @@ from topwork.core.digests import digest_settings
 from topwork.core.shapes import Shaped
 from topwork.errors import SettingError
 from topwork.examples.arrays.views import ARRAY_AUGMENTATIONS, array_view
-from topwork.examples.example import Modality
+from topwork.examples.example import Example, Modality
 from topwork.examples.images.preprocessing import ImageInput
 from topwork.examples.images.views import IMAGE_AUGMENTATIONS, image_view
 from topwork.examples.sounds.preprocessing import SoundInput
 from topwork.examples.sounds.views import SOUND_AUGMENTATIONS, sound_view
 from topwork.examples.texts.preprocessing import TextInput
 from topwork.examples.texts.views import TEXT_AUGMENTATIONS, text_view
-from topwork.examples.windows import Input
+from topwork.examples.windows import Input, Window, decode
 
 AUGMENTATIONS: dict[Modality, tuple[str, ...]] = {
     "image": IMAGE_AUGMENTATIONS,
@@ -59,6 +59,20 @@ def check_augment(names: Sequence[str], modality: Modality) -> tuple[str, ...]:
             f"{', '.join(known)}. Leave out what is not among them; an empty list is none."
         )
     return tuple(name for name in known if name in given)
+
+
+def check_views(num_views: int, augment: Sequence[str], modality: Modality) -> tuple[str, ...]:
+    """Return the alterations that so many views of an example, itself among them, are made with.
+
+    Raises SettingError on a name that is not known, or views that nothing would alter.
+    """
+    names = check_augment(augment, modality)
+    if num_views < 1 or (num_views > 1 and not names):
+        raise SettingError(
+            f"num_views is {num_views} with augment {list(names)}; accepted: 1, or more where "
+            "there is something to alter. Name alterations, or take one view."
+        )
+    return names
 
 
 def augmented(
@@ -98,3 +112,28 @@ def augmented(
     if isinstance(preprocessing, TextInput):
         return text_view(window, preprocessing, draw)
     return array_view(window, names, draw)
+
+
+def views_of(
+    example: Example, views: Sequence[int], preprocessing: Input, augment: tuple[str, ...]
+) -> Iterable[Shaped[np.ndarray, "..."]]:
+    """Return the windows of the views asked for, view by view, decoded once.
+
+    A list where they are few; else they are made as they are taken.
+    """
+    windows = decode(example.read(), preprocessing)
+
+    def view_of(view: int, window: Window) -> Window:
+        if view == 0:
+            return window
+        return augmented(window, preprocessing, augment, digest=example.digest, view=view)
+
+    if isinstance(windows, list):
+        return [view_of(view, window) for view in views for window in windows]
+
+    def one_by_one() -> Iterator[Window]:
+        whole = windows if len(views) == 1 else list(windows)
+        for view in views:
+            yield from (view_of(view, window) for window in whole)
+
+    return one_by_one()

@@ -6,7 +6,7 @@ It is computed once and read back mapped, as often as what lies after the cut is
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
@@ -19,10 +19,9 @@ from topwork.backbones.base import Backbone
 from topwork.core.digests import digest_settings
 from topwork.core.progress import Tally
 from topwork.core.shapes import Shaped
-from topwork.errors import SettingError
 from topwork.examples.example import Example, Skipped
-from topwork.examples.views import augmented, check_augment
-from topwork.examples.windows import Input, Window, decode
+from topwork.examples.views import check_views, views_of
+from topwork.examples.windows import Window
 from topwork.features.cut import ActivationCut
 from topwork.features.missing import Item, first_of_missing, sort_out
 from topwork.features.mmap_index import Located
@@ -117,7 +116,7 @@ def save_activations(
         StoreError: the disk is full or cannot be written to.
     """
     preprocessing = backbone.input
-    augment = _check_views(num_views, check_augment(augment, preprocessing.modality))
+    augment = check_views(num_views, augment, preprocessing.modality)
     cut = ActivationCut(backbone, block, device)
     parts = _parts(store or FeatureStore(), cut, augment, num_views)
     copies = Counter(bytes.fromhex(example.digest) for example in examples)
@@ -165,31 +164,6 @@ def save_activations(
         located=located,
         places=places,
     )
-
-
-def views_of(
-    example: Example, views: Sequence[int], preprocessing: Input, augment: tuple[str, ...]
-) -> Iterable[Shaped[np.ndarray, "..."]]:
-    """Return the windows of the views asked for, view by view, decoded once.
-
-    A list where they are few; else they are made as they are taken.
-    """
-    windows = decode(example.read(), preprocessing)
-
-    def view_of(view: int, window: Window) -> Window:
-        if view == 0:
-            return window
-        return augmented(window, preprocessing, augment, digest=example.digest, view=view)
-
-    if isinstance(windows, list):
-        return [view_of(view, window) for view in views for window in windows]
-
-    def one_by_one() -> Iterator[Window]:
-        whole = windows if len(views) == 1 else list(windows)
-        for view in views:
-            yield from (view_of(view, window) for window in whole)
-
-    return one_by_one()
 
 
 @final
@@ -262,12 +236,3 @@ class _Computed:
             if own:
                 part.add(digest, (own, pending.weights[:num]), stack)
         self.num_windows += len(pending.vectors)
-
-
-def _check_views(num_views: int, augment: tuple[str, ...]) -> tuple[str, ...]:
-    if num_views < 1 or (num_views > 1 and not augment):
-        raise SettingError(
-            f"num_views is {num_views} with augment {list(augment)}; accepted: 1, or more where "
-            "there is something to alter. Name alterations, or take one view."
-        )
-    return augment

@@ -13,19 +13,21 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
+from topwork.core.digests import digest_bytes
 from topwork.core.progress import Tally
-from topwork.core.shapes import Floats
+from topwork.core.shapes import Bool, Floats, Indices
 from topwork.examples.example import Example, Modality, Skipped
+from topwork.examples.views import check_views, views_of
 from topwork.examples.windows import Window
 from topwork.executors.base import Executor, order_pools
 from topwork.executors.choose import open_executor, precision_of, resolve_device
 from topwork.executors.join import join
 from topwork.features.feature_table import StoredTable
-from topwork.features.missing import first_of_missing, sort_out
+from topwork.features.missing import Item, first_of_missing, sort_out
 from topwork.features.probe import choose_dtypes
 from topwork.features.shards import ShardBuffer, ShardLayout
-from topwork.features.store import FeatureStore, Space
-from topwork.features.stream import stream, stream_features
+from topwork.features.store import FeatureStore, Space, StoredFeatures
+from topwork.features.stream import Pending, refuse, run_through, stream_features, work_ahead
 from topwork.features.writer import ShardWriter, shard_buffer
 
 __all__ = ["Extraction", "default_pools", "extract", "stream_features"]
@@ -58,11 +60,14 @@ class Extraction:
     """The features of some examples.
 
     Attributes:
-        table: its rows are parallel to `examples`.
+        table: its first rows are parallel to `examples`; then come their altered views, all of the
+            first example, all of the second, and so on.
         space: key of all that the features depend on but the examples.
         examples: those that could be read, in the order given.
         indices: of these among all that were given.
         skipped: the others, with the reason.
+        augment: how the views were altered.
+        num_views: of each example; the first is the example as it is.
         num_computed: how many went through the network now; of equal ones, the first.
         num_found: how many of the examples had features on disk before.
         seconds: how long it took, on the clock.
@@ -74,10 +79,18 @@ class Extraction:
     examples: tuple[Example, ...] = field(repr=False)
     indices: npt.NDArray[np.intp] = field(repr=False)
     skipped: tuple[Skipped, ...]
+    augment: tuple[str, ...] = ()
+    num_views: int = 1
     num_computed: int
     num_found: int
     seconds: float
     device: str | None
+
+    @property
+    def views(self) -> Indices | None:
+        """The table's rows of each example's altered views, [N, V]; None where there are none."""
+        num, each = len(self.examples), self.num_views - 1
+        return None if each == 0 else num + np.arange(num * each).reshape(num, each)
 
 
 def extract(
@@ -86,6 +99,8 @@ def extract(
     *,
     pools: Sequence[str],
     device: str = "auto",
+    augment: tuple[str, ...] = (),
+    num_views: int = 1,
     strict: bool = False,
     store: FeatureStore | None = None,
 ) -> Extraction:
@@ -94,35 +109,32 @@ def extract(
     However it ends, what was computed is stored; only a kill loses the shard being filled.
 
     Args:
+        augment: names of alterations (examples/views.py) for the views after the first.
+        num_views: of each example; the first is the example as it is.
         strict: raise on the first example that cannot be read, instead of skipping it.
 
     Raises:
         ExampleError: with `strict`, an example cannot be read; its name is in front.
-        SettingError: a pool or the device is not known, or not here.
+        SettingError: a pool, an alteration or the device is not known, or not here.
         BackboneError: the network cannot be built or run.
         StoreError: the disk is full or cannot be written to.
     """
     started = time.perf_counter()
-    pools, device = order_pools(pools), resolve_device(device)
-    space = (store or FeatureStore()).space(
-        {
-            "backbone": backbone.digest,
-            "input": backbone.input.settings(),
-            "pools": list(pools),
-            "view": "original",
-            "precision": precision_of(device, backbone),
-        },
-        backbone=backbone.name,
+    work = _Extraction(
+        backbone=backbone,
+        pools=order_pools(pools),
+        device=resolve_device(device),
+        augment=check_views(num_views, augment, backbone.input.modality),
+        num_views=num_views,
+        store=store or FeatureStore(),
     )
-    work = _Extraction(backbone=backbone, pools=pools, device=device, space=space)
-    if not space.layout.blocks and space.has_shards:
-        work.open()  # its description was lost: without it the shards cannot be read
     copies = Counter(bytes.fromhex(example.digest) for example in examples)
     wanted = {digest: place for place, digest in enumerate(copies)}
-    found = space.find(wanted)
-    num_found = sum(n for digest, n in copies.items() if not found.missing[wanted[digest]])
+    found = work.find(wanted)
+    lost = _missing(found)
+    num_found = sum(n for digest, n in copies.items() if not lost[wanted[digest]].any())
     report = Tally("features", done=num_found, total=len(examples))
-    missing = [one for one, _ in first_of_missing(examples, wanted, found.missing[:, None])]
+    missing = first_of_missing(examples, wanted, lost)
     reasons: dict[bytes, str] = {}
     if missing:
 
@@ -132,19 +144,24 @@ def extract(
                 reasons[digest] = reason
 
         work.compute(missing, strict=strict, done=done)
-        found = space.find(wanted)
+        found = work.find(wanted)
+        lost = _missing(found)
     report.finish()
-    space.touch()
+    for space in work.spaces:
+        space.touch()
+    space = work.spaces[-1]
+    unusable: Bool[np.ndarray, " n"] = np.asarray(lost.any(1))
     indices, places, skipped = sort_out(
-        examples, wanted, reasons, lost=found.missing, what="features", folder=space.folder
+        examples, wanted, reasons, lost=unusable, what="features", folder=space.folder
     )
-    rows = np.array(places, np.intp)
     return Extraction(
-        table=StoredTable(space.layout, found.shards, found.shard_of[rows], found.row_of[rows]),
+        table=_table(work.spaces, found, np.array(places, np.intp)),
         space=space.folder.name,
         examples=tuple(examples[i] for i in indices),
         indices=indices,
         skipped=skipped,
+        augment=work.augment,
+        num_views=num_views,
         num_computed=len(missing) - len(reasons),
         num_found=num_found,
         seconds=time.perf_counter() - started,
@@ -152,59 +169,133 @@ def extract(
     )
 
 
+def _missing(found: Sequence[StoredFeatures]) -> Bool[np.ndarray, "n views"]:
+    """Return which views of each example are not stored: the example itself is the first."""
+    num = len(found[0].missing)
+    views = [len(part.missing) // max(num, 1) for part in found]
+    parts = zip(found, views, strict=True)
+    return np.concatenate([part.missing.reshape(num, count) for part, count in parts], 1)
+
+
+def _table(
+    spaces: Sequence[Space], found: Sequence[StoredFeatures], places: npt.NDArray[np.intp]
+) -> StoredTable:
+    """Return the rows of the examples in these places, and then those of their views."""
+    parts = []
+    for space, part in zip(spaces, found, strict=True):
+        num_views = len(part.shard_of) // max(len(found[0].shard_of), 1)
+        rows = (places[:, None] * num_views + np.arange(num_views)).ravel()
+        parts.append(StoredTable(space.layout, part.shards, part.shard_of[rows], part.row_of[rows]))
+    return parts[0] if len(parts) == 1 else parts[0].followed_by(parts[1])
+
+
+def _view_digest(digest: bytes, view: int) -> bytes:
+    """Return what the features of a view are stored under."""
+    return digest if view == 0 else bytes.fromhex(digest_bytes(digest, str(view).encode()))
+
+
 class _Extraction:
-    """The part that costs time: opened only where there is something to compute."""
+    """The part that costs time: opened only where there is something to compute.
+
+    `spaces`: of the examples as they are, and of their views. The first belongs to no alteration,
+    and is shared by all.
+    """
 
     def __init__(
-        self, *, backbone: Backbone, pools: Sequence[str], device: str, space: Space
+        self,
+        *,
+        backbone: Backbone,
+        pools: Sequence[str],
+        device: str,
+        augment: tuple[str, ...],
+        num_views: int,
+        store: FeatureStore,
     ) -> None:
         self.executor: Executor | None = None
         self._backbone = backbone
         self._pools = pools
         self._device = device
-        self._space = space
+        self.augment = augment
+        settings = {
+            "backbone": backbone.digest,
+            "input": backbone.input.settings(),
+            "pools": list(pools),
+            "precision": precision_of(device, backbone),
+        }
+        name = backbone.name
+        self.spaces = [store.space({**settings, "view": "original"}, backbone=name)]
+        self._views = [range(1)]
+        if num_views > 1:
+            settings["view"] = {"augment": list(augment)}
+            self.spaces.append(store.space(settings, backbone=f"{name} ({', '.join(augment)})"))
+            self._views.append(range(1, num_views))
+        if any(not space.layout.blocks and space.has_shards for space in self.spaces):
+            self.open()  # a description was lost: without it the shards cannot be read
 
     def open(self) -> Executor:
-        """Open the executor, and see to it that the space is described."""
+        """Open the executor, and see to it that the spaces are described."""
         if self.executor is None:
             self.executor = open_executor(self._backbone, pools=self._pools, device=self._device)
             segments = tuple(self.executor.segments)
-            if self._space.layout.segments != segments:
+            old = [space for space in self.spaces if space.layout.segments != segments]
+            if old:
                 dtypes = choose_dtypes(self.executor, self._backbone.input)
-                self._space.describe(ShardLayout.of(segments, dtypes))
+                for space in old:
+                    space.describe(ShardLayout.of(segments, dtypes))
         return self.executor
 
+    def find(self, wanted: dict[bytes, int]) -> list[StoredFeatures]:
+        """Look up the views of each example, space by space."""
+        found = []
+        for space, views in zip(self.spaces, self._views, strict=True):
+            digests = [_view_digest(digest, view) for digest in wanted for view in views]
+            found.append(space.find({digest: place for place, digest in enumerate(digests)}))
+        return found
+
     def compute(
-        self,
-        examples: Sequence[Example],
-        *,
-        strict: bool,
-        done: Callable[[bytes, str | None], None],
+        self, items: Sequence[Item], *, strict: bool, done: Callable[[bytes, str | None], None]
     ) -> None:
         """Compute and store; `done` gets each digest, and the reason where there are none."""
+        preprocessing = self._backbone.input
+        num_views = max(len(views) for _, views in items)
 
-        def make_buffer() -> ShardBuffer:
-            return shard_buffer(self._space.layout)
+        def windows_of(item: Item) -> Iterable[Window]:
+            return views_of(*item, preprocessing, self.augment)
 
+        decoded = work_ahead(items, windows_of, preprocessing, views=num_views)
         with ExitStack() as stack:
-            writer: ShardWriter[Floats] | None = None
-            preprocessing = self._backbone.input
-            results = stream(examples, self._run, self._join, preprocessing, strict=strict)
-            for position, result in stack.enter_context(closing(results)):
-                digest = bytes.fromhex(examples[position].digest)
-                if isinstance(result, Skipped):
-                    done(digest, result.reason)
+            stack.enter_context(closing(decoded))
+            writers: dict[int, ShardWriter[Floats]] = {}
+            for pending in run_through(decoded, self._run, preprocessing, strict=strict):
+                example, views = pending.item
+                digest = bytes.fromhex(example.digest)
+                pending.check()
+                if pending.error is not None:
+                    done(digest, refuse(example, pending.error, strict=strict).reason)
                     continue
-                if writer is None:
-                    writer = stack.enter_context(ShardWriter(self._space.folder, make_buffer))
-                writer.add(digest, result)
+                for view, vector in zip(views, self._joined(pending), strict=True):
+                    part = int(view > 0)
+                    if part not in writers:
+                        writers[part] = stack.enter_context(self._writer(self.spaces[part]))
+                    writers[part].add(_view_digest(digest, view), vector)
                 done(digest, None)
+
+    def _joined(self, pending: Pending[Item]) -> Iterator[Floats]:
+        """Yield the vector of each view, of its windows."""
+        num = len(pending.vectors) // len(pending.item[1])
+        for start in range(0, len(pending.vectors), num):
+            vectors = pending.vectors[start : start + num]
+            weights = pending.weights[start : start + num]
+            yield vectors[0] if num == 1 else join(vectors, weights, self.open().segments)
+
+    def _writer(self, space: Space) -> ShardWriter[Floats]:
+        def make_buffer() -> ShardBuffer:
+            return shard_buffer(space.layout)
+
+        return ShardWriter(space.folder, make_buffer)
 
     def _run(self, windows: Iterable[Window]) -> Iterator[Floats]:
         source = iter(windows)
         first = next(source, None)
         if first is not None:  # not opened where no example can be read
             yield from self.open().run(chain([first], source))
-
-    def _join(self, vectors: Sequence[Floats], weights: Sequence[float]) -> Floats:
-        return join(vectors, weights, self.open().segments)

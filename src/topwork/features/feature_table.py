@@ -85,6 +85,23 @@ class StoredTable(FeatureTable):
                 out[here, into] = blocks[block][there, columns]
         return out
 
+    def take(self, indices: Int[np.ndarray, " n"]) -> StoredTable:
+        """Return a table of some of the rows."""
+        return StoredTable(
+            self.layout, self._shards, self._shard_of[indices], self._row_of[indices]
+        )
+
+    def followed_by(self, other: StoredTable) -> StoredTable:
+        """Return the rows of this table, and then those of another of the same layout."""
+        if other.layout != self.layout:
+            raise ValueError("two tables of different layouts have no rows in common")
+        return StoredTable(
+            self.layout,
+            (*self._shards, *other._shards),
+            np.concatenate([self._shard_of, other._shard_of + len(self._shards)]),
+            np.concatenate([self._row_of, other._row_of]),
+        )
+
     def in_memory(self, max_bytes: int = MEMORY_BYTES) -> FeatureTable:
         """Return the same features in memory, or this table where they would take more.
 

@@ -29,7 +29,6 @@ TEXTS_PER_TASK = 32
 
 Item = TypeVar("Item")
 Run = Callable[[Iterable[Window]], Iterator[Floats]]
-Join = Callable[[Sequence[Floats], Sequence[float]], Floats]
 Decoded = Iterable[Window] | ExampleError
 
 
@@ -45,10 +44,9 @@ def stream_features(
             before it is yielded first.
     """
 
-    def joined(vectors: Sequence[Floats], weights: Sequence[float]) -> Floats:
-        return join(vectors, weights, executor.segments)
-
-    return stream(examples, executor.run, joined, preprocessing, strict=strict)
+    with closing(decode_ahead(examples, preprocessing)) as decoded:
+        for pending in run_through(decoded, executor.run, preprocessing, strict=strict):
+            yield pending.position, _outcome(pending, executor, strict=strict)
 
 
 class Pending(Generic[Item]):
@@ -80,15 +78,6 @@ class Pending(Generic[Item]):
             self.error = ExampleError(
                 "the backbone gives numbers for it that are infinite or not numbers (NaN)"
             )
-
-
-def stream(
-    examples: Iterable[Example], run: Run, join_windows: Join, preprocessing: Input, *, strict: bool
-) -> Generator[tuple[int, Float32[np.ndarray, " width"] | Skipped]]:
-    """`stream_features`, for whatever turns windows into vectors in their order."""
-    with closing(decode_ahead(examples, preprocessing)) as decoded:
-        for pending in run_through(decoded, run, preprocessing, strict=strict):
-            yield pending.position, _outcome(pending, join_windows, strict=strict)
 
 
 def run_through(
@@ -131,9 +120,9 @@ def run_through(
     yield from finished()
 
 
-def _outcome(pending: Pending[Example], join_windows: Join, *, strict: bool) -> Floats | Skipped:
+def _outcome(pending: Pending[Example], executor: Executor, *, strict: bool) -> Floats | Skipped:
     if pending.error is None and len(pending.vectors) > 1:
-        pending.vectors = [join_windows(pending.vectors, pending.weights)]
+        pending.vectors = [join(pending.vectors, pending.weights, executor.segments)]
     pending.check()
     if pending.error is None:
         return pending.vectors[0]

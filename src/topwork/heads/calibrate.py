@@ -47,6 +47,8 @@ def fit_softmax(
     targets: Float64[np.ndarray, "n k"],
     folds: Sequence[Int[np.ndarray, " _"]],
     weights: Float64[np.ndarray, " n"] | None = None,
+    *,
+    num_views: int = 1,
 ) -> Softmax:
     """Choose the variance by cross-validation over the folds, then fit on all.
 
@@ -59,10 +61,11 @@ def fit_softmax(
         targets: one-hot, [N, K].
         folds: positions left out together; with fewer than two, plain temperature scaling.
         weights: of the examples, [N], or None.
+        num_views: how many of the N are views of one example, which is seen once all the same.
     """
     num, num_classes = targets.shape
     weights = np.ones(num) if weights is None else weights
-    smooth = _with_doubt(targets)
+    smooth = _with_doubt(targets, num / num_views)
     fold_of = np.zeros(num, np.intp)
     for number, fold in enumerate(folds):
         fold_of[fold] = number
@@ -91,18 +94,17 @@ def fit_temperature(
 ) -> float:
     """Return what logits [N, K] of examples left out are best multiplied by (Guo et al. 2017)."""
     weights = np.ones(len(logits)) if weights is None else weights
-    return _best_temperature(logits, _with_doubt(targets), weights)
+    return _best_temperature(logits, _with_doubt(targets, len(targets)), weights)
 
 
-def _with_doubt(targets: Doubles) -> Doubles:
-    """Return one-hot targets [N, K] a little less sure of themselves.
+def _with_doubt(targets: Doubles, num: float) -> Doubles:
+    """Return one-hot targets [N, K], of so many examples, a little less sure of themselves.
 
     Where all are right, the likelihood asks for certainty. The rule of succession (Laplace; its
     use for calibration: Platt 1999) says that one in n + 2 is still to be expected wrong.
     """
-    num, num_classes = targets.shape
     doubt = 1 / (num + 2)
-    smooth: Doubles = targets * (1 - doubt) + doubt / num_classes
+    smooth: Doubles = targets * (1 - doubt) + doubt / targets.shape[1]
     return smooth
 
 

@@ -32,6 +32,7 @@ class KernelHead(Head):
         weights: float32 [M, K], or [D, K] where folded.
         constants: float32 [K].
         name_weight: what the name of each class weighs among the examples; 0: it is not there.
+        num_views: altered views of each example that were learned from beside it.
         linked: whether scores are bent before the softmax; not in models of format 1.
     """
 
@@ -41,14 +42,18 @@ class KernelHead(Head):
     weights: Floats
     constants: Floats
     name_weight: float = 0.0
+    num_views: int = 0
     linked: bool = True
 
     @property
     def form(self) -> str:
         form = "linear" if self.kernel.gamma is None else f"RBF (gamma {self.kernel.gamma:g})"
-        if not self.name_weight:
-            return form
-        return f"{form}, the name of each class as {self.name_weight:g} of its examples"
+        if self.num_views:
+            views = "an altered view" if self.num_views == 1 else f"{self.num_views} altered views"
+            form += f", {views} of each example beside it"
+        if self.name_weight:
+            form += f", the name of each class as {self.name_weight:g} of its examples"
+        return form
 
     def scorer(self) -> Scorer:
         landmarks = None if self.landmarks is None else self.landmarks.astype(np.float32)
@@ -74,6 +79,7 @@ class KernelHead(Head):
             "gamma": self.kernel.gamma,
             "penalty": self.penalty,
             **({"name_weight": self.name_weight} if self.name_weight else {}),
+            **({"num_views": self.num_views} if self.num_views else {}),
             **({} if self.linked else {"linked": False}),
         }
 
@@ -97,6 +103,7 @@ class KernelHead(Head):
             weights=tensors["weights"],
             constants=tensors["constants"],
             name_weight=float(settings.get("name_weight", 0.0)),
+            num_views=int(settings.get("num_views", 0)),
             linked=settings.get("linked", True) is not False,
             softmax=softmax,
         )

@@ -40,6 +40,8 @@ class Labels:
         seed: of the folds and samples.
         names: what may be learned from beside the rows, where the names of the classes say
             something; it stays the same whatever rows are taken.
+        views: int [N, V] or None: rows of the table, where the features of altered views of each
+            example are; they may be learned from beside it.
     """
 
     classes: Int[np.ndarray, " n"]
@@ -48,6 +50,7 @@ class Labels:
     weights: Float64[np.ndarray, " n"] | None = None
     seed: int = 0
     names: ClassNames | None = None
+    views: Int[np.ndarray, "n v"] | None = None
 
     @staticmethod
     def of(
@@ -99,7 +102,35 @@ class Labels:
             classes=self.classes[indices],
             groups=None if self.groups is None else self.groups[indices],
             weights=None if self.weights is None else self.weights[indices],
+            views=None if self.views is None else self.views[indices],
         )
+
+    def with_views(self, num_views: int) -> Labels:
+        """Return those with so many altered views of each example at most."""
+        if self.views is None or num_views < 1:
+            return replace(self, views=None)
+        return replace(self, views=self.views[:, :num_views])
+
+    def expanded(self, indices: Indices) -> tuple[Indices, Labels]:
+        """Return the table's rows of the examples and their views, and labels for all of them.
+
+        Views are of their example's group: they stay on one side of every split.
+        """
+        if self.views is None:
+            return indices, self
+        repeats = self.views.shape[1] + 1
+        groups = np.arange(len(self.classes)) if self.groups is None else self.groups
+        return np.concatenate([indices, self.views.T.ravel()]), replace(
+            self,
+            classes=np.tile(self.classes, repeats),
+            groups=np.tile(groups, repeats),
+            weights=None if self.weights is None else np.tile(self.weights, repeats),
+            views=None,
+        )
+
+    def alone(self) -> Labels:
+        """Return those of the rows themselves, for a table that has nothing beside them."""
+        return replace(self, names=None, views=None)
 
     def folds(self, num_folds: int = 5) -> list[Int[np.ndarray, " _"]]:
         """Return the parts to leave out in turn; none where there is too little to leave out."""

@@ -6,37 +6,27 @@ examples -> features on disk -> cross-validation, head
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import final
 
-import numpy as np
-
 from topwork.backbones.base import Backbone
-from topwork.core.digests import digest_settings
 from topwork.core.options import RunOptions
 from topwork.core.shapes import Indices
 from topwork.errors import TooFewError
 from topwork.evaluation.crossval import CrossValPredictions, cross_val_predict, one_thread
 from topwork.evaluation.fold_cache import FoldCache
 from topwork.evaluation.ood import OODSample, detect_by_features
-from topwork.examples.example import Example, ExampleSet, Skipped, sort_labels
-from topwork.examples.split import check_readable, divide
-from topwork.examples.texts.class_names import name_examples
-from topwork.features.extract import default_pools, extract
+from topwork.examples.example import Example, ExampleSet, Skipped
 from topwork.features.table import FeatureTable
 from topwork.heads.base import Head
 from topwork.heads.fit import fit_head
-from topwork.heads.labels import ClassNames, Labels
+from topwork.heads.labels import Labels
 from topwork.model.parts import DataCounts, ModelParts
 from topwork.model.predictions import Predictions
 from topwork.recipe import Recipe
+from topwork.runs.head_features import head_features
 from topwork.training.selection import Selection
-
-NAMES_UP_TO = 20
-"""Examples of a class, in the mean, up to which its name is looked at: banking77 gains 4.9 points
-with 3 of each, 2.3 with 5, 0.3 with 10."""
 
 
 @final
@@ -46,6 +36,7 @@ class HeadRun:
 
     Attributes:
         features: digest of the training examples' features.
+        augment: how views of them were altered; `num_views` of each, the example itself among them.
         train: rows of the table that were learned from, with their `examples` and `labels`.
         test: rows of the source's own test part, with their `test_examples`.
         cross_val: predictions of examples out of fold; None where there were too few.
@@ -59,6 +50,8 @@ class HeadRun:
     pools: tuple[str, ...]
     table: FeatureTable
     features: str
+    augment: tuple[str, ...]
+    num_views: int
     train: Indices
     test: Indices
     examples: tuple[Example, ...]
@@ -134,27 +127,12 @@ def run_head(
         head: is taken, where one is given, and none is fitted.
     """
     started = time.monotonic()
-    wanted = divide(found)
-    names = _names(found, wanted.train)
-    everything = (*wanted.train, *wanted.test, *names)
-    pools = recipe.pools or default_pools(len(everything), found.modality)
-    extraction = extract(
-        everything, backbone, pools=pools, device=options.device, strict=options.strict
-    )
-    ends = np.cumsum([len(wanted.train), len(wanted.test)])
-    part = np.searchsorted(ends, extraction.indices, side="right")
-    train, test, named = (np.flatnonzero(part == number) for number in range(3))
-    examples = tuple(extraction.examples[i] for i in train)
-    check_readable(wanted.train, examples, extraction.skipped, modality=found.modality)
-    classes = sort_labels({e.label or "" for e in examples})
-    table = extraction.table.in_memory()
-    labels = _labels(extraction.examples, train, named, classes, recipe)
-    notes = list(wanted.notes)
+    data = head_features(found, recipe, backbone, options)
+    table, train, labels = data.table.in_memory(), data.train, data.labels
+    notes = list(data.notes)
     cross_val = None
-    learned = [extraction.examples[i].digest for i in (*train, *named)]
-    features = digest_settings([extraction.space, *learned])
     settings = recipe.head_settings()
-    cache = FoldCache(features, labels.classes, labels.groups, labels.weights, settings=settings)
+    cache = FoldCache(data.digest, labels.classes, labels.groups, labels.weights, settings=settings)
     with one_thread(), ThreadPoolExecutor(1) as pool:
         if head is None:
             fitted = pool.submit(
@@ -166,7 +144,7 @@ def run_head(
                     table,
                     labels,
                     indices=train,
-                    features=features,
+                    features=data.digest,
                     settings=settings,
                     num_folds=recipe.num_folds,
                     num_repeats=recipe.num_repeats,
@@ -179,44 +157,20 @@ def run_head(
         recipe=recipe,
         backbone=backbone,
         options=options,
-        pools=pools,
+        pools=data.pools,
         table=table,
-        features=features,
+        features=data.digest,
+        augment=data.augment,
+        num_views=data.num_views,
         train=train,
-        test=test,
-        examples=examples,
-        test_examples=tuple(extraction.examples[i] for i in test),
-        classes=classes,
+        test=data.test,
+        examples=data.examples,
+        test_examples=data.test_examples,
+        classes=data.classes,
         labels=labels,
-        skipped=extraction.skipped,
+        skipped=data.skipped,
         head=head,
         cross_val=cross_val,
         notes=tuple(notes),
         seconds=time.monotonic() - started,
     )
-
-
-def _labels(
-    examples: Sequence[Example],
-    train: Indices,
-    named: Indices,
-    classes: Sequence[str],
-    recipe: Recipe,
-) -> Labels:
-    """Return the labels of some examples, with the names of the classes if there are any."""
-    names = None
-    if len(named):
-        own = Labels.of([examples[i] for i in named], classes)
-        names = ClassNames(rows=named, classes=own.classes)
-    labels = Labels.of(
-        [examples[i] for i in train], classes, class_weight=recipe.class_weight, seed=recipe.seed
-    )
-    return replace(labels, names=names)
-
-
-def _names(found: ExampleSet, train: Sequence[Example]) -> tuple[Example, ...]:
-    """Return the names of the classes, where they may say what a few texts do not."""
-    classes = sort_labels({example.label or "" for example in train})
-    if found.modality != "text" or len(train) > NAMES_UP_TO * len(classes):
-        return ()
-    return name_examples(classes)

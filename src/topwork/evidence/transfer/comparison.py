@@ -134,7 +134,7 @@ class Comparison:
 def features_key(space: str, head_run: HeadRun, indices: Int[np.ndarray, " n"]) -> str:
     """Return the digest under which folds on some examples' features are kept."""
     digests = [head_run.examples[i].digest for i in indices]
-    return digest_settings([space, list(head_run.pools), *digests])
+    return digest_settings([space, list(head_run.pools), head_run.num_views, *digests])
 
 
 def _right(predictions: Predictions, examples: Sequence[Example]) -> Doubles:

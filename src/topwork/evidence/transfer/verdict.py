@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, final
 
@@ -97,14 +97,20 @@ def cheap_controls(comparison: Comparison) -> list[ComparedPredictions]:
         started = time.monotonic()
         with renamed("{} of random weights"):
             extraction = extract(
-                comparison.examples, random, pools=head_run.pools, device=head_run.options.device
+                comparison.examples,
+                random,
+                pools=head_run.pools,
+                device=head_run.options.device,
+                augment=head_run.augment,
+                num_views=head_run.num_views,
             )
         if not extraction.skipped:
             recipe = head_run.recipe
             with renamed("{} random weights"):
                 cross_val = cross_val_predict(
                     extraction.table.in_memory(),
-                    labels,
+                    replace(labels.alone(), views=extraction.views),
+                    indices=np.arange(len(labels.classes)),
                     features=features_key(extraction.space, head_run, comparison.indices),
                     settings=recipe.head_settings(),
                     num_folds=recipe.num_folds,
