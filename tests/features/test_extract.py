@@ -16,7 +16,7 @@ from topwork.core.progress import listening
 from topwork.errors import ExampleError, SettingError, StoreError
 from topwork.examples.example import Example
 from topwork.examples.images.decode import decode_image
-from topwork.examples.views import views_of
+from topwork.examples.views import ViewSettings, views_of
 from topwork.executors.fake import IMAGES, FakeExecutor, fake_backbone, fake_vector
 from topwork.features import writer
 from topwork.features.extract import Extraction, default_pools, extract
@@ -325,7 +325,13 @@ def test_views_follow_and_are_computed_once(
     store: FeatureStore, opened: list[FakeExecutor]
 ) -> None:
     given, augment = examples(5), ("rotate", "colour")
-    first = extract(given, fake_backbone(), pools=POOLS, augment=augment, num_views=4, store=store)
+    first = extract(
+        given,
+        fake_backbone(),
+        pools=POOLS,
+        views=ViewSettings(augment=augment, num_views=4),
+        store=store,
+    )
     assert (first.num_computed, first.table.num_rows) == (5, 20)
     assert first.views is not None
     assert first.views.shape == (5, 3)
@@ -334,15 +340,29 @@ def test_views_follow_and_are_computed_once(
     assert plain.views is None
     np.testing.assert_array_equal(values(plain), values(first)[:5])
     fewer = extract(
-        given[1:3], fake_backbone(), pools=POOLS, augment=augment, num_views=3, store=store
+        given[1:3],
+        fake_backbone(),
+        pools=POOLS,
+        views=ViewSettings(augment=augment, num_views=3),
+        store=store,
     )
     assert fewer.num_computed == 0
     assert fewer.views is not None
     np.testing.assert_array_equal(values(fewer)[fewer.views], values(first)[first.views[1:3, :2]])
-    more = extract(given, fake_backbone(), pools=POOLS, augment=augment, num_views=6, store=store)
+    more = extract(
+        given,
+        fake_backbone(),
+        pools=POOLS,
+        views=ViewSettings(augment=augment, num_views=6),
+        store=store,
+    )
     assert (more.num_computed, opened[-1].num_run) == (5, 10)
     other = extract(
-        given, fake_backbone(), pools=POOLS, augment=("rotate",), num_views=2, store=store
+        given,
+        fake_backbone(),
+        pools=POOLS,
+        views=ViewSettings(augment=("rotate",), num_views=2),
+        store=store,
     )
     assert other.num_computed == 5
     assert other.space != more.space != plain.space
@@ -352,7 +372,11 @@ def test_views_follow_and_are_computed_once(
 def test_a_view_is_what_training_sees(store: FeatureStore, opened: list[FakeExecutor]) -> None:
     one = examples(1)[0]
     found = extract(
-        [one], fake_backbone(), pools=POOLS, augment=("rotate",), num_views=3, store=store
+        [one],
+        fake_backbone(),
+        pools=POOLS,
+        views=ViewSettings(augment=("rotate",), num_views=3),
+        store=store,
     )
     windows = views_of(one, (0, 1, 2), IMAGES, ("rotate",))
     expected = np.array([fake_vector(window) for window in windows])
@@ -363,7 +387,11 @@ def test_a_view_is_what_training_sees(store: FeatureStore, opened: list[FakeExec
 def test_broken_ones_have_no_views(store: FeatureStore, opened: list[FakeExecutor]) -> None:
     given = [*examples(2), BROKEN]
     found = extract(
-        given, fake_backbone(), pools=POOLS, augment=("rotate",), num_views=3, store=store
+        given,
+        fake_backbone(),
+        pools=POOLS,
+        views=ViewSettings(augment=("rotate",), num_views=3),
+        store=store,
     )
     assert (found.table.num_rows, len(found.skipped)) == (6, 1)
     assert found.skipped[0].name == "broken.png"
@@ -376,6 +404,9 @@ def test_views_that_nothing_alters(
 ) -> None:
     with pytest.raises(SettingError, match="accepted"):
         extract(
-            examples(2), fake_backbone(), pools=POOLS, augment=augment, num_views=num_views,
+            examples(2),
+            fake_backbone(),
+            pools=POOLS,
+            views=ViewSettings(augment=augment, num_views=num_views),
             store=store,
-        )  # fmt: skip
+        )

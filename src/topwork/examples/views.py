@@ -8,6 +8,8 @@ as it was.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import final
 
 import numpy as np
 
@@ -45,6 +47,20 @@ DEFAULT_AUGMENT: dict[Modality, tuple[str, ...]] = {
 }
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class ViewSettings:
+    """How examples are seen: as they are, and altered in these ways.
+
+    Attributes:
+        augment: names of alterations for the views after the first.
+        num_views: of each example; the first is the example as it is.
+    """
+
+    augment: tuple[str, ...] = ()
+    num_views: int = 1
+
+
 def check_augment(names: Sequence[str], modality: Modality) -> tuple[str, ...]:
     """Return the names in the order in which they are applied, each once.
 
@@ -61,18 +77,18 @@ def check_augment(names: Sequence[str], modality: Modality) -> tuple[str, ...]:
     return tuple(name for name in known if name in given)
 
 
-def check_views(num_views: int, augment: Sequence[str], modality: Modality) -> tuple[str, ...]:
-    """Return the alterations that so many views of an example, itself among them, are made with.
+def check_views(views: ViewSettings, modality: Modality) -> ViewSettings:
+    """Return the views with their alterations in the order in which they are applied.
 
     Raises SettingError on a name that is not known, or views that nothing would alter.
     """
-    names = check_augment(augment, modality)
+    names, num_views = check_augment(views.augment, modality), views.num_views
     if num_views < 1 or (num_views > 1 and not names):
         raise SettingError(
             f"num_views is {num_views} with augment {list(names)}; accepted: 1, or more where "
             "there is something to alter. Name alterations, or take one view."
         )
-    return names
+    return replace(views, augment=names)
 
 
 def augmented(

@@ -20,7 +20,7 @@ from topwork.core.digests import digest_settings
 from topwork.core.progress import Tally
 from topwork.core.shapes import Shaped
 from topwork.examples.example import Example, Skipped
-from topwork.examples.views import check_views, views_of
+from topwork.examples.views import ViewSettings, check_views, views_of
 from topwork.examples.windows import Window
 from topwork.features.cut import ActivationCut
 from topwork.features.missing import Item, first_of_missing, sort_out
@@ -116,7 +116,8 @@ def save_activations(
         StoreError: the disk is full or cannot be written to.
     """
     preprocessing = backbone.input
-    augment = check_views(num_views, augment, preprocessing.modality)
+    views = ViewSettings(augment=augment, num_views=num_views)
+    augment = check_views(views, preprocessing.modality).augment
     cut = ActivationCut(backbone, block, device)
     parts = _parts(store or FeatureStore(), cut, augment, num_views)
     copies = Counter(bytes.fromhex(example.digest) for example in examples)

@@ -17,7 +17,7 @@ from topwork.core.digests import digest_bytes
 from topwork.core.progress import Tally
 from topwork.core.shapes import Bool, Floats, Indices
 from topwork.examples.example import Example, Modality, Skipped
-from topwork.examples.views import check_views, views_of
+from topwork.examples.views import ViewSettings, check_views, views_of
 from topwork.examples.windows import Window
 from topwork.executors.base import Executor, order_pools
 from topwork.executors.choose import open_executor, precision_of, resolve_device
@@ -99,8 +99,7 @@ def extract(
     *,
     pools: Sequence[str],
     device: str = "auto",
-    augment: tuple[str, ...] = (),
-    num_views: int = 1,
+    views: ViewSettings = ViewSettings(),  # noqa: B008  # a frozen value
     strict: bool = False,
     store: FeatureStore | None = None,
 ) -> Extraction:
@@ -109,8 +108,7 @@ def extract(
     However it ends, what was computed is stored; only a kill loses the shard being filled.
 
     Args:
-        augment: names of alterations (examples/views.py) for the views after the first.
-        num_views: of each example; the first is the example as it is.
+        views: how the examples are seen beside as they are.
         strict: raise on the first example that cannot be read, instead of skipping it.
 
     Raises:
@@ -124,8 +122,7 @@ def extract(
         backbone=backbone,
         pools=order_pools(pools),
         device=resolve_device(device),
-        augment=check_views(num_views, augment, backbone.input.modality),
-        num_views=num_views,
+        views=check_views(views, backbone.input.modality),
         store=store or FeatureStore(),
     )
     copies = Counter(bytes.fromhex(example.digest) for example in examples)
@@ -160,8 +157,8 @@ def extract(
         examples=tuple(examples[i] for i in indices),
         indices=indices,
         skipped=skipped,
-        augment=work.augment,
-        num_views=num_views,
+        augment=work.views.augment,
+        num_views=views.num_views,
         num_computed=len(missing) - len(reasons),
         num_found=num_found,
         seconds=time.perf_counter() - started,
@@ -207,15 +204,14 @@ class _Extraction:
         backbone: Backbone,
         pools: Sequence[str],
         device: str,
-        augment: tuple[str, ...],
-        num_views: int,
+        views: ViewSettings,
         store: FeatureStore,
     ) -> None:
         self.executor: Executor | None = None
         self._backbone = backbone
         self._pools = pools
         self._device = device
-        self.augment = augment
+        self.views = views
         settings = {
             "backbone": backbone.digest,
             "input": backbone.input.settings(),
@@ -225,10 +221,11 @@ class _Extraction:
         name = backbone.name
         self.spaces = [store.space({**settings, "view": "original"}, backbone=name)]
         self._views = [range(1)]
-        if num_views > 1:
-            settings["view"] = {"augment": list(augment)}
-            self.spaces.append(store.space(settings, backbone=f"{name} ({', '.join(augment)})"))
-            self._views.append(range(1, num_views))
+        if views.num_views > 1:
+            settings["view"] = {"augment": list(views.augment)}
+            name = f"{name} ({', '.join(views.augment)})"
+            self.spaces.append(store.space(settings, backbone=name))
+            self._views.append(range(1, views.num_views))
         if any(not space.layout.blocks and space.has_shards for space in self.spaces):
             self.open()  # a description was lost: without it the shards cannot be read
 
@@ -260,7 +257,7 @@ class _Extraction:
         num_views = max(len(views) for _, views in items)
 
         def windows_of(item: Item) -> Iterable[Window]:
-            return views_of(*item, preprocessing, self.augment)
+            return views_of(*item, preprocessing, self.views.augment)
 
         decoded = work_ahead(items, windows_of, preprocessing, views=num_views)
         with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Ridges on the whole kernel matrix, and with the names of the classes beside the examples."""
+"""Ridges on the whole kernel matrix."""
 
 from __future__ import annotations
 
@@ -68,13 +68,13 @@ class Ridge:
 
 
 def fit_exact(task: FitTask) -> Ridge:
-    """Return the ridge on all examples; with names or views beside them, where that is better."""
+    """Return the ridge on all examples, and the names of the classes where that is better."""
     labels = task.labels
     best = best_of(_System(task).ridges(labels.weights, task.choice.penalty), labels)
     if not task.folds:
         return best
     if labels.names is not None:
-        named = _with_names(task, best.choice.penalty)
+        named = _with_names(task, labels.names, best.choice.penalty)
         if is_surely_better(named.scores, best.scores, labels):
             best = named
     return best
@@ -106,11 +106,9 @@ def round_units(units: Floats) -> npt.NDArray[np.float16]:
     return landmarks
 
 
-def _with_names(task: FitTask, penalty: float) -> Ridge:
+def _with_names(task: FitTask, names: ClassNames, penalty: float) -> Ridge:
     """Return the best ridge on the examples and the names of the classes."""
-    names, labels = task.labels.names, task.labels
-    assert names is not None
-    system = _System(task, names)
+    labels, system = task.labels, _System(task, names)
     base = np.ones(len(task.units)) if labels.weights is None else labels.weights
     candidates = []
     for weight in NAME_WEIGHTS:

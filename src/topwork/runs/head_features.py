@@ -1,4 +1,6 @@
-"""Features that a head is fitted on, with what is learned from beside the examples.
+"""Features for a head.
+
+Those of the examples, of the names of classes and of altered views beside them.
 
 examples -> features on disk, of names of classes and altered views too -> table, labels
 """
@@ -21,7 +23,7 @@ from topwork.core.telling import tell
 from topwork.examples.example import Example, ExampleSet, Skipped, sort_labels
 from topwork.examples.split import check_readable, divide
 from topwork.examples.texts.class_names import name_examples
-from topwork.examples.views import DEFAULT_AUGMENT
+from topwork.examples.views import DEFAULT_AUGMENT, ViewSettings
 from topwork.features.extract import Extraction, default_pools, extract
 from topwork.features.feature_table import StoredTable
 from topwork.heads.labels import ClassNames, Labels
@@ -146,8 +148,7 @@ def _altered(
             backbone,
             pools=pools,
             device=options.device,
-            augment=augment,
-            num_views=num_views,
+            views=ViewSettings(augment=augment, num_views=num_views),
             strict=options.strict,
         )
 

@@ -33,6 +33,7 @@ from topwork.evidence.transfer.layer_probe import random_network
 from topwork.evidence.transfer.paired import gain
 from topwork.evidence.transfer.probe import probe
 from topwork.evidence.transfer.raw_inputs import NAMES, raw_similarity
+from topwork.examples.views import ViewSettings
 from topwork.features.extract import extract
 
 LEAST_GAIN = 0.01
@@ -101,8 +102,7 @@ def cheap_controls(comparison: Comparison) -> list[ComparedPredictions]:
                 random,
                 pools=head_run.pools,
                 device=head_run.options.device,
-                augment=head_run.augment,
-                num_views=head_run.num_views,
+                views=ViewSettings(augment=head_run.augment, num_views=head_run.num_views),
             )
         if not extraction.skipped:
             recipe = head_run.recipe
