@@ -24,6 +24,9 @@ ClassWeight = Literal["none", "balanced"]
 PATHS = ("data", "groups", "backbone")
 """Settings that may be paths."""
 
+LISTS = ("pools", "classes")
+"""Settings that are lists of names in a file."""
+
 TRAINING_STRATEGIES = "auto, last:K, contrast:K, all, scratch"
 """Those by which blocks are trained, or may be."""
 
@@ -57,6 +60,9 @@ class Recipe:
         dropout: of a head's layers while it is trained step by step; None: 0.2.
         label_smoothing: of the targets then; None: 0.1.
         positive: of two classes, the one that is looked for; None: the rarer.
+        classes: names of classes of texts, to begin with where there are no examples of them.
+        class_descriptions: of texts: what is said of a class, by its name; it is learned from
+            beside the name.
         class_weight: `none`, or `balanced`: each class weighs the same, however many it has.
         num_folds: of the cross-validation, 2 or more.
         num_repeats: of the same; None: more where there are fewer examples.
@@ -87,6 +93,8 @@ class Recipe:
     dropout: float | None = None
     label_smoothing: float | None = None
     positive: str | None = None
+    classes: tuple[str, ...] | None = None
+    class_descriptions: Mapping[str, str] | None = None
     class_weight: ClassWeight = "none"
     num_folds: int = 5
     num_repeats: int | None = None
@@ -115,9 +123,24 @@ class Recipe:
         for name in ("strict", "fresh"):
             if not isinstance(getattr(self, name), bool):
                 _refuse(name, getattr(self, name), "true or false")
+        self._check_names()
         if not isinstance(self.training, Training):
             _refuse("training", self.training, "a [training] table")
         self._check_used(strategy)
+
+    def _check_names(self) -> None:
+        classes, said = self.classes, self.class_descriptions
+        if classes is not None and (
+            not isinstance(classes, tuple)
+            or len(set(classes)) < 2
+            or not all(isinstance(name, str) and name for name in classes)
+        ):
+            _refuse("classes", classes, "a list of two or more names")
+        if said is not None and not (
+            isinstance(said, Mapping)
+            and all(isinstance(one, str) and one for pair in said.items() for one in pair)
+        ):
+            _refuse("class_descriptions", said, "a table of descriptions by the names of classes")
 
     def _check_used(self, strategy: Strategy) -> None:
         """Refuse what is set, and not used by the strategy."""
@@ -215,7 +238,11 @@ class Recipe:
                 f"{', '.join(sorted(known))}; and of how blocks are trained: "
                 f"{', '.join(sorted(deeper))}."
             )
-        own = {name: value for name, value in settings.items() if name in known}
+        own = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in settings.items()
+            if name in known
+        }
         given = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in settings.items()
@@ -236,8 +263,11 @@ class Recipe:
         """Return plain data, without what is left to its default of None."""
         values = {own.name: getattr(self, own.name) for own in fields(self)}
         values["training"] = self.training.to_dict(given_only=True) or None
-        if self.pools is not None:
-            values["pools"] = list(self.pools)
+        for name in LISTS:
+            if values[name] is not None:
+                values[name] = list(values[name])
+        if self.class_descriptions is not None:
+            values["class_descriptions"] = dict(self.class_descriptions)
         return {name: value for name, value in values.items() if value is not None}
 
     def to_toml(self) -> str:
@@ -257,11 +287,12 @@ class Recipe:
                 f"{place or 'Correct the name, or remove the line.'}"
             )
         values = dict(data)
-        if "pools" in values:
-            pools = values["pools"]
-            if not isinstance(pools, list) or not all(isinstance(pool, str) for pool in pools):
-                _refuse("pools", pools, "a list of names")
-            values["pools"] = tuple(pools)
+        for name in LISTS:
+            if name in values:
+                listed = values[name]
+                if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+                    _refuse(name, listed, "a list of names")
+                values[name] = tuple(listed)
         if "training" in values:
             if not isinstance(values["training"], dict):
                 _refuse("training", values["training"], "a [training] table")

@@ -87,6 +87,9 @@ def _show_head(console: Console, model: Model) -> None:
         f"Features: {', '.join(kept)} of {len(model.blocks)} blocks, {width:,} numbers each.",
         style="dim",
     )
+    if not model.data.num_train:
+        console.print("Head: the cosine with what each class is called.", style="dim")
+        return
     console.print(
         f"Head: {head.form}, on {len(head.blocks)} of {len(model.blocks)} blocks "
         f"({escape(head.blocks[0])} to {escape(head.blocks[-1])}), pools "

@@ -50,6 +50,10 @@ def train(
     positive: Annotated[
         str | None, typer.Option(help="Of two classes, the one that is looked for; else the rarer.")
     ] = None,
+    classes: Annotated[
+        Path | None,
+        typer.Option(help="Instead of data, of texts: a file of the names of the classes."),
+    ] = None,
     time_limit: TimeLimit = None,
     fresh: Fresh = False,
     recipe: Annotated[
@@ -66,8 +70,10 @@ def train(
     Of auto the head is saved first. Ctrl-C then leaves it, and the same command goes on.
     """
     from topwork.cli import console
+    from topwork.examples.texts.class_names import read_names
     from topwork.runs import train as pipeline
 
+    names, described = (None, None) if classes is None else read_names(classes)
     heads: list[Model] = []
     stopped = False
     with console.following(quiet=shared.silent):
@@ -86,6 +92,8 @@ def train(
                 train=strategy,
                 head=head,
                 positive=positive,
+                classes=names,
+                class_descriptions=described or None,
                 time_limit=time_limit,
                 fresh=fresh or None,
                 input_column=shared.input_column,

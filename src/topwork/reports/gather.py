@@ -149,6 +149,11 @@ def _find_data(model: Model, data: str | Path | None) -> ExampleSet | Missing:
 
     if data is not None:
         return read(data)
+    if recipe.classes is not None:
+        return Missing(
+            why="The model knows the names of its classes alone, and no examples.",
+            remedy="Label some texts, and train on them: `topwork train DATA`.",
+        )
     again = "Say where the data lies: `topwork report MODEL --data DATA`."
     if recipe.data is None:
         return Missing(

@@ -44,7 +44,10 @@ def does(model: Model) -> str:
 def headline(model: Model, best: Evaluation | None) -> tuple[str, str]:
     """Return how often the model is right on what it has not seen, and the interval, in words."""
     if best is None:
-        return "How good it is, is not known: there were too few examples to tell", ""
+        why = "there were too few examples to tell"
+        if not model.data.num_train:
+            why = "it knows the names of its classes alone"
+        return f"How good it is, is not known: {why}", ""
     right = out_of(best.accuracy, best.num_examples)
     return f"Right for {right} {noun(model)}s it has not seen", rounded_span(best.accuracy)
 

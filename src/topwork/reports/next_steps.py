@@ -75,6 +75,8 @@ def next_steps(gathered: Gathered, best: Evaluation | None, commands: Commands) 
                 "curve and the problems of the data as well.",
                 command=commands.on_model("report", "--data", "DATA", "--overwrite"),
             )
+            if model.recipe.classes is None
+            else Step(why=f"{gathered.found.why} {gathered.found.remedy}")
         )
     why = _of_data(gathered)
     if why:

@@ -20,9 +20,10 @@ from topwork.core.options import RunOptions
 from topwork.core.progress import renamed
 from topwork.core.shapes import Indices
 from topwork.core.telling import tell
+from topwork.errors import SettingError
 from topwork.examples.example import Example, ExampleSet, Skipped, sort_labels
 from topwork.examples.split import check_readable, divide
-from topwork.examples.texts.class_names import name_examples
+from topwork.examples.texts.class_names import description_examples, name_examples
 from topwork.examples.views import DEFAULT_AUGMENT, ViewSettings
 from topwork.features.extract import Extraction, default_pools, extract
 from topwork.features.feature_table import StoredTable
@@ -75,7 +76,7 @@ def head_features(
 ) -> HeadFeatures:
     """Compute the features. Raises as `extract` does, and DataError where too few can be read."""
     wanted = divide(found)
-    names = _names(found, wanted.train)
+    names = _names(found, wanted.train, recipe)
     everything = (*wanted.train, *wanted.test, *names)
     pools = recipe.pools or default_pools(len(everything), found.modality)
     altered = _altered(found, wanted.train, recipe, backbone, pools, options)
@@ -171,9 +172,21 @@ def _labels(
     return replace(labels, names=names)
 
 
-def _names(found: ExampleSet, train: Sequence[Example]) -> tuple[Example, ...]:
-    """Return the names of the classes, where they may say what a few texts do not."""
-    classes = sort_labels({example.label or "" for example in train})
-    if found.modality != "text" or len(train) > NAMES_UP_TO * len(classes):
+def _names(found: ExampleSet, train: Sequence[Example], recipe: Recipe) -> tuple[Example, ...]:
+    """Return the names of the classes, where they may say what a few texts do not.
+
+    And what the recipe says of them, however many texts there are.
+    """
+    said = recipe.class_descriptions
+    if found.modality != "text":
+        if said:
+            raise SettingError(
+                f"class_descriptions was given with {found.modality}s; accepted with texts, which "
+                "they are compared with. Leave it out."
+            )
         return ()
-    return name_examples(classes)
+    classes = sort_labels({example.label or "" for example in train})
+    described = description_examples(said, classes)
+    if len(train) > NAMES_UP_TO * len(classes):
+        return described
+    return (*name_examples(classes), *described)

@@ -25,6 +25,7 @@ from topwork.model.model import Model
 from topwork.model.parts import ModelParts
 from topwork.recipe import TRAINING_STRATEGIES, Recipe
 from topwork.runs.head import run_head
+from topwork.runs.names import name_parts, names_and_backbone
 from topwork.runs.place import ModelPlace, digest_run
 from topwork.runs.source import announce, examples_and_backbone
 from topwork.runs.train_settings import TrainSettings
@@ -93,15 +94,8 @@ def train(
     if out is not None:
         place = ModelPlace(Path(out), overwrite=overwrite, weights=weights)
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe) if recipe else Recipe()
-    data = recipe.data if data is None else data
-    if data is None:
-        raise SettingError("No data was given. Give a folder, a table, or a recipe that names one.")
-    if data is recipe.data and not Path(recipe.data or "").exists():
-        raise SourceError(
-            f"The recipe names the data {recipe.data!r}, which is not there: neither from the "
-            "recipe's folder nor from this one. Say where it is: topwork train DATA --recipe FILE."
-        )
     recipe = recipe.with_settings(settings)
+    data = _data_of(data, recipe)
     if isinstance(groups, str | Path):
         recipe = replace(recipe, groups=str(groups))
     groups = recipe.groups if groups is None else groups
@@ -113,12 +107,17 @@ def train(
     wanted, call = recipe.backbone if backbone is None else backbone, "train(inputs, labels)"
     held = nullcontext() if out is None else files.held(Path(out))
     with shown(on_progress), held:
-        found, chosen = examples_and_backbone(
-            data, labels, groups, columns=recipe.columns, backbone=wanted, call=call
-        )
+        if data is None:
+            found, chosen = names_and_backbone(recipe, wanted)
+            recipe = replace(recipe, train="head")
+        else:
+            found, chosen = examples_and_backbone(
+                data, labels, groups, columns=recipe.columns, backbone=wanted, call=call
+            )
         if recipe.positive is not None:
             check_positive(recipe.positive, found.classes)
-        announce(found, strict=recipe.strict)
+        if data is not None:
+            announce(found, strict=recipe.strict)
         if out is None:
             tell(["No place to save it was named (--out): the model is kept in memory."])
         named = str(data) if isinstance(data, str | Path) else None
@@ -158,6 +157,8 @@ def train_examples(
             so without it `auto` is the head.
         on_head: called with the model of the head alone, where something deeper is tried next.
     """
+    if recipe.classes is not None:
+        return name_parts(found, recipe, backbone, options)
     strategy = recipe.strategy()
     if recipe.head_settings().units:
         need("torch", f"head = {recipe.head!r}, which has hidden layers,")
@@ -173,6 +174,28 @@ def train_examples(
     from topwork.runs.auto import run_auto
 
     return run_auto(head_run, parts, head_run.cross_val, on_head)
+
+
+def _data_of(data: object, recipe: Recipe) -> object:
+    """Return the data to read; None where the recipe has names of classes in its place."""
+    data = recipe.data if data is None else data
+    if data is None and recipe.classes is None:
+        raise SettingError(
+            "No data was given. Give a folder, a table, or a recipe that names one; or, of texts, "
+            "the names of their classes (--classes names.txt)."
+        )
+    if data is not None and recipe.classes is not None:
+        raise SettingError(
+            f"classes has {len(recipe.classes)} names with data, whose labels say which classes "
+            "there are; accepted: one of the two. Leave classes out: the names of the classes of "
+            "texts count by themselves."
+        )
+    if data is not None and data is recipe.data and not Path(recipe.data or "").exists():
+        raise SourceError(
+            f"The recipe names the data {recipe.data!r}, which is not there: neither from the "
+            "recipe's folder nor from this one. Say where it is: topwork train DATA --recipe FILE."
+        )
+    return data
 
 
 def _tell_head(parts: ModelParts, place: ModelPlace | None) -> None:

@@ -34,6 +34,8 @@ class TrainSettings(TypedDict, total=False):
     dropout: float | None
     label_smoothing: float | None
     positive: str | None
+    classes: tuple[str, ...] | None
+    class_descriptions: Mapping[str, str] | None
     class_weight: ClassWeight | None
     num_folds: int | None
     num_repeats: int | None
