@@ -27,6 +27,7 @@ from topwork.examples.texts.class_names import description_examples, name_exampl
 from topwork.examples.views import DEFAULT_AUGMENT, ViewSettings
 from topwork.features.extract import Extraction, default_pools, extract
 from topwork.features.feature_table import StoredTable
+from topwork.heads.fit import MAX_LANDMARKS
 from topwork.heads.labels import ClassNames, Labels
 from topwork.recipe import Recipe
 
@@ -134,6 +135,7 @@ def _altered(
     given = recipe.training
     augment = DEFAULT_AUGMENT[found.modality] if given.augment is None else given.augment
     num_views = usual_num_views(len(train)) if given.num_views is None else given.num_views
+    num_views = min(num_views, MAX_LANDMARKS // max(len(train), 1))  # what a fit takes at most
     if recipe.head_settings().kind not in ("kernel", "linear") or not augment or num_views < 2:
         return None
     times = "once" if num_views == 2 else f"{num_views - 1} times"
