@@ -51,7 +51,7 @@ def test_a_head_is_described(model: Model) -> None:
     text = shown(model, Selection(strategy="head"))
     assert text.startswith("Features: ")
     assert "Head: " in text
-    assert "chosen by cross-validation inside the training data" in text
+    assert "chosen by cross-validation inside the training data" in " ".join(text.split())
     assert "What was tried" not in text
 
 

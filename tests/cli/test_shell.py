@@ -123,8 +123,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background
 plain = openvino.OpenVINOExecutor.run
 def slowly(self, inputs):
     for i, vector in enumerate(plain(self, inputs)):
-        time.sleep(0.05)
-        if i == 10:
+        time.sleep(0.01)
+        if i == 200:  # eleven examples, each with sixteen views
             Path(os.environ["BEGUN"]).touch()
         yield vector
 openvino.OpenVINOExecutor.run = slowly
@@ -152,14 +152,15 @@ def test_ctrl_c_keeps_what_was_computed(tmp_path: Path, saved: Path) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert err.strip().endswith(f"b 40.\n\n{STOPPED}")
+    assert "b 40.\n" in err
+    assert err.strip().endswith(f"\n\n{STOPPED}")
     assert out == ""
     assert not (tmp_path / "model").exists()
     assert list((files.cache_folder() / "features").rglob("*.part")) == []
     done: list[int] = []
 
     def told(stage: str, num: int, total: int) -> None:
-        if stage == "features":
+        if stage == "features of altered views":
             done.append(num)
 
     train(root, backbone=small.SMALL, train="head", num_repeats=1, on_progress=told)

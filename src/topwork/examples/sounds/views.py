@@ -12,7 +12,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 import soxr
 
 from topwork.core.shapes import Float32, Floats
@@ -117,6 +116,8 @@ def _filtered(samples: Floats, preprocessing: SoundInput, random: np.random.Gene
     decibels = random.uniform(-MAX_FILTER_DB, MAX_FILTER_DB, len(octaves))
     decibels -= decibels.mean()
     # room for the filter's tails, so that the end does not come round to the beginning
+    import scipy.fft  # prediction, which alters nothing, does without
+
     size = scipy.fft.next_fast_len(len(samples) + preprocessing.rate_hz // 20, real=True)
     frequencies = np.maximum(scipy.fft.rfftfreq(size, 1 / preprocessing.rate_hz), 1.0)
     curve = _from_decibels(np.interp(np.log2(frequencies), octaves, decibels))
@@ -126,6 +127,8 @@ def _filtered(samples: Floats, preprocessing: SoundInput, random: np.random.Gene
 
 
 def _noisy(samples: Floats, random: np.random.Generator) -> Floats:
+    import scipy.fft  # prediction, which alters nothing, does without
+
     size = scipy.fft.next_fast_len(len(samples), real=True)
     colour, below = random.uniform(0, MAX_COLOUR), random.uniform(*NOISE_DB)
     spectrum = scipy.fft.rfft(random.standard_normal(size, np.float32))
