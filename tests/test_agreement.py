@@ -35,7 +35,6 @@ NOT_USED_BY_HEAD: dict[str, Any] = {
     "epochs": 3,
     "lr": 0.01,
     "optimiser": "sgd",
-    "augment": ["flip"],
     "find_lr": True,
     "precision": "f32",
 }
@@ -55,8 +54,10 @@ def few(digits: Path) -> dict[str, Any]:
 
 
 def test_advice_report_and_card_give_one_verdict(
-    copy: Path, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    copy = tmp_path / "model"
+    topwork.train(digits, backbone=small.SMALL, out=copy)
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))  # no baseline of another test
     advice = topwork.advise(digits, backbone=small.SMALL, control=False)
     assert advice.verdict.message.endswith(NOT_TRAINED)

@@ -128,7 +128,7 @@ def demo_row(size: int) -> DemoRow:
 @pytest.mark.parametrize("modality", ["sound", "text"])
 def test_sounds_and_texts_are_worth_transferring(tmp_path: Path, modality: Modality) -> None:
     (row,) = run_demo(tmp_path, modality, sizes=(50,))
-    assert row.worth.low > 0
+    assert row.worth.value > 0
     run = CliRunner().invoke(app, ["demo", "--sound", "--text", "--out", str(tmp_path)])
     assert run.exit_code == 2
     assert "accepted: one of them" in run.stderr

@@ -26,9 +26,10 @@ def render(page: Page) -> str:
 
     def worded(command: str) -> Markup:
         """A command that breaks between its words, and within those that are long paths."""
-        words = command.split(" ")
-        parts = [word if len(word) > LONG else Markup("<span>{}</span>").format(word)
-                 for word in words]  # fmt: skip
+        parts = [
+            Markup("<span{}>{}</span>").format(Markup(' class="long"' * (len(word) > LONG)), word)
+            for word in command.split(" ")
+        ]
         return Markup(" ").join(parts)
 
     def label(name: str) -> Markup:
