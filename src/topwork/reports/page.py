@@ -27,7 +27,9 @@ def render(page: Page) -> str:
     def worded(command: str) -> Markup:
         """A command that breaks between its words, and within those that are long paths."""
         parts = [
-            Markup("<span{}>{}</span>").format(Markup(' class="long"' * (len(word) > LONG)), word)
+            Markup('<span class="{}">{}</span>').format(
+                "long" if len(word) > LONG else "word", word
+            )
             for word in command.split(" ")
         ]
         return Markup(" ").join(parts)

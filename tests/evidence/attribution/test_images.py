@@ -42,7 +42,7 @@ def test_they_mark_the_corner_that_tells_the_classes_apart(model: Model) -> None
     found = regions(model, marked(noise(99), CORNER, 34, WHITE))
     assert (found.label, found.map.shape, found.map.dtype) == ("white", (48, 48), np.float32)
     alone = model.predict(marked(noise(99), CORNER, 34, WHITE)).probability  # type: ignore[union-attr]
-    assert found.probability == pytest.approx(alone, abs=2e-5)  # of another batch: rounding
+    assert found.probability == pytest.approx(alone, abs=1e-4)  # of another batch: rounding
     inside = found.map[CORNER : CORNER + 8, 34:42]
     assert inside.mean() > 5 * np.abs(found.map[24:, :24]).mean()
     row, column = np.unravel_index(found.map.argmax(), found.map.shape)
