@@ -35,7 +35,9 @@ def model() -> Model:
     pictures = [marked(p, CORNER, 34, WHITE) if i % 2 else p for i, p in enumerate(plain)]
     labels = ["white" if i % 2 else "plain" for i in range(24)]
     backbone = with_resize(small.tiny_backbone(), "crop")
-    return train(pictures, labels, backbone=backbone, train="head", pools=("mean", "max"))
+    return train(
+        pictures, labels, backbone=backbone, train="head", num_views=1, pools=("mean", "max")
+    )
 
 
 def test_they_mark_the_corner_that_tells_the_classes_apart(model: Model) -> None:
