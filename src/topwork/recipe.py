@@ -238,16 +238,12 @@ class Recipe:
                 f"{', '.join(sorted(known))}; and of how blocks are trained: "
                 f"{', '.join(sorted(deeper))}."
             )
-        own = {
+        settings = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in settings.items()
-            if name in known
         }
-        given = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in settings.items()
-            if name in deeper
-        }
+        own = {name: value for name, value in settings.items() if name in known}
+        given = {name: value for name, value in settings.items() if name in deeper}
         training = own.get("training") or self.training
         if given and isinstance(training, Training):
             own["training"] = training.changed(**given)

@@ -267,8 +267,7 @@ class _LeftOutClasses:
             return None
         found = self.kept.get(labels.seed, left_out, (len(left_out), 1 + len(self.kernels)))
         if found is None:
-            known = labels.take(rest)
-            known = replace(known, classes=codes, num_classes=len(there), names=None)
+            known = replace(labels.take(rest), classes=codes, num_classes=len(there), names=None)
             head = fit_head(self.table, held.indices[rest], known, settings=self.settings,
                             choice=_choice(self.head))  # fmt: skip
             probabilities = head.predict(self.table, held.indices[left_out])

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import final
 
 import numpy as np
-import numpy.typing as npt
 
 from topwork.core.shapes import Doubles, Floats, Indices
 from topwork.features.table import FeatureTable
@@ -71,9 +70,7 @@ def fit_exact(task: FitTask) -> Ridge:
     """Return the ridge on all examples, and the names of the classes where that is better."""
     labels = task.labels
     best = best_of(_System(task).ridges(labels.weights, task.choice.penalty), labels)
-    if not task.folds:
-        return best
-    if labels.names is not None:
+    if task.folds and labels.names is not None:
         named = _with_names(task, labels.names, best.choice.penalty)
         if is_surely_better(named.scores, best.scores, labels):
             best = named
@@ -96,14 +93,11 @@ def _losses(scores: Doubles, labels: Labels) -> Doubles:
     return found
 
 
-def round_units(units: Floats) -> npt.NDArray[np.float16]:
-    """Return landmarks as they are stored, and round `units` so that the fit sees them too."""
-    landmarks = np.empty(units.shape, np.float16)
+def round_units(units: Floats) -> None:
+    """Round landmarks in place to what is stored of them, so that the fit sees it too."""
     for start in range(0, len(units), 64):  # few enough for the cache
         part = slice(start, start + 64)
-        landmarks[part] = units[part]
-        units[part] = landmarks[part]
-    return landmarks
+        units[part] = units[part].astype(np.float16)
 
 
 def _with_names(task: FitTask, names: ClassNames, penalty: float) -> Ridge:

@@ -140,7 +140,7 @@ def _grown(task: FitTask, fitted: Ridge, num_views: int) -> KernelHead:
         name_weight=fitted.name_weight,
         num_views=num_views,
         constants=fitted.constants.astype(np.float32),
-        softmax=_top(task.labels, fitted.scores, 1 + num_views),
+        softmax=_top(task, fitted.scores, 1 + num_views),
     )
 
 
@@ -202,8 +202,8 @@ def _moments(
     return parts
 
 
-def _top(labels: Labels, scores: Doubles, num_views: int) -> Softmax:
-    folds = labels.folds()
+def _top(task: FitTask, scores: Doubles, num_views: int) -> Softmax:
+    labels, folds = task.labels, task.folds
     if not folds:
         identity = np.eye(labels.num_classes)
         return Softmax(matrix=UNTESTED_TEMPERATURE * identity, bias=np.zeros(labels.num_classes))

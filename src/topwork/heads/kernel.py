@@ -64,6 +64,12 @@ class Standardiser:
         features *= self.scale
 
     @staticmethod
+    def identity(segments: tuple[int, ...], width: int) -> Standardiser:
+        """Return one that leaves so many numbers as they are."""
+        mean, scale = np.zeros(width, np.float32), np.ones(width, np.float32)
+        return Standardiser(segments=segments, mean=mean, scale=scale)
+
+    @staticmethod
     def fit(features: Float32[np.ndarray, "n d"], segments: tuple[int, ...]) -> Standardiser:
         """Take the mean and the standard deviation from [N, D], and apply them in place.
 
@@ -132,12 +138,11 @@ class Transform:
         of_block: dict[str, list[int]] = {}
         for i, segment in enumerate(segments):
             of_block.setdefault(segment.block, []).append(i)
-        standardisers = []
-        for own in map(tuple, of_block.values()):
-            width = sum(segments[i].size for i in own)
-            mean, scale = np.zeros(width, np.float32), np.ones(width, np.float32)
-            standardisers.append(Standardiser(segments=own, mean=mean, scale=scale))
-        return Transform(standardisers=tuple(standardisers), unit=False)
+        standardisers = tuple(
+            Standardiser.identity(tuple(own), sum(segments[i].size for i in own))
+            for own in of_block.values()
+        )
+        return Transform(standardisers=standardisers, unit=False)
 
     @property
     def widths(self) -> tuple[int, ...]:

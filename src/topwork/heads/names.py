@@ -31,9 +31,7 @@ def fit_names(table: FeatureTable, rows: Indices, classes: Indices, num_classes:
     last = table.blocks[-1]
     segments = segments_of(table, last, (POOL,))[:1]
     width = table.segments[segments[0]].size
-    mean, scale = np.zeros(width, np.float32), np.ones(width, np.float32)
-    standardiser = Standardiser(segments=segments, mean=mean, scale=scale)
-    transform = Transform(standardisers=(standardiser,))
+    transform = Transform(standardisers=(Standardiser.identity(segments, width),))
     sums = np.zeros((num_classes, width))
     np.add.at(sums, classes, transform(table, rows))
     lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)

@@ -112,12 +112,12 @@ def _shifted(window: Floats, preprocessing: SoundInput, random: np.random.Genera
 
 def _filtered(samples: Floats, preprocessing: SoundInput, random: np.random.Generator) -> Floats:
     """Raise and lower each octave; the level over all is left to `gain`."""
+    import scipy.fft  # prediction, which alters nothing, does without
+
     octaves = np.arange(math.log2(62.5), math.log2(preprocessing.rate_hz / 2) + 1)
     decibels = random.uniform(-MAX_FILTER_DB, MAX_FILTER_DB, len(octaves))
     decibels -= decibels.mean()
     # room for the filter's tails, so that the end does not come round to the beginning
-    import scipy.fft  # prediction, which alters nothing, does without
-
     size = scipy.fft.next_fast_len(len(samples) + preprocessing.rate_hz // 20, real=True)
     frequencies = np.maximum(scipy.fft.rfftfreq(size, 1 / preprocessing.rate_hz), 1.0)
     curve = _from_decibels(np.interp(np.log2(frequencies), octaves, decibels))
