@@ -122,6 +122,7 @@ class Backbone:
         build: makes the torch module. Called to train it, and to run it where there is no graph.
         graph: makes the same network as a graph; None where it must be converted from the module.
         compiled: folders of compiled forms that came with it, by the pools that they give.
+        parts: of several networks side by side (joined.py), each of them; () of one.
 
     >>> import topwork
     >>> backbone = topwork.get_backbone("efficientnet-lite0")
@@ -140,6 +141,12 @@ class Backbone:
     compiled: Mapping[tuple[str, ...], Path] = field(
         default_factory=dict, repr=False, compare=False
     )
+    parts: tuple[Backbone, ...] = ()
+
+    @property
+    def networks(self) -> tuple[Backbone, ...]:
+        """Each network in it: itself, or its parts."""
+        return self.parts or (self,)
 
     @property
     def modality(self) -> Modality:

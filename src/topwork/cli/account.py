@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.console import Console
 from rich.table import Table
 
@@ -12,7 +10,7 @@ from topwork.evaluation.intervals import Estimate
 from topwork.evaluation.metrics import Evaluation
 from topwork.evaluation.ood_scores import OODScores
 from topwork.model.model import Model
-from topwork.training.selection import Candidate
+from topwork.training.selection import Selection
 
 BEFORE = "the best\nbefore"
 
@@ -24,7 +22,7 @@ def show_account(console: Console, model: Model) -> None:
     """Print what was tried where there was a choice, and what the model is made of."""
     selection = model.selection
     if len(selection.candidates) > 1:
-        console.print(_candidates(selection.candidates, selection.strategy))
+        console.print(_candidates(selection))
     if selection.reason:
         console.print(escape(selection.reason))
     if selection.trained:
@@ -92,19 +90,19 @@ def _show_head(console: Console, model: Model) -> None:
         return
     console.print(
         f"Head: {head.form}, on {len(head.blocks)} of {len(model.blocks)} blocks "
-        f"({escape(head.blocks[0])} to {escape(head.blocks[-1])}), pools "
-        f"{', '.join(head.pools)}; chosen by cross-validation inside the training data.",
+        f"({escape(head.span)}), pools {', '.join(head.pools)}; chosen by cross-validation inside "
+        "the training data.",
         style="dim",
     )
 
 
-def _candidates(rows: Sequence[Candidate], strategy: str) -> Table:
+def _candidates(selection: Selection) -> Table:
     title = "What was tried, each beside the best before it on the same examples"
     table = Table("trained", title=title, title_justify="left")
     for name in ("left out", "accuracy", BEFORE, "gain ± standard error", "seconds"):
         table.add_column(name, justify="right", no_wrap=name != BEFORE)
     table.add_column("verdict", overflow="fold")
-    for row in rows:
+    for place, row in enumerate(selection.candidates):
         accuracy, before, gain = "", "", ""
         if row.num_examples:
             accuracy = with_interval(row.accuracy)
@@ -112,7 +110,7 @@ def _candidates(rows: Sequence[Candidate], strategy: str) -> Table:
             before = f"{row.incumbent.value:.3f}"
         if row.gain is not None and row.gain_error is not None:
             gain = f"{100 * row.gain:+.1f} ± {100 * row.gain_error:.1f} points"
-        verdict = row.verdict or ("taken" if row.strategy == strategy else "")
+        verdict = row.verdict or ("taken" if place == selection.taken else "")
         table.add_row(
             escape(row.strategy),
             f"{row.num_examples:,}" if row.num_examples else "",
@@ -121,7 +119,7 @@ def _candidates(rows: Sequence[Candidate], strategy: str) -> Table:
             gain,
             f"{row.seconds:,.0f}",
             escape(verdict),
-            style="bold" if row.strategy == strategy else None,
+            style="bold" if place == selection.taken else None,
         )
     return table
 

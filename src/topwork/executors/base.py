@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -74,6 +74,15 @@ class WindowForm:
             )
 
 
+BESIDE = ": "
+"""Between the name of a network and that of its block, where there are several networks."""
+
+
+def network_of(block: str) -> str:
+    """Return which of several networks a block is of; an empty name where there is one."""
+    return block.rpartition(BESIDE)[0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Segment:
     """A run of `size` numbers in a feature vector: one pool of one block.
@@ -84,6 +93,24 @@ class Segment:
     block: str
     pool: str
     size: int
+
+    @property
+    def network(self) -> str:
+        """Which of several networks it is of; empty where there is one."""
+        return network_of(self.block)
+
+
+def side_by_side(
+    names: Sequence[str], segments: Sequence[Sequence[Segment]]
+) -> tuple[Segment, ...]:
+    """Return the segments of networks of these names, joined; of one, its own."""
+    if len(segments) == 1:
+        return tuple(segments[0])
+    return tuple(
+        replace(segment, block=f"{name}{BESIDE}{segment.block}")
+        for name, own in zip(names, segments, strict=True)
+        for segment in own
+    )
 
 
 class Executor(ABC):

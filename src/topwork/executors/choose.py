@@ -49,6 +49,13 @@ def open_executor(backbone: Backbone, *, pools: Sequence[str], device: str = "au
     return TorchExecutor(backbone, pools=pools, device="cpu" if device == "torch" else device)
 
 
+def open_executors(
+    backbone: Backbone, *, pools: Sequence[str], device: str = "auto"
+) -> tuple[Executor, ...]:
+    """Return an executor for each of the backbone's networks. Raises as `open_executor` does."""
+    return tuple(open_executor(one, pools=pools, device=device) for one in backbone.networks)
+
+
 def resolve_device(device: str) -> str:
     """Return the device with `auto` decided: `cuda` or `cpu`. Raises SettingError on another."""
     if device.split(":")[0] not in DEVICES:

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
@@ -15,13 +14,14 @@ import numpy.typing as npt
 from topwork.backbones.base import Backbone
 from topwork.core.digests import digest_bytes
 from topwork.core.progress import Tally
-from topwork.core.shapes import Bool, Floats, Indices
-from topwork.examples.example import Example, Modality, Skipped
+from topwork.core.shapes import Bool, Floats
+from topwork.examples.example import Example, Modality
 from topwork.examples.views import ViewSettings, check_views, views_of
 from topwork.examples.windows import Window
 from topwork.executors.base import Executor, order_pools
 from topwork.executors.choose import open_executor, precision_of, resolve_device
 from topwork.executors.join import join
+from topwork.features.extraction import Extraction, join_extractions
 from topwork.features.feature_table import StoredTable
 from topwork.features.missing import Item, first_of_missing, sort_out
 from topwork.features.probe import choose_dtypes
@@ -55,44 +55,6 @@ def default_pools(num_examples: int, modality: Modality) -> tuple[str, ...]:
     return ("mean", "prefix", "last")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Extraction:
-    """The features of some examples.
-
-    Attributes:
-        table: its first rows are parallel to `examples`; then come their altered views, all of the
-            first example, all of the second, and so on.
-        space: key of all that the features depend on but the examples.
-        examples: those that could be read, in the order given.
-        indices: of these among all that were given.
-        skipped: the others, with the reason.
-        augment: how the views were altered.
-        num_views: of each example; the first is the example as it is.
-        num_computed: how many went through the network now; of equal ones, the first.
-        num_found: how many of the examples had features on disk before.
-        seconds: how long it took, on the clock.
-        device: what computed, in words for a person; None if nothing was computed.
-    """
-
-    table: StoredTable = field(repr=False)
-    space: str
-    examples: tuple[Example, ...] = field(repr=False)
-    indices: npt.NDArray[np.intp] = field(repr=False)
-    skipped: tuple[Skipped, ...]
-    augment: tuple[str, ...] = ()
-    num_views: int = 1
-    num_computed: int
-    num_found: int
-    seconds: float
-    device: str | None
-
-    @property
-    def views(self) -> Indices | None:
-        """The table's rows of each example's altered views, [N, V]; None where there are none."""
-        num, each = len(self.examples), self.num_views - 1
-        return None if each == 0 else num + np.arange(num * each).reshape(num, each)
-
-
 def extract(
     examples: Sequence[Example],
     backbone: Backbone,
@@ -117,13 +79,29 @@ def extract(
         BackboneError: the network cannot be built or run.
         StoreError: the disk is full or cannot be written to.
     """
+    each = [
+        _of_network(examples, network, pools, device, views, strict, store or FeatureStore())
+        for network in backbone.networks
+    ]
+    return each[0] if len(each) == 1 else join_extractions(backbone, each)
+
+
+def _of_network(
+    examples: Sequence[Example],
+    backbone: Backbone,
+    pools: Sequence[str],
+    device: str,
+    views: ViewSettings,
+    strict: bool,
+    store: FeatureStore,
+) -> Extraction:
     started = time.perf_counter()
     work = _Extraction(
         backbone=backbone,
         pools=order_pools(pools),
         device=resolve_device(device),
         views=check_views(views, backbone.input.modality),
-        store=store or FeatureStore(),
+        store=store,
     )
     copies = Counter(bytes.fromhex(example.digest) for example in examples)
     wanted = {digest: place for place, digest in enumerate(copies)}

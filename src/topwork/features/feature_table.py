@@ -11,10 +11,7 @@ import numpy.typing as npt
 
 from topwork.core.shapes import Float32, Indices, Int
 from topwork.features.shards import DIGEST_BYTES, Shard, ShardLayout, Stored
-from topwork.features.table import FeatureTable
-
-MEMORY_BYTES = 2**30
-"""Up to here a table is taken into memory: 14,000 examples of EfficientNet-Lite0 with all pools."""
+from topwork.features.table import MEMORY_BYTES, FeatureTable, KeptTable
 
 _Places = slice | npt.NDArray[np.intp]
 
@@ -46,7 +43,7 @@ class MemoryTable(FeatureTable):
 
 
 @final
-class StoredTable(FeatureTable):
+class StoredTable(KeptTable):
     """Features on disk. Every read maps the shards one by one and copies the rows asked for."""
 
     def __init__(
@@ -66,7 +63,6 @@ class StoredTable(FeatureTable):
 
     @property
     def size_bytes(self) -> int:
-        """What `in_memory` would take."""
         return self.num_rows * (self.layout.row_bytes - DIGEST_BYTES)
 
     def read(
@@ -86,14 +82,12 @@ class StoredTable(FeatureTable):
         return out
 
     def take(self, indices: Int[np.ndarray, " n"]) -> StoredTable:
-        """Return a table of some of the rows."""
         return StoredTable(
             self.layout, self._shards, self._shard_of[indices], self._row_of[indices]
         )
 
-    def followed_by(self, other: StoredTable) -> StoredTable:
-        """Return the rows of this table, and then those of another of the same layout."""
-        if other.layout != self.layout:
+    def followed_by(self, other: KeptTable) -> StoredTable:
+        if not isinstance(other, StoredTable) or other.layout != self.layout:
             raise ValueError("two tables of different layouts have no rows in common")
         return StoredTable(
             self.layout,
@@ -103,10 +97,6 @@ class StoredTable(FeatureTable):
         )
 
     def in_memory(self, max_bytes: int = MEMORY_BYTES) -> FeatureTable:
-        """Return the same features in memory, or this table where they would take more.
-
-        For whoever reads them many times over: training does, embedding does not.
-        """
         if self.size_bytes > max_bytes:
             return self
         matrices: list[Stored] = [

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
-from itertools import islice
+from contextlib import ExitStack, closing
+from itertools import islice, tee
 from typing import Generic, TypeVar
 
 import numpy as np
 
+from topwork.backbones.base import Backbone
 from topwork.core.shapes import Float32, Floats, Shaped
 from topwork.errors import ExampleError, TooLargeError, TopworkError
 from topwork.examples.example import Example, Skipped
@@ -30,20 +31,46 @@ TEXTS_PER_TASK = 32
 Item = TypeVar("Item")
 Run = Callable[[Iterable[Window]], Iterator[Floats]]
 Decoded = Iterable[Window] | ExampleError
+Streamed = tuple[int, Float32[np.ndarray, " width"] | Skipped]
+"""An example's position, and its features or why it has none."""
 
 
 def stream_features(
-    examples: Iterable[Example], executor: Executor, preprocessing: Input, *, strict: bool = False
-) -> Iterator[tuple[int, Float32[np.ndarray, " width"] | Skipped]]:
+    examples: Iterable[Example],
+    executors: Sequence[Executor],
+    backbone: Backbone,
+    *,
+    strict: bool = False,
+) -> Iterator[Streamed]:
     """Yield each example's position and its features, float32 [width], or why it has none.
 
     In order, and in memory that does not grow. Nothing is stored, nor rounded to float16.
+
+    Args:
+        executors: of each of the backbone's networks.
 
     Raises:
         ExampleError: with `strict`, an example cannot be read; its name is in front. What comes
             before it is yielded first.
     """
+    networks = zip(tee(examples, len(executors)), executors, backbone.networks, strict=True)
+    with ExitStack() as stack:
+        streams = [
+            stack.enter_context(closing(_of_network(own, executor, network.input, strict=strict)))
+            for own, executor, network in networks
+        ]
+        if len(streams) == 1:
+            yield from streams[0]
+            return
+        for found in zip(*streams, strict=True):
+            refused = [outcome for _, outcome in found if isinstance(outcome, Skipped)]
+            vectors = [outcome for _, outcome in found if not isinstance(outcome, Skipped)]
+            yield found[0][0], refused[0] if refused else np.concatenate(vectors)
 
+
+def _of_network(
+    examples: Iterable[Example], executor: Executor, preprocessing: Input, *, strict: bool
+) -> Generator[Streamed]:
     with closing(decode_ahead(examples, preprocessing)) as decoded:
         for pending in run_through(decoded, executor.run, preprocessing, strict=strict):
             yield pending.position, _outcome(pending, executor, strict=strict)

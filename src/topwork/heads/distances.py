@@ -181,6 +181,6 @@ def _main_axes(centred: Floats, seed: int) -> Floats:
 
 def kernels_of(table: FeatureTable, blocks: Sequence[str]) -> tuple[Kernel, ...]:
     """Return the two views for a head that looks at these blocks; one, if it is the last alone."""
-    last = Kernel(blocks=(table.blocks[-1],), pools=("mean",))
+    last = Kernel(blocks=tuple(own[-1] for own in table.networks), pools=("mean",))
     wide = Kernel(blocks=tuple(blocks), pools=("mean",))
     return (last,) if wide == last else (wide, last)

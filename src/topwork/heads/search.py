@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 
@@ -71,11 +72,31 @@ class KernelChoice:
     loss: float = field(compare=False, default=float("nan"))
 
 
-def windows(blocks: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return the runs of blocks that `WINDOWS` names, each once."""
+def windows(networks: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Return the runs of blocks that `WINDOWS` names, each once.
+
+    Of several networks, those of each alone, and those of all at the same depth.
+    """
+    runs = [[_run(blocks, a, b) for a, b in WINDOWS] for blocks in networks]
+    if len(networks) > 1:
+        runs.append([sum(together, ()) for together in zip(*runs, strict=True)])
+    return list(dict.fromkeys(chain.from_iterable(runs)))
+
+
+def neighbours(networks: Sequence[Sequence[str]], chosen: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the windows, and `chosen` with another run, or none, of one of several networks."""
+    found = windows(networks)
+    if len(networks) > 1:
+        own = [tuple(block for block in blocks if block in chosen) for blocks in networks]
+        for place, blocks in enumerate(networks):
+            others = [_run(blocks, a, b) for a, b in WINDOWS]
+            found += [sum((*own[:place], run, *own[place + 1 :]), ()) for run in [*others, ()]]
+    return [run for run in dict.fromkeys(found) if run]
+
+
+def _run(blocks: Sequence[str], start: float, end: float) -> tuple[str, ...]:
     last = len(blocks) - 1
-    runs = [tuple(blocks[round(a * last) : round(b * last) + 1]) for a, b in WINDOWS]
-    return list(dict.fromkeys(runs))
+    return tuple(blocks[round(start * last) : round(end * last) + 1])
 
 
 def pool_sets(table: FeatureTable) -> list[tuple[str, ...]]:
@@ -87,9 +108,9 @@ def pool_sets(table: FeatureTable) -> list[tuple[str, ...]]:
 
 def default_choice(table: FeatureTable) -> KernelChoice:
     """Return what is taken where there are too few examples to compare anything."""
-    blocks = table.blocks
+    blocks = chain.from_iterable(_run(own, 0.5, 1) for own in table.networks)
     return KernelChoice(
-        kernel=Kernel(blocks=blocks[round((len(blocks) - 1) / 2) :], pools=pool_sets(table)[0]),
+        kernel=Kernel(blocks=tuple(blocks), pools=pool_sets(table)[0]),
         penalty=1e-3,
     )
 
@@ -163,7 +184,7 @@ def _by_coordinates(
     trial: KernelTrial, table: FeatureTable, gammas: Sequence[float]
 ) -> list[KernelChoice]:
     """Blocks first, then pools, then the kernel's form, then blocks and pools once more."""
-    runs, pools = windows(table.blocks), pool_sets(table)
+    runs, pools = windows(table.networks), pool_sets(table)
     best = min(
         (trial.best(Kernel(blocks=run, pools=pools[0]), COARSE) for run in runs),
         key=lambda choice: choice.loss,
@@ -179,6 +200,7 @@ def _by_coordinates(
     # An RBF of the same similarity needs a smaller penalty: its centred values are more alike.
     lower = [p for p in PENALTIES if best.penalty / 200 < p < best.penalty * 4]
     best = among([replace(best.kernel, gamma=g) for g in gammas], lower, best)
+    runs = neighbours(table.networks, best.kernel.blocks)
     best = among([replace(best.kernel, blocks=run) for run in runs], around(best.penalty), best)
     among([replace(best.kernel, pools=p) for p in pools], around(best.penalty), best)
     return trial.ranked()

@@ -10,6 +10,8 @@ backbone.safetensors  the backbone's weights, for a GPU or further training
 tokenizer.json        of a model of texts: what cuts them into the backbone's tokens
 README.md             the model card: for people, and for the Hugging Face hub
 
+Of several networks under one head, the folders network-1, network-2, ... have each one's compiled,
+backbone.safetensors and tokenizer.json.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from topwork.backbones.base import Backbone
+from topwork.backbones.joined import MOST, join_backbones
 from topwork.backbones.saved.rebuild import describe_backbone
 from topwork.backbones.saved.restore import restore_backbone
 from topwork.core import files
@@ -37,7 +41,8 @@ from topwork.evaluation.ood_scores import OODScores
 from topwork.examples.texts.preprocessing import TOKENIZER, TextInput
 from topwork.examples.windows import input_from
 from topwork.executors.base import order_pools
-from topwork.executors.compiled_folder import LAYOUT, NETWORK, NUMBERS
+from topwork.executors.compiled_folder import LAYOUT, NUMBERS
+from topwork.executors.compiled_folder import NETWORK as GRAPH
 from topwork.heads.ood import Detector
 from topwork.heads.restore import restore_head
 from topwork.model.card import model_card
@@ -46,12 +51,14 @@ from topwork.model.description import (
     DESCRIPTION,
     FORMAT,
     HEAD,
+    NETWORK,
     RECIPE,
     TRAIN_AGAIN,
     WEIGHTS,
     altered,
     check_files,
     is_ours,
+    network_places,
     read_description,
     sealed,
 )
@@ -66,7 +73,7 @@ DECISION = "decision"
 PREDICTIONS, OOD = "answers.safetensors", "foreign.safetensors"
 CARD, REPORT, PROBLEMS = "README.md", "report.html", "report-problems.csv"
 OURS = {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, TOKENIZER, PREDICTIONS, OOD, CARD, REPORT}
-OURS |= {PROBLEMS}
+OURS |= {PROBLEMS, *(NETWORK.format(i + 1) for i in range(MOST))}
 
 UNREADABLE = (
     ArithmeticError, AttributeError, BackboneError, LookupError, OSError, RecursionError, TypeError,
@@ -137,10 +144,13 @@ def write_model(
         )
         recipe = parts.recipe.moved(Path.cwd(), folder.absolute())  # so that it works from anywhere
         (new / RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
-        if isinstance(parts.backbone.input, TextInput):
-            shutil.copyfile(parts.backbone.input.tokenizer, new / TOKENIZER)
-        if weights:
-            _copy_backbone(parts, new)
+        networks = parts.backbone.networks
+        for place, network in zip(network_places(len(networks)), networks, strict=True):
+            (new / place).mkdir(exist_ok=True)
+            if isinstance(network.input, TextInput):
+                shutil.copyfile(network.input.tokenizer, new / place / TOKENIZER)
+            if weights:
+                _copy_network(network, order_pools(parts.pools), new / place)
         description = {"format": FORMAT, "made_by": "topwork", **summary(parts)}
         description["recipe"] = recipe.to_dict()
         description["files"] = {
@@ -177,11 +187,44 @@ def _required(description: Mapping[str, Any], there: Mapping[str, str]) -> set[s
     required = {HEAD, RECIPE}
     if description.get("foreign") is not None:
         required.add(OOD)
-    if description["backbone"]["input"].get("modality") == "text":
-        required.add(TOKENIZER)
-    if any(name.startswith(f"{COMPILED}/") for name in there):
-        required |= {f"{COMPILED}/{name}" for name in (LAYOUT, NETWORK, NUMBERS)}
+    networks = _networks(description)
+    for place in network_places(len(networks)):
+        if description["backbone"]["input"].get("modality") == "text":
+            required.add(f"{place}{TOKENIZER}")
+        if any(name.startswith(f"{place}{COMPILED}/") for name in there):
+            required |= {f"{place}{COMPILED}/{name}" for name in (LAYOUT, GRAPH, NUMBERS)}
     return required
+
+
+def _networks(description: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the description of each network. Raises ValueError where there are none, or many."""
+    record = description["backbone"]
+    if "networks" not in record:
+        return [record]
+    networks: list[Mapping[str, Any]] = list(record["networks"])
+    if not 2 <= len(networks) <= MOST:
+        raise ValueError(f"a backbone of {len(networks)} networks")
+    return networks
+
+
+def _backbone(folder: Path, description: Mapping[str, Any], pools: tuple[str, ...]) -> Backbone:
+    """Return the backbone, which is read when it is used."""
+    there, networks = description["files"], _networks(description)
+    found = []
+    for place, record in zip(network_places(len(networks)), networks, strict=True):
+        weights = f"{place}{WEIGHTS}"
+        network = restore_backbone(
+            record,
+            input=input_from(record["input"], folder / place),
+            weights=folder / weights if weights in there else None,
+            weights_digest=there.get(weights),
+        )
+        if f"{place}{COMPILED}/{LAYOUT}" in there:
+            # whoever runs it with these pools need not make it anew
+            compiled = {order_pools(pools): folder / place / COMPILED}
+            network = replace(network, compiled=compiled)
+        found.append(network)
+    return join_backbones(found)
 
 
 def _classes(names: Any, num_classes: int) -> tuple[str, ...]:
@@ -222,22 +265,13 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
     skipped = [
         dict(zip(("name", "reason"), one, strict=True)) for one in description["data"]["skipped"]
     ]
-    record = description["backbone"]
-    backbone = restore_backbone(
-        record,
-        input=input_from(record["input"], folder),
-        weights=folder / WEIGHTS if WEIGHTS in there else None,
-        weights_digest=there.get(WEIGHTS),
-    )
     pools = from_plain(tuple[str, ...], description["pools"])
-    if f"{COMPILED}/{LAYOUT}" in there:  # whoever runs it with these pools need not make it anew
-        backbone = replace(backbone, compiled={order_pools(pools): folder / COMPILED})
     classes = _classes(description["classes"], head.num_classes)
     return ModelParts(
         head=head,
         classes=classes,
         decision=_decision(description.get(DECISION), classes),
-        backbone=backbone,
+        backbone=_backbone(folder, description, pools),
         pools=pools,
         evaluation=from_plain(cast(Any, Evaluation | None), description["evaluation"]),
         test=from_plain(cast(Any, Evaluation | None), description["test"]),
@@ -258,9 +292,10 @@ def _contiguous(tensors: Mapping[str, Any]) -> dict[str, Any]:
     return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
 
 
-def _copy_backbone(parts: ModelParts, folder: Path) -> None:
+def _copy_network(network: Backbone, pools: tuple[str, ...], folder: Path) -> None:
     """Write the compiled form and the weights: those the model was read from, if there are any."""
-    if parts.compiled is not None and _copy_read(parts.compiled.parent, folder, parts):
+    compiled = network.compiled.get(pools)
+    if compiled is not None and _copy_read(compiled.parent, folder, network):
         return
     from topwork.executors.compiled_folder import WEIGHTS as COMPILED_WEIGHTS
     from topwork.executors.compiled_folder import check_files as check_compiled
@@ -268,33 +303,37 @@ def _copy_backbone(parts: ModelParts, folder: Path) -> None:
     from topwork.executors.openvino import ConversionError, ensure_compiled
 
     try:
-        compiled = ensure_compiled(parts.backbone, parts.pools)
+        compiled = ensure_compiled(network, pools)
     except ConversionError:
         from safetensors.torch import save_file as save_torch
 
-        save_torch(parts.backbone.build().module.state_dict(), folder / WEIGHTS)
+        save_torch(network.build().module.state_dict(), folder / WEIGHTS)
         return
     shutil.copytree(compiled, folder / COMPILED)
     check_compiled(folder / COMPILED, read_layout(folder / COMPILED), whole=True)
     (folder / COMPILED / COMPILED_WEIGHTS).rename(folder / WEIGHTS)
 
 
-def _copy_read(source: Path, folder: Path, parts: ModelParts) -> bool:
-    """Copy them from the folder that the model was read from; False where it holds it no more."""
-    try:
-        description = read_description(source)
-    except ModelError:
-        return False
-    expected: dict[str, str] = description["files"]
-    if description["backbone"]["digest"] != parts.backbone.digest or WEIGHTS not in expected:
-        return False
-    wanted = [name for name in expected if name == WEIGHTS or name.startswith(f"{COMPILED}/")]
-    (folder / COMPILED).mkdir()
-    for name in wanted:
-        shutil.copyfile(source / name, folder / name)
-        if digest_file(folder / name) != expected[name]:
-            raise altered(source / name)
-    return True
+def _copy_read(source: Path, folder: Path, network: Backbone) -> bool:
+    """Copy them from where the model was read; False where they are there no more."""
+    for root, place in ((source, ""), (source.parent, f"{source.name}/")):
+        try:
+            description = read_description(root)
+        except ModelError:
+            continue
+        expected: dict[str, str] = description["files"]
+        digests = [record["digest"] for record in _networks(description)]
+        if network.digest not in digests or f"{place}{WEIGHTS}" not in expected:
+            return False
+        (folder / COMPILED).mkdir()
+        for name in expected:
+            own = name.removeprefix(place)
+            if name.startswith(place) and (own == WEIGHTS or own.startswith(f"{COMPILED}/")):
+                shutil.copyfile(root / name, folder / own)
+                if digest_file(folder / own) != expected[name]:
+                    raise altered(root / name)
+        return True
+    return False
 
 
 def summary(parts: ModelParts) -> dict[str, Any]:

@@ -172,8 +172,8 @@ def _results(model: ModelParts) -> list[EvalResult]:
 
 def _gains(model: ModelParts) -> list[str]:
     return [
-        f"Training `{one.strategy}` too gave {100 * one.gain:+.1f} ± {100 * one.gain_error:.1f} "
-        "points over the head alone (± one standard error)."
+        f"Trying `{one.strategy}` too gave {100 * one.gain:+.1f} ± {100 * one.gain_error:.1f} "
+        "points over the best before it (± one standard error)."
         for one in model.selection.candidates
         if one.gain is not None and one.gain_error
     ]

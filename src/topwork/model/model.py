@@ -20,8 +20,8 @@ from topwork.examples.remarks.texts import text_remarks
 from topwork.examples.sources import labelled_examples, read_inputs
 from topwork.examples.tables.columns import ColumnNames
 from topwork.examples.texts.preprocessing import TextInput
-from topwork.executors.base import Executor
-from topwork.executors.choose import open_executor
+from topwork.executors.base import Executor, side_by_side
+from topwork.executors.choose import open_executors
 from topwork.heads.ood import rate_of
 from topwork.model.archive import read_model, write_model
 from topwork.model.in_a_line import in_a_line
@@ -98,7 +98,7 @@ class Model:
         self.ood = parts.ood
         self.decision = parts.decision
         self.device = device
-        self._executor: Executor | None = None
+        self._executors: tuple[Executor, ...] | None = None
         self._lock = threading.Lock()  # two threads must not open two executors
 
     def __repr__(self) -> str:
@@ -312,17 +312,19 @@ class Model:
         (example,) = self.read([source])
         return list(moments(example, window, self.stream))
 
-    def _opened(self) -> Executor:
+    def _opened(self) -> tuple[Executor, ...]:
         with self._lock:
-            if self._executor is None:
-                executor = open_executor(self.backbone, pools=self.pools, device=self.device)
-                if tuple(executor.segments) != self.head.segments:
+            if self._executors is None:
+                found = open_executors(self.backbone, pools=self.pools, device=self.device)
+                names = [network.name for network in self.backbone.networks]
+                segments = side_by_side(names, [executor.segments for executor in found])
+                if segments != self.head.segments:
                     raise ModelError(
                         f"The backbone {self.backbone.name!r} gives other features than those that "
                         "this model was trained on. Train it anew with this version of Topwork."
                     )
-                self._executor = executor
-            return self._executor
+                self._executors = found
+            return self._executors
 
 
 def _unpacked(packed: Packed, device: str) -> Model:

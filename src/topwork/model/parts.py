@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import final
 
 from topwork.backbones.base import Backbone
@@ -14,7 +13,6 @@ from topwork.evaluation.metrics import Evaluation
 from topwork.evaluation.ood_scores import OODScores
 from topwork.examples.example import Example, ExampleSet, Skipped, sort_labels
 from topwork.examples.sounds.durations import median_seconds
-from topwork.executors.base import order_pools
 from topwork.heads.base import Head
 from topwork.heads.ood import Detector
 from topwork.model.predictions import Predictions
@@ -115,11 +113,6 @@ class ModelParts:
             one = getattr(self, name)
             if one is not None and one.positive not in (None, self.positive):
                 object.__setattr__(self, name, replace(one, positive=self.positive))
-
-    @property
-    def compiled(self) -> Path | None:
-        """Folder of the backbone's compiled form; None: it is compiled when it is needed."""
-        return self.backbone.compiled.get(order_pools(self.pools))
 
     @property
     def positive(self) -> str | None:

@@ -21,7 +21,7 @@ CHUNK = 256
 
 def stream_predictions(
     parts: ModelParts,
-    executor: Executor,
+    executors: Sequence[Executor],
     examples: Iterable[Example],
     *,
     reject: float | None,
@@ -40,7 +40,7 @@ def stream_predictions(
                    detector=parts.detector, reject=reject, decision=parts.decision)  # fmt: skip
     waiting: list[tuple[str, npt.NDArray[np.float32] | Skipped]] = []
     done = 0
-    for _, result in stream_features(named(), executor, parts.backbone.input):
+    for _, result in stream_features(named(), executors, parts.backbone):
         waiting.append((names.popleft(), result))
         if len(waiting) == CHUNK:
             yield from made(waiting)

@@ -311,4 +311,4 @@ def _candidates(model: Model) -> Chart | Missing:
             "with more time where that is what it lacked (`--time-limit 30m`).",
         )
     caption = f"{selection.reason} The time is what each took on the clock, where it was trained."
-    return charts.draw_candidates(selection.candidates, selection.strategy, caption=caption)
+    return charts.draw_candidates(selection, caption=caption)

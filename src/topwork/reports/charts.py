@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from topwork.evidence.transfer.layer_probe import LayerProbe
     from topwork.reports.reliability import Bin
     from topwork.reports.roc import RocCurve
-    from topwork.training.selection import Candidate
+    from topwork.training.selection import Candidate, Selection
 
 
 def draw_curve(curve: LearningCurve) -> Chart:
@@ -158,9 +158,10 @@ def draw_roc(curve: RocCurve, *, name: str, caption: str) -> Chart:
         )  # fmt: skip
 
 
-def draw_candidates(candidates: Sequence[Candidate], strategy: str, *, caption: str) -> Chart:
+def draw_candidates(selection: Selection, *, caption: str) -> Chart:
     """Draw the ways of training that were tried: accuracy, and what each cost."""
-    tried = [one for one in candidates if one.num_examples]
+    chosen = selection.candidates[selection.taken]
+    tried = [one for one in selection.candidates if one.num_examples]
     rows = [
         (
             one.strategy,
@@ -169,14 +170,14 @@ def draw_candidates(candidates: Sequence[Candidate], strategy: str, *, caption: 
             percent(one.incumbent) if one.incumbent is not None else "",
             _gain(one),
             seconds(one.seconds),
-            one.verdict or ("taken" if one.strategy == strategy else ""),
+            one.verdict or ("taken" if one is chosen else ""),
         )
-        for one in candidates
+        for one in selection.candidates
     ]
     with drawing(56 + 34 * max(len(tried), 1)) as figure:
         axes = figure.add_subplot()
         for y, one in enumerate(tried):
-            taken = one.strategy == strategy
+            taken = one is chosen
             colour, low, high = FIRST if taken else MUTED, one.accuracy.low, one.accuracy.high
             axes.plot([low, high], [y, y], color=colour, linewidth=2.4 if taken else 1.4)
             axes.plot([one.accuracy.value], [y], "o", color=colour, markersize=6)

@@ -116,7 +116,7 @@ def _filters(gathered: Gathered) -> Gallery | Missing:
     from topwork.evidence.attribution.filters import first_filters
     from topwork.evidence.attribution.image_grid import sheet
 
-    pictures = first_filters(gathered.model.backbone)
+    pictures = first_filters(gathered.model.backbone.networks[0])
     if pictures is None:
         return Missing(
             why="The network does not begin with filters over red, green and blue, so its first "

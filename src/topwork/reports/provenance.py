@@ -112,8 +112,8 @@ def _of_backbone(model: Model) -> list[Fact]:
 def _of_training(model: Model, folder: Path | None) -> list[Fact]:
     head, selection = model.head, model.selection
     trained = selection.trained or (
-        f"{head.form}, on {len(head.blocks)} of {len(model.blocks)} blocks ({head.blocks[0]} to "
-        f"{head.blocks[-1]}), pools {', '.join(head.pools)}"
+        f"{head.form}, on {len(head.blocks)} of {len(model.blocks)} blocks ({head.span}), "
+        f"pools {', '.join(head.pools)}"
     )
     facts = [Fact(name="what was trained", value=f"{selection.strategy}: {trained}")]
     if selection.reason:

@@ -1,19 +1,22 @@
-"""The head, or a deeper cut."""
+"""The head, one on more networks, or a deeper cut."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from topwork.backbones.base import Backbone
 from topwork.core.extras import is_installed
 from topwork.core.telling import in_words, tell
 from topwork.evaluation.crossval import CrossValPredictions
 from topwork.executors.choose import resolve_device
 from topwork.model.parts import ModelParts
 from topwork.runs.head import HeadRun
+from topwork.runs.wider import try_wider
 from topwork.training.hyperparameters import pairs_may_pay, usual_depth
-from topwork.training.incumbent import Incumbent
+from topwork.training.incumbent import USUAL_SECONDS, Incumbent
 from topwork.training.selection import Selection
 from topwork.training.strategy import Strategy
 
@@ -27,6 +30,7 @@ NO_TORCH = (
     "last blocks are tried too."
 )
 NOTHING = "The head alone: the network has one block, so there is none to train after another."
+SEVERAL = "The head alone: of several networks no blocks are trained."
 UNFINISHED = "The head alone: what goes deeper was not finished. The same command goes on."
 
 OnHead = Callable[[ModelParts], None]
@@ -34,33 +38,55 @@ OnHead = Callable[[ModelParts], None]
 
 
 def run_auto(
-    head_run: HeadRun, parts: ModelParts, cross_val: CrossValPredictions, on_head: OnHead | None
+    head_run: HeadRun,
+    parts: ModelParts,
+    cross_val: CrossValPredictions,
+    on_head: OnHead | None,
+    companions: Sequence[Backbone] = (),
 ) -> ModelParts:
-    """Return the model of the head, or one of a deeper cut where that is worth it.
+    """Return the model of the head, or a wider or deeper one where that is worth it.
 
     Args:
         parts: the model of the head.
         cross_val: the head's predictions, out of fold.
+        companions: other networks, for a head on all.
     """
     if head_run.recipe.head == "nearest":
         return _of_head(parts, Selection(strategy="head", reason=NEAREST))
     head = Incumbent.of_head(cross_val.probabilities, head_run.labels, head_run.seconds)
-    row = (head.candidate(head_run.labels),)
+    rows = [head.candidate(head_run.labels)]
     if (why := head.why_nothing_deeper()) is not None:
-        return _of_head(parts, Selection(strategy="head", reason=why, candidates=row))
-    if not is_installed("torch"):
-        tell([NO_TORCH])
-        return _of_head(parts, Selection(strategy="head", reason=NO_TORCH, candidates=row))
-    strategies = _strategies(head_run)
+        return _of_head(parts, Selection(strategy="head", reason=why, candidates=rows))
+    has_torch = is_installed("torch")
+    strategies = _strategies(head_run) if has_torch else []
+    if on_head is not None and (strategies or companions):
+        on_head(_of_head(parts, Selection(strategy="head", reason=UNFINISHED, candidates=rows)))
+    deadline = time.monotonic() + (head_run.recipe.limit_seconds() or USUAL_SECONDS)
+    reasons = []
+    if companions:
+        wider = try_wider(head_run, head, companions, deadline)
+        rows.append(wider.row)
+        reasons.append(wider.reason)
+        if wider.head_run is not None and wider.incumbent is not None:
+            head, parts = wider.incumbent, wider.head_run.parts()
+            if on_head is not None and strategies:
+                selection = Selection(strategy="head", reason=UNFINISHED, candidates=rows)
+                on_head(_of_head(parts, selection))
     if not strategies:
-        return _of_head(parts, Selection(strategy="head", reason=NOTHING, candidates=row))
-    if on_head is not None:
-        on_head(_of_head(parts, Selection(strategy="head", reason=UNFINISHED, candidates=row)))
+        if not has_torch:
+            tell([NO_TORCH])
+        nothing = SEVERAL if head_run.backbone.parts else NOTHING
+        reasons = [*reasons, nothing if has_torch else NO_TORCH]
+        selection = Selection(strategy="head", reason=" ".join(reasons), candidates=rows)
+        return _of_head(parts, selection)
     on_trial = partial(_tell_trial, keeps_head=on_head is not None)
     from topwork.runs.deeper import go_deeper  # what trains networks takes a moment to load
 
-    selection, deeper = go_deeper(head_run, head, strategies, cross_val.folds, on_trial)
-    return _of_head(parts, selection) if deeper is None else deeper
+    selection, deeper = go_deeper(
+        head_run, head, strategies, cross_val.folds, on_trial, rows, deadline - time.monotonic()
+    )
+    selection = replace(selection, reason=" ".join([*reasons, selection.reason]))
+    return _of_head(parts, selection) if deeper is None else replace(deeper, selection=selection)
 
 
 def _of_head(parts: ModelParts, selection: Selection) -> ModelParts:
@@ -86,8 +112,10 @@ def _tell_trial(strategy: Strategy, seconds: float, measured: bool, *, keeps_hea
 
 def _strategies(head_run: HeadRun) -> list[Strategy]:
     """Return what may be tried: on a CPU all blocks only where the user gives it time."""
-    num_blocks = len({segment.block for segment in head_run.head.segments})
-    strategies = []
+    num_blocks = len(head_run.table.blocks)
+    strategies: list[Strategy] = []
+    if head_run.backbone.parts:
+        return strategies
     if num_blocks > 1:
         depth = usual_depth(num_blocks)
         if pairs_may_pay(head_run.found.modality, len(head_run.examples)):

@@ -17,7 +17,7 @@ from topwork.training.candidates import OnTrial, select
 from topwork.training.cross_validate import refit
 from topwork.training.epoch_progress import EpochProgress
 from topwork.training.incumbent import Incumbent
-from topwork.training.selection import Selection
+from topwork.training.selection import Candidate, Selection
 from topwork.training.strategy import Strategy
 
 
@@ -27,8 +27,16 @@ def go_deeper(
     strategies: Sequence[Strategy],
     folds: Sequence[Indices],
     on_trial: OnTrial,
+    before: Sequence[Candidate] = (),
+    limit_seconds: float | None = None,
 ) -> tuple[Selection, ModelParts | None]:
-    """Return what was chosen, and its model; None where that is the head alone."""
+    """Return what was chosen, and its model; None where that is a head alone.
+
+    Args:
+        head: the best so far.
+        before: rows of what was tried before.
+        limit_seconds: what is left for all of it.
+    """
     recipe, options = head_run.recipe, head_run.options
     maker = JobMaker(
         recipe=recipe, backbone=head_run.backbone, options=options, examples=head_run.examples
@@ -39,7 +47,8 @@ def go_deeper(
         folds,
         head_run.labels,
         options=options,
-        limit_seconds=recipe.limit_seconds(),
+        limit_seconds=limit_seconds,
+        before=before,
         on_trial=on_trial,
     )
     if decision.job is None or decision.cv_result is None:

@@ -26,7 +26,7 @@ from topwork.examples.split import check_readable, divide
 from topwork.examples.texts.class_names import description_examples, name_examples
 from topwork.examples.views import DEFAULT_AUGMENT, ViewSettings
 from topwork.features.extract import Extraction, default_pools, extract
-from topwork.features.feature_table import StoredTable
+from topwork.features.table import KeptTable
 from topwork.heads.fit import MAX_LANDMARKS
 from topwork.heads.labels import ClassNames, Labels
 from topwork.recipe import Recipe
@@ -58,7 +58,7 @@ class HeadFeatures:
     """
 
     pools: tuple[str, ...]
-    table: StoredTable
+    table: KeptTable
     digest: str
     augment: tuple[str, ...]
     num_views: int

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from topwork.backbones.base import Backbone, check_modality
 from topwork.backbones.catalog import default_backbone
+from topwork.backbones.joined import join_backbones
 from topwork.backbones.registry import get_backbone
 from topwork.core.telling import tell, warn
 from topwork.errors import BackboneError, DataError, SettingError
@@ -111,6 +112,10 @@ def examined(found: ExampleSet, backbone: Backbone) -> tuple[ExampleSet, Backbon
 
 def _fitted(backbone: Backbone, examples: Sequence[Example]) -> tuple[Backbone, list[str]]:
     """The backbone that reads as many bits as the pictures use, and what to say of that."""
+    if backbone.parts:
+        fits = [_fitted(one, examples) for one in backbone.parts]
+        said = list(dict.fromkeys(line for _, lines in fits for line in lines))
+        return join_backbones([one for one, _ in fits]), said
     preprocessing = backbone.input
     if not isinstance(preprocessing, ImageInput) or preprocessing.bits is not None:
         return backbone, []

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Unpack
 
 from topwork.backbones.base import Backbone
+from topwork.backbones.registry import installed_beside
 from topwork.core import files
 from topwork.core.extras import need
 from topwork.core.notebook import shown
@@ -135,7 +136,8 @@ def train(
                 on_head(Model(parts, device=device))
 
         keeps = keep_head if place is not None or on_head is not None else None
-        parts = train_examples(found, recipe, chosen, options, on_head=keeps)
+        companions = installed_beside(chosen) if wanted is None and recipe.train == "auto" else []
+        parts = train_examples(found, recipe, chosen, options, on_head=keeps, companions=companions)
         if place is not None:
             place.write(parts, run)
     return Model(parts, device=device)
@@ -149,6 +151,7 @@ def train_examples(
     *,
     scored: bool = True,
     on_head: Callable[[ModelParts], None] | None = None,
+    companions: Sequence[Backbone] = (),
 ) -> ModelParts:
     """Train on examples that were read already.
 
@@ -156,6 +159,7 @@ def train_examples(
         scored: False leaves the cross-validation out. What goes beyond the head is chosen by it,
             so without it `auto` is the head.
         on_head: called with the model of the head alone, where something deeper is tried next.
+        companions: other networks, for `auto` to try a head on all of them.
     """
     if recipe.classes is not None:
         return name_parts(found, recipe, backbone, options)
@@ -173,7 +177,7 @@ def train_examples(
         return parts
     from topwork.runs.auto import run_auto
 
-    return run_auto(head_run, parts, head_run.cross_val, on_head)
+    return run_auto(head_run, parts, head_run.cross_val, on_head, companions)
 
 
 def _data_of(data: object, recipe: Recipe) -> object:

@@ -15,20 +15,17 @@ from typing import final
 import numpy as np
 
 from topwork.core.options import RunOptions
-from topwork.core.shapes import Doubles, Indices, Int
+from topwork.core.shapes import Indices, Int
 from topwork.errors import BackboneError, TrainingError
-from topwork.evaluation.intervals import Estimate, accuracy
+from topwork.evaluation.intervals import Estimate
 from topwork.heads.labels import Labels
 from topwork.training.budget import seconds_of_epoch
 from topwork.training.cross_validate import CVResult, FoldResult, cross_validate
 from topwork.training.epoch_progress import SCORING_EPOCHS, EpochProgress
-from topwork.training.incumbent import Incumbent
+from topwork.training.incumbent import USUAL_SECONDS, Challenge, Incumbent
 from topwork.training.selection import Candidate, Selection
 from topwork.training.strategy import Strategy
 from topwork.training.training_job import TrainingJob
-
-USUAL_SECONDS = 900.0
-"""For all trials together, where the user gives no limit."""
 
 LARGE = 2_000
 """Examples from which a trial's time is estimated before it begins, not after its first fold."""
@@ -55,6 +52,7 @@ def select(
     folds: Sequence[Int[np.ndarray, " _"]],
     labels: Labels,
     *,
+    before: Sequence[Candidate] = (),
     options: RunOptions = RunOptions(),  # noqa: B008  # a frozen value
     limit_seconds: float | None = None,
     on_trial: OnTrial | None = None,
@@ -69,12 +67,14 @@ def select(
     Args:
         proposals: strategies, and what makes their jobs of the examples that the labels are of.
         folds: rows of the labels to leave out in turn.
+        before: rows of what was tried before; none: the head alone.
         limit_seconds: for all of it, the training of what is chosen included.
         on_trial: told before each trial what is left of the limit, and then what was measured.
     """
     deadline = time.monotonic() + (USUAL_SECONDS if limit_seconds is None else limit_seconds)
     on_trial = on_trial or (lambda strategy, seconds, measured: None)
-    candidates = [head.candidate(labels)]
+    alone = "The head alone: " if len(before) < 2 else ""  # what was before has its own reason
+    candidates = list(before or [head.candidate(labels)])
     reason = "The head alone: nothing else was to be tried."
     if (why := head.why_nothing_deeper()) is not None:
         proposals, reason = (), why
@@ -87,17 +87,17 @@ def select(
         except (BackboneError, TrainingError) as error:
             candidates.append(_failed(strategy))
             if best is None:
-                reason = f"The head alone: {strategy} could not be trained. {error}"
+                reason = f"{alone}{strategy} could not be trained. {error}"
             continue
         candidates.append(trial.outcome())
         if not trial.pays:
-            reason = reason if best is not None else f"The head alone: {trial.why()}"
+            reason = reason if best is not None else f"{alone}{trial.why()}"
             if strategy.kind == "contrast":
                 continue
             break
         reason = f"{strategy}: {trial.why()}"
         best = trial
-        head = Incumbent(strategy=strategy, right=trial.right, seconds=trial.seconds)
+        head = Incumbent(name=str(strategy), right=trial.challenge.all_right, seconds=trial.seconds)
         if strategy.kind == "contrast" or trial.num_done < trial.num_folds:
             break
     selection = Selection(
@@ -158,7 +158,7 @@ class _CandidateTrial:
             on_epoch.begin(len(done))
             if len(done) == len(folds):
                 return
-            gain, error = self.gain
+            gain, error = self.challenge.gain
             if gain <= 0:
                 self.stopped = "worse" if gain < -error else "no sign of a gain"
                 return
@@ -187,65 +187,35 @@ class _CandidateTrial:
         return False
 
     @property
-    def right(self) -> Doubles:
-        """Whether it was right, where it was tried; the incumbent's elsewhere."""
-        right = self._incumbent.right.copy()
-        right[self._judged] = self._own_right
-        return right
-
-    @property
-    def gain(self) -> tuple[float, float]:
-        """How much more often it is right than the incumbent, and the standard error of that."""
-        if not len(self._judged):
-            return 0.0, 0.0
-        more = self._own_right - self._incumbent.right[self._judged]
-        groups = self._labels.take(self._judged).group_numbers
-        return float(more.mean()), _standard_error(more, groups)
+    def challenge(self) -> Challenge:
+        """How it stands against the incumbent, on the folds that are done."""
+        return Challenge(
+            name=str(self.strategy),
+            incumbent=self._incumbent,
+            labels=self._labels,
+            judged=self._judged,
+            right=self._own_right,
+        )
 
     @property
     def pays(self) -> bool:
         """Whether the gain is larger than its uncertainty."""
-        gain, error = self.gain
-        return gain > error
+        return self.challenge.pays
 
     def outcome(self) -> Candidate:
         """Return what it came to."""
-        gain, error = self.gain
-        groups = self._labels.take(self._judged).group_numbers
         verdict = "taken" if self.pays else "not taken"
         if self.stopped:
             verdict += f": {self.stopped}"
             if self.num_done:
                 verdict += f" after {self.num_done} of {self.num_folds} folds"
-        return Candidate(
-            strategy=str(self.strategy),
-            accuracy=accuracy(self._own_right, groups),
-            num_examples=len(self._judged),
-            incumbent=(
-                accuracy(self._incumbent.right[self._judged], groups) if self.num_done else None
-            ),
-            gain=gain if self.num_done else None,
-            gain_error=error if self.num_done else None,
-            seconds=self.seconds,
-            verdict=verdict,
-        )
+        return self.challenge.candidate(self.seconds, verdict)
 
     def why(self) -> str:
         """Say in a sentence why it was taken, or not."""
         if not self.num_done:
             return f"{self.strategy} was not tried, since {self.stopped}."
-        gain, error = self.gain
-        own, other = self._own_right.mean(), self._incumbent.right[self._judged].mean()
-        message = (
-            f"{own:.3f} against {other:.3f} for {self._incumbent.strategy} on the same "
-            f"{len(self._judged):,} examples left out, {100 * gain:+.1f} points (standard error "
-            f"{100 * error:.1f})"
-        )
-        if self.pays:
-            return f"{message}, more than chance would give."
-        if gain < -error:
-            return f"{self.strategy} is worse: {message}."
-        return f"{self.strategy} gave {message}, no more than chance would give."
+        return self.challenge.why()
 
 
 def _failed(strategy: Strategy) -> Candidate:
@@ -258,12 +228,3 @@ def _failed(strategy: Strategy) -> Candidate:
         seconds=0.0,
         verdict="not taken: it could not be trained",
     )
-
-
-def _standard_error(values: Doubles, groups: Indices | None) -> float:
-    """Return the standard error of the mean; examples of one group are one piece of evidence."""
-    away = values - values.mean()
-    if groups is not None:
-        away = np.bincount(groups, away)
-    count = len(away)
-    return float(np.sqrt((away**2).sum() * count / max(count - 1, 1)) / len(values))

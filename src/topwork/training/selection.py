@@ -53,3 +53,9 @@ class Selection(Plain):
     candidates: Sequence[Candidate] = field(default=(), metadata={KEY: "tried"})
     trained: str = ""
     unfinished: str = ""
+
+    @property
+    def taken(self) -> int:
+        """The place among the candidates of the one that was taken: the last that paid."""
+        paid = [i for i, one in enumerate(self.candidates) if one.verdict.startswith("taken")]
+        return paid[-1] if paid else 0

@@ -23,7 +23,6 @@ Arrays = dict[str, Shaped[np.ndarray, "..."]]
 RANDOM_VERSION = 1
 """Raise it when random weights are other numbers: it is part of their digest."""
 
-IMAGE = {"library": "timm", "model": efficientnet.MODEL}
 SOUND = {"library": "topwork", "model": SPEECH_EMBEDDING.name}
 
 
@@ -46,11 +45,12 @@ class Drawing:
 def find_drawing(architecture: Mapping[str, Any]) -> Drawing | None:
     """Return how an architecture, as a Backbone has it, is drawn; None where it is not."""
     plain = {key: value for key, value in architecture.items() if value}
-    if plain == IMAGE:
+    model = plain.get("model")
+    if plain == {"library": "timm", "model": model} and model in efficientnet.SCALES:
         return Drawing(
-            shapes=efficientnet.SHAPES,
-            random=efficientnet.random_tensors,
-            graph=lambda tensors, _: efficientnet.efficientnet_graph(tensors),
+            shapes=efficientnet.shapes_of(model),
+            random=partial(efficientnet.random_tensors, model),
+            graph=lambda tensors, _: efficientnet.efficientnet_graph(model, tensors),
         )
     if plain == SOUND:
         return Drawing(

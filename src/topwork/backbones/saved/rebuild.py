@@ -16,7 +16,8 @@ from topwork.examples.windows import Input
 
 
 def describe_backbone(backbone: Backbone) -> dict[str, Any]:
-    """Return all of it but its weights, as plain data."""
+    """Return all of it but its weights, as plain data; of several networks, all of each."""
+    networks = {"networks": [describe_backbone(one) for one in backbone.parts]}
     return {
         "name": backbone.name,
         "digest": backbone.digest,
@@ -24,6 +25,7 @@ def describe_backbone(backbone: Backbone) -> dict[str, Any]:
         "precision": backbone.precision,
         "input": backbone.input.settings(),
         "card": asdict(backbone.card),
+        **(networks if backbone.parts else {}),
     }
 
 

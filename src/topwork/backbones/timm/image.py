@@ -40,7 +40,7 @@ def embedded_image(spec: Spec, entry: EmbeddedBackbone, files: Mapping[str, Path
     path, architecture = files[file], _architecture(model)
 
     def read() -> Arrays:
-        return name_tensors(list(load_arrays(path).values()), str(path))
+        return name_tensors(list(load_arrays(path).values()), model, str(path))
 
     return Backbone(
         name=str(spec),

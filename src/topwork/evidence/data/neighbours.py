@@ -18,9 +18,13 @@ MAX_BLOCKS = 6
 
 
 def blocks_between(table: FeatureTable, start: float, end: float) -> tuple[str, ...]:
-    """Return at most MAX_BLOCKS blocks of a stretch of the network, in shares of its depth."""
-    last = len(table.blocks) - 1
-    own = table.blocks[round(start * last) : round(end * last) + 1]
+    """Return at most MAX_BLOCKS blocks of a stretch of the network, in shares of its depth.
+
+    Of several networks, of the first.
+    """
+    blocks = table.networks[0]
+    last = len(blocks) - 1
+    own = blocks[round(start * last) : round(end * last) + 1]
     if len(own) <= MAX_BLOCKS:
         return tuple(own)
     places = np.linspace(0, len(own) - 1, MAX_BLOCKS).round().astype(int)

@@ -25,7 +25,7 @@ from topwork.evaluation.intervals import Estimate, accuracy
 from topwork.evidence.transfer.conditions import points
 from topwork.evidence.transfer.paired import gain
 from topwork.examples.example import ExampleSet
-from topwork.executors.choose import open_executor
+from topwork.executors.choose import open_executors
 from topwork.features.extract import stream_features
 from topwork.recipe import Recipe
 from topwork.runs.head import HeadRun, run_head
@@ -160,12 +160,12 @@ def _say(compared: Sequence[ComparedBackbone], num: int) -> str:
 def _measured(head_run: HeadRun) -> ComparedBackbone:
     """Return the backbone's size, and its time an example on this machine."""
     backbone = head_run.backbone
-    module = backbone.build().module
+    modules = [network.build().module for network in backbone.networks]
     return ComparedBackbone(
         name=backbone.name,
         ms_per_example=_milliseconds(head_run),
-        num_parameters=sum(one.numel() for one in module.parameters()),
-        megabytes=sum(one.nbytes for one in module.state_dict().values()) / 1e6,
+        num_parameters=sum(one.numel() for module in modules for one in module.parameters()),
+        megabytes=sum(one.nbytes for m in modules for one in m.state_dict().values()) / 1e6,
         pretrained_on=backbone.card.pretrained_on,
     )
 
@@ -173,10 +173,10 @@ def _measured(head_run: HeadRun) -> ComparedBackbone:
 def _milliseconds(head_run: HeadRun) -> float:
     """Run some examples once more: what was kept on disk says nothing of the time it took."""
     backbone, some = head_run.backbone, head_run.examples[:NUM_TIMED]
-    executor = open_executor(backbone, pools=head_run.pools, device=head_run.options.device)
-    for _ in stream_features(islice(some, NUM_WARM), executor, backbone.input):
+    executors = open_executors(backbone, pools=head_run.pools, device=head_run.options.device)
+    for _ in stream_features(islice(some, NUM_WARM), executors, backbone):
         pass
     started = time.perf_counter()
-    for _ in stream_features(some, executor, backbone.input):
+    for _ in stream_features(some, executors, backbone):
         pass
     return 1000 * (time.perf_counter() - started) / len(some)

@@ -132,7 +132,8 @@ def _score(
     report = staged("depth")
     examples = [head_run.examples[i] for i in indices]
     names = head_run.table.blocks
-    early = names[: max(1, round(EARLY * len(names)))]
+    networks = head_run.table.networks
+    early = tuple(name for own in networks for name in own[: max(1, round(EARLY * len(own)))])
     random, raw = random_network(head_run), None
     total = (len(names) + 1) * (1 if random is None else 2) + 1
     bench = _Bench(labels=labels, drawn=drawn, early=early, report=report, total=total)
