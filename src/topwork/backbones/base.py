@@ -28,6 +28,9 @@ are its numbers."""
 
 Precision = Literal["f32", "bf16"]
 
+RANDOM = ", random weights"
+"""At the end of the name of a network that has learned nothing."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Card:

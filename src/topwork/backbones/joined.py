@@ -7,9 +7,8 @@ are run one by one, each on its own input.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from topwork.backbones.base import Backbone, Card, Network
+from topwork.backbones.base import RANDOM, Backbone, Card, Network
 from topwork.core.digests import digest_settings
 from topwork.errors import BackboneError, ModalityError, SettingError
 
@@ -68,12 +67,9 @@ def join_backbones(backbones: Sequence[Backbone]) -> Backbone:
     )
 
 
-def with_networks(backbone: Backbone, networks: Sequence[Backbone]) -> Backbone:
-    """Return a backbone of these networks, which came of its own in the same order."""
-    if list(networks) == list(backbone.networks):
-        return backbone
-    made = join_backbones(networks)
-    return made if made.parts == () else replace(made, build=backbone.build)
+def network_names(backbone: Backbone) -> list[str]:
+    """Return what each network's blocks are named after, with whatever weights it has."""
+    return [network.name.removesuffix(RANDOM) for network in backbone.networks]
 
 
 def _card(cards: Sequence[Card]) -> Card:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from topwork.backbones.architecture import build_bare
-from topwork.backbones.base import Backbone, Card, Network, Precision
+from topwork.backbones.base import RANDOM, Backbone, Card, Network, Precision
 from topwork.backbones.catalog import random_card
 from topwork.backbones.graphs.find import RANDOM_VERSION, find_drawing, find_graph
 from topwork.backbones.joined import join_backbones
@@ -20,9 +20,6 @@ from topwork.backbones.timm.families import backbone_digest
 from topwork.backbones.timm.timm_metadata import package_versions
 from topwork.errors import SettingError
 from topwork.examples.windows import Input
-
-RANDOM = ", random weights"
-"""At the end of a name."""
 
 PACKAGES = {"timm": "timm", "transformers": "transformers", "topwork": "torch"}
 """By an architecture's library: whose version may change the weights of a seed."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from topwork.backbones.base import Backbone
 from topwork.backbones.catalog import CARDS, EMBEDDED
 from topwork.backbones.embedded import find_embedded
+from topwork.backbones.hub_models import Row
 from topwork.backbones.installed import find_installed, installed_names
 from topwork.backbones.joined import MOST, join_backbones, split_names
 from topwork.backbones.repository import CONFIG, Repository
@@ -120,6 +121,16 @@ def get_backbone(
         f"<organisation>/<model> of the Hugging Face hub, or a folder with {CONFIG} and its "
         "weights."
     )
+
+
+def installed_rows() -> list[Row]:
+    """Return a line of `topwork backbones` for each that an installed package names."""
+    rows = []
+    for name in installed_names():
+        with suppress(TopworkError):  # a damaged one is named where it is asked for
+            one = get_backbone(name)
+            rows.append(Row(name=name, modality=one.modality, card=one.card, note="installed"))
+    return rows
 
 
 def installed_beside(backbone: Backbone) -> list[Backbone]:

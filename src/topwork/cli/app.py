@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from topwork.cli import cache
+from topwork.cli import backbones, cache
 from topwork.cli.advise import advise
-from topwork.cli.backbones import backbones
 from topwork.cli.demo import demo
 from topwork.cli.doctor import doctor
 from topwork.cli.embed import embed
@@ -55,11 +54,12 @@ def options(
 
 
 COMMANDS = (
-    *(train, advise, pretrain, report, predict, evaluate, threshold, explain, embed, backbones),
+    *(train, advise, pretrain, report, predict, evaluate, threshold, explain, embed),
     *(demo, doctor),
 )
 for command in COMMANDS:
     app.command(epilog=str(EPILOGS[command.__name__]))(command)
+app.add_typer(backbones.app, name="backbones", epilog=str(EPILOGS["backbones"]))
 app.add_typer(cache.app, name="cache", epilog=str(EPILOGS["cache"]))
 
 

@@ -101,6 +101,13 @@ EPILOGS = {
         defaults="Defaults: efficientnet-lite0 for images, speech-embedding for sounds, minilm-l6 "
         "for texts.",
     ),
+    "pack": Epilog(
+        examples=(
+            "topwork backbones pack timm/resnet50.a1_in1k --out resnet50",
+            'topwork backbones pack "minilm-l6?max_tokens=128" --name short --out short',
+        ),
+        defaults="Defaults: the name without what comes before its last /, and without options.",
+    ),
     "demo": Epilog(
         examples=("topwork demo", "topwork demo --text --out sentences"),
         defaults="Defaults: handwritten digits, in the folder demo.",

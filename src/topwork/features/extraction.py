@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.backbones.base import Backbone
+from topwork.backbones.joined import network_names
 from topwork.core.digests import digest_settings
 from topwork.core.shapes import Indices
 from topwork.examples.example import Example, Skipped
@@ -69,8 +70,7 @@ def join_extractions(backbone: Backbone, found: Sequence[Extraction]) -> Extract
         rows = np.searchsorted(one.indices, indices)
         views = [] if one.views is None else [one.views[rows].ravel()]
         tables.append(one.table.take(np.concatenate([rows, *views])))
-    names = [network.name for network in backbone.networks]
-    segments = side_by_side(names, [table.segments for table in tables])
+    segments = side_by_side(network_names(backbone), [table.segments for table in tables])
     rows = np.searchsorted(first.indices, indices)
     skipped = {one: None for part in found for one in part.skipped}
     return replace(

@@ -36,27 +36,34 @@ Streamed = tuple[int, Float32[np.ndarray, " width"] | Skipped]
 
 
 def stream_features(
-    examples: Iterable[Example],
-    executors: Sequence[Executor],
-    backbone: Backbone,
-    *,
-    strict: bool = False,
-) -> Iterator[Streamed]:
+    examples: Iterable[Example], executor: Executor, preprocessing: Input, *, strict: bool = False
+) -> Generator[Streamed]:
     """Yield each example's position and its features, float32 [width], or why it has none.
 
     In order, and in memory that does not grow. Nothing is stored, nor rounded to float16.
-
-    Args:
-        executors: of each of the backbone's networks.
 
     Raises:
         ExampleError: with `strict`, an example cannot be read; its name is in front. What comes
             before it is yielded first.
     """
+
+    with closing(decode_ahead(examples, preprocessing)) as decoded:
+        for pending in run_through(decoded, executor.run, preprocessing, strict=strict):
+            yield pending.position, _outcome(pending, executor, strict=strict)
+
+
+def stream_networks(
+    examples: Iterable[Example], executors: Sequence[Executor], backbone: Backbone
+) -> Iterator[Streamed]:
+    """Yield the same of all the backbone's networks: what each of them gives, joined.
+
+    Args:
+        executors: one for each network.
+    """
     networks = zip(tee(examples, len(executors)), executors, backbone.networks, strict=True)
     with ExitStack() as stack:
         streams = [
-            stack.enter_context(closing(_of_network(own, executor, network.input, strict=strict)))
+            stack.enter_context(closing(stream_features(own, executor, network.input)))
             for own, executor, network in networks
         ]
         if len(streams) == 1:
@@ -66,14 +73,6 @@ def stream_features(
             refused = [outcome for _, outcome in found if isinstance(outcome, Skipped)]
             vectors = [outcome for _, outcome in found if not isinstance(outcome, Skipped)]
             yield found[0][0], refused[0] if refused else np.concatenate(vectors)
-
-
-def _of_network(
-    examples: Iterable[Example], executor: Executor, preprocessing: Input, *, strict: bool
-) -> Generator[Streamed]:
-    with closing(decode_ahead(examples, preprocessing)) as decoded:
-        for pending in run_through(decoded, executor.run, preprocessing, strict=strict):
-            yield pending.position, _outcome(pending, executor, strict=strict)
 
 
 class Pending(Generic[Item]):

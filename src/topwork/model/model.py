@@ -9,6 +9,7 @@ from typing import Any, final, overload
 
 import numpy as np
 
+from topwork.backbones.joined import network_names
 from topwork.core.progress import Listener, listening, staged
 from topwork.core.shapes import Float64
 from topwork.core.telling import warn
@@ -316,7 +317,7 @@ class Model:
         with self._lock:
             if self._executors is None:
                 found = open_executors(self.backbone, pools=self.pools, device=self.device)
-                names = [network.name for network in self.backbone.networks]
+                names = network_names(self.backbone)
                 segments = side_by_side(names, [executor.segments for executor in found])
                 if segments != self.head.segments:
                     raise ModelError(

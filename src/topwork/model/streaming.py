@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from topwork.examples.example import Example, Skipped
 from topwork.executors.base import Executor
-from topwork.features.extract import stream_features
+from topwork.features.stream import stream_networks
 from topwork.model.parts import ModelParts
 from topwork.model.predictions import Prediction, make_predictions
 
@@ -40,7 +40,7 @@ def stream_predictions(
                    detector=parts.detector, reject=reject, decision=parts.decision)  # fmt: skip
     waiting: list[tuple[str, npt.NDArray[np.float32] | Skipped]] = []
     done = 0
-    for _, result in stream_features(named(), executors, parts.backbone):
+    for _, result in stream_networks(named(), executors, parts.backbone):
         waiting.append((names.popleft(), result))
         if len(waiting) == CHUNK:
             yield from made(waiting)

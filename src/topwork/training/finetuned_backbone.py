@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from topwork.backbones.base import Backbone
-from topwork.backbones.random import RANDOM
+from topwork.backbones.base import RANDOM, Backbone
 from topwork.core.digests import digest_bytes, digest_settings
 from topwork.training.finetune import FineTuned
 from topwork.training.strategy import Strategy

@@ -30,10 +30,11 @@ def model_card(backbone: Backbone, report: Mapping[str, Any], folder: str) -> st
             for key, value in report.items()
         },
     }
+    made = "pre-trained" if report else "packed"
     table = "\n".join(f"| {key} | {_cell(value)} |" for key, value in rows.items())
     return f"""# {backbone.name}
 
-A backbone, pre-trained with Topwork.
+A backbone, {made} with Topwork.
 
 | | |
 |---|---|

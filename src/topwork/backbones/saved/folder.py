@@ -145,7 +145,8 @@ def write_backbone(
         text = json.dumps(config, indent=1, ensure_ascii=False)
         (new / CONFIG).write_text(text, encoding="utf-8")
         (new / README).write_text(
-            model_card(made, plain, f"./{folder.absolute().name}"), encoding="utf-8"
+            model_card(made, plain, f"./{folder.absolute().name}" if report else made.name),
+            encoding="utf-8",
         )
     place = str(folder.resolve())
     return read_backbone(Spec(base=place), Repository(name=place, folder=Path(place)), config)

@@ -26,7 +26,7 @@ from topwork.evidence.transfer.conditions import points
 from topwork.evidence.transfer.paired import gain
 from topwork.examples.example import ExampleSet
 from topwork.executors.choose import open_executors
-from topwork.features.extract import stream_features
+from topwork.features.stream import stream_networks
 from topwork.recipe import Recipe
 from topwork.runs.head import HeadRun, run_head
 from topwork.runs.source import examined
@@ -174,9 +174,9 @@ def _milliseconds(head_run: HeadRun) -> float:
     """Run some examples once more: what was kept on disk says nothing of the time it took."""
     backbone, some = head_run.backbone, head_run.examples[:NUM_TIMED]
     executors = open_executors(backbone, pools=head_run.pools, device=head_run.options.device)
-    for _ in stream_features(islice(some, NUM_WARM), executors, backbone):
+    for _ in stream_networks(islice(some, NUM_WARM), executors, backbone):
         pass
     started = time.perf_counter()
-    for _ in stream_features(some, executors, backbone):
+    for _ in stream_networks(some, executors, backbone):
         pass
     return 1000 * (time.perf_counter() - started) / len(some)
