@@ -52,6 +52,14 @@ def short_curves() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_companions() -> Iterator[None]:
+    """What else is installed on a machine is not what a test of `auto` is about."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("topwork.runs.train.installed_beside", lambda _backbone: [])
+        yield
+
+
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Handwritten digits in a folder per class: `one`, `two`, `zero`, ten of each."""

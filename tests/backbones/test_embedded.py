@@ -20,6 +20,7 @@ from topwork.backbones.catalog import (
 )
 from topwork.backbones.embedded import find_embedded
 from topwork.core.digests import digest_file
+from topwork.core.extras import is_installed
 from topwork.errors import WeightsError
 
 FILE, SHA256 = next(iter(EFFICIENTNET_LITE0.sha256.items()))
@@ -47,6 +48,8 @@ def _hub_with(fetch: Callable[[str, str], Path | None]) -> Callable[..., str]:
 
 @pytest.mark.parametrize("entry", EMBEDDED.values(), ids=EMBEDDED)
 def test_the_embedded_weights_are_the_ones_expected(entry: EmbeddedBackbone) -> None:
+    if not is_installed(entry.packages[0].name):
+        pytest.skip(f"{entry.packages[0].name} is not installed")
     found = find_embedded(entry)
     assert {file: digest_file(path) for file, path in found.items()} == entry.sha256
 

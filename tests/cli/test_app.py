@@ -30,7 +30,7 @@ def test_help_names_every_command() -> None:
 
 @pytest.mark.parametrize("name", EPILOGS)
 def test_help_ends_with_examples_that_parse_and_with_defaults(name: str) -> None:
-    words = ("cache", "clean") if name == "clean" else (name,)
+    words = {"clean": ("cache", "clean"), "pack": ("backbones", "pack")}.get(name, (name,))
     text = " ".join(good(*words, "-h").stdout.split())
     assert "Usage" in text
     epilog = EPILOGS[name]
@@ -53,7 +53,7 @@ def _parse(arguments: list[str]) -> None:
 
 
 def test_every_command_has_an_epilog() -> None:
-    assert set(COMMANDS) | {"clean"} == set(EPILOGS)
+    assert set(COMMANDS) | {"clean", "pack"} == set(EPILOGS)
 
 
 def test_the_version() -> None:

@@ -67,7 +67,7 @@ def test_the_choice_is_the_best_of_all(groups: bool) -> None:
     if groups:
         labels = replace(labels, groups=np.array([f"g{i // 3}" for i in range(60)]))
     losses = {}
-    for run in windows(table.blocks):
+    for run in windows(table.networks):
         for pools in pool_sets(table):
             kernel = Kernel(blocks=run, pools=pools)
             _, vectors = Transform.fit(table, indices, kernel)

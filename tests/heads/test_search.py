@@ -15,6 +15,7 @@ from topwork.heads.search import (
     KernelTrial,
     around,
     default_choice,
+    neighbours,
     pool_sets,
     search,
     windows,
@@ -36,12 +37,39 @@ def rings() -> tuple[ArrayTable, np.ndarray]:
 
 
 def test_windows_are_runs_once_each() -> None:
-    assert windows(("a",)) == [("a",)]
-    runs = windows(tuple("abcdefghi"))
+    assert windows([("a",)]) == [("a",)]
+    runs = windows([tuple("abcdefghi")])
     assert tuple("abcdefghi") in runs
     assert ("i",) in runs
     assert len(runs) == len(set(runs))
     assert all("".join(run) in "abcdefghi" for run in runs)
+
+
+def test_windows_of_several_networks_are_of_each_and_of_all_at_the_same_depth() -> None:
+    networks = [tuple("abc"), tuple("vwxyz")]
+    runs = windows(networks)
+    assert {tuple("abc"), tuple("vwxyz"), ("c",), ("z",), ("c", "z")} <= set(runs)
+    assert tuple("abcvwxyz") in runs
+    assert len(runs) == len(set(runs))
+    near = neighbours(networks, ("c", "y", "z"))
+    assert set(runs) <= set(near)
+    assert {("a", "b", "c", "y", "z"), ("c", *"vwxyz"), ("c",), ("y", "z")} <= set(near)
+    assert () not in near
+    assert neighbours(networks[:1], ("c",)) == windows(networks[:1])
+
+
+def test_what_either_network_alone_does_not_tell_both_together_do() -> None:
+    rng = np.random.default_rng(0)
+    classes = np.arange(160) % 4
+    one = np.where(classes % 2, 1.0, -1.0)[:, None] + 0.3 * rng.normal(size=(160, 3))
+    two = np.where(classes // 2, 1.0, -1.0)[:, None] + 0.3 * rng.normal(size=(160, 3))
+    segments = [Segment(block=f"{n}: x", pool="mean", size=3) for n in ("one", "two")]
+    table = ArrayTable(np.concatenate([one, two], 1).astype(np.float32), segments)
+    choice = search(table, np.arange(160), labels_of(classes))
+    assert choice.kernel.blocks == ("one: x", "two: x")
+    noise = rng.normal(size=(160, 3))
+    useless = ArrayTable(np.concatenate([one + two * 2, noise], 1).astype(np.float32), segments)
+    assert search(useless, np.arange(160), labels_of(classes)).kernel.blocks == ("one: x",)
 
 
 def test_pool_sets_hold_what_the_table_has() -> None:
@@ -62,7 +90,7 @@ def test_search_is_near_the_best_of_the_whole_grid() -> None:
     trial = KernelTrial(Grams(table, np.arange(120)), labels)
     best = min(
         trial.best(Kernel(blocks=run, pools=pools, gamma=gamma), PENALTIES).loss
-        for run in windows(table.blocks)
+        for run in windows(table.networks)
         for pools in pool_sets(table)
         for gamma in (None, *GAMMAS)
     )

@@ -26,7 +26,6 @@ from topwork.runs.train import train
 from topwork.training import candidates
 from topwork.training.incumbent import Incumbent
 from topwork.training.selection import Selection
-from topwork.training.strategy import Strategy
 
 QUICK: dict[str, Any] = {"num_folds": 2, "epochs": 2, "num_views": 2, "augment": ["shift"]}
 
@@ -72,7 +71,7 @@ def test_auto_takes_what_pays(
 ) -> None:
     def always_wrong(chances: object, labels: Labels, seconds: float) -> Incumbent:
         right = np.zeros(len(labels.classes))
-        return Incumbent(strategy=Strategy(kind="head"), right=right, seconds=seconds)
+        return Incumbent(name="head", right=right, seconds=seconds)
 
     monkeypatch.setattr(Incumbent, "of_head", always_wrong)
     settings = {**QUICK, "epochs": 25, "lr": 3e-3, "batch_size": 8, "num_repeats": 1}

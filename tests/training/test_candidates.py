@@ -82,7 +82,7 @@ def setting(
     right = np.ones(num)
     right[np.linspace(0, num - 1, head_wrong).astype(int)] = 0
     folds = [np.arange(num)[k::num_folds] for k in range(num_folds)]
-    return labels, Incumbent(strategy=Strategy(kind="head"), right=right, seconds=2.0), folds
+    return labels, Incumbent(name="head", right=right, seconds=2.0), folds
 
 
 def better(head: Incumbent, gained: int, lost: int = 0, seed: int = 0) -> np.ndarray:
@@ -385,7 +385,7 @@ def test_the_heads_answers_count_as_often_as_they_were_asked() -> None:
     )
     head = Incumbent.of_head(probabilities, labels, 3.0)
     assert head.right.tolist() == [1.0, 0.5, 0.5]
-    assert (str(head.strategy), head.seconds) == ("head", 3.0)
+    assert (head.name, head.seconds) == ("head", 3.0)
 
 
 def test_it_is_told_how_far_it_is() -> None:

@@ -163,7 +163,7 @@ MINILM_L6 = EmbeddedBackbone(
     precision="bf16",  # 1.8 times as fast, vectors within 0.3% (3,000 questions of bank customers)
 )
 EMBEDDED = {
-    one.name: one for one in (EFFICIENTNET_LITE0, EFFICIENTNET_LITE2, SPEECH_EMBEDDING, MINILM_L6)
+    one.name: one for one in (EFFICIENTNET_LITE0, SPEECH_EMBEDDING, MINILM_L6, EFFICIENTNET_LITE2)
 }
 """The first of a modality is its default, and comes with Topwork."""
 

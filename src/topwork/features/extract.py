@@ -96,7 +96,7 @@ def _of_network(
     store: FeatureStore,
 ) -> Extraction:
     started = time.perf_counter()
-    work = _Extraction(
+    work = _Work(
         backbone=backbone,
         pools=order_pools(pools),
         device=resolve_device(device),
@@ -169,7 +169,7 @@ def _view_digest(digest: bytes, view: int) -> bytes:
     return digest if view == 0 else bytes.fromhex(digest_bytes(digest, str(view).encode()))
 
 
-class _Extraction:
+class _Work:
     """The part that costs time: opened only where there is something to compute.
 
     `spaces`: of the examples as they are, and of their views. The first belongs to no alteration,

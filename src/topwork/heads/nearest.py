@@ -52,7 +52,7 @@ def choose_nearest(
     grams = Grams(table, indices[sample])
     kernels = [
         Kernel(blocks=run, pools=pools)
-        for run in windows(table.blocks)
+        for run in windows(table.networks)
         for pools in pool_sets(table)
     ]
     candidates = [

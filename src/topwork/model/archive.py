@@ -16,9 +16,7 @@ backbone.safetensors and tokenizer.json.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -27,10 +25,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from topwork.backbones.base import Backbone
-from topwork.backbones.joined import MOST, join_backbones
 from topwork.backbones.saved.rebuild import describe_backbone
-from topwork.backbones.saved.restore import restore_backbone
 from topwork.core import files
 from topwork.core.digests import digest_file
 from topwork.core.plain import from_plain, to_plain
@@ -38,11 +33,7 @@ from topwork.errors import BackboneError, ModelError, SettingError
 from topwork.evaluation.binary import DecisionRule
 from topwork.evaluation.metrics import Evaluation
 from topwork.evaluation.ood_scores import OODScores
-from topwork.examples.texts.preprocessing import TOKENIZER, TextInput
-from topwork.examples.windows import input_from
-from topwork.executors.base import order_pools
-from topwork.executors.compiled_folder import LAYOUT, NUMBERS
-from topwork.executors.compiled_folder import NETWORK as GRAPH
+from topwork.examples.texts.preprocessing import TOKENIZER
 from topwork.heads.ood import Detector
 from topwork.heads.restore import restore_head
 from topwork.model.card import model_card
@@ -51,17 +42,15 @@ from topwork.model.description import (
     DESCRIPTION,
     FORMAT,
     HEAD,
-    NETWORK,
     RECIPE,
     TRAIN_AGAIN,
     WEIGHTS,
-    altered,
     check_files,
     is_ours,
-    network_places,
     read_description,
     sealed,
 )
+from topwork.model.networks import FOLDERS, read_networks, required_by_networks, write_networks
 from topwork.model.parts import DataCounts, ModelParts
 from topwork.model.predictions import Predictions
 from topwork.model.predictions_file import read_predictions, write_predictions
@@ -73,7 +62,7 @@ DECISION = "decision"
 PREDICTIONS, OOD = "answers.safetensors", "foreign.safetensors"
 CARD, REPORT, PROBLEMS = "README.md", "report.html", "report-problems.csv"
 OURS = {DESCRIPTION, HEAD, RECIPE, COMPILED, WEIGHTS, TOKENIZER, PREDICTIONS, OOD, CARD, REPORT}
-OURS |= {PROBLEMS, *(NETWORK.format(i + 1) for i in range(MOST))}
+OURS |= {PROBLEMS, *FOLDERS}
 
 UNREADABLE = (
     ArithmeticError, AttributeError, BackboneError, LookupError, OSError, RecursionError, TypeError,
@@ -144,13 +133,7 @@ def write_model(
         )
         recipe = parts.recipe.moved(Path.cwd(), folder.absolute())  # so that it works from anywhere
         (new / RECIPE).write_text(recipe.to_toml(), encoding="utf-8")
-        networks = parts.backbone.networks
-        for place, network in zip(network_places(len(networks)), networks, strict=True):
-            (new / place).mkdir(exist_ok=True)
-            if isinstance(network.input, TextInput):
-                shutil.copyfile(network.input.tokenizer, new / place / TOKENIZER)
-            if weights:
-                _copy_network(network, order_pools(parts.pools), new / place)
+        write_networks(parts.backbone, parts.pools, new, weights=weights)
         description = {"format": FORMAT, "made_by": "topwork", **summary(parts)}
         description["recipe"] = recipe.to_dict()
         description["files"] = {
@@ -184,47 +167,10 @@ def read_model(folder: Path) -> ModelParts:
 
 def _required(description: Mapping[str, Any], there: Mapping[str, str]) -> set[str]:
     """Return the files that a model of this description cannot do without."""
-    required = {HEAD, RECIPE}
+    required = {HEAD, RECIPE, *required_by_networks(description, there)}
     if description.get("foreign") is not None:
         required.add(OOD)
-    networks = _networks(description)
-    for place in network_places(len(networks)):
-        if description["backbone"]["input"].get("modality") == "text":
-            required.add(f"{place}{TOKENIZER}")
-        if any(name.startswith(f"{place}{COMPILED}/") for name in there):
-            required |= {f"{place}{COMPILED}/{name}" for name in (LAYOUT, GRAPH, NUMBERS)}
     return required
-
-
-def _networks(description: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the description of each network. Raises ValueError where there are none, or many."""
-    record = description["backbone"]
-    if "networks" not in record:
-        return [record]
-    networks: list[Mapping[str, Any]] = list(record["networks"])
-    if not 2 <= len(networks) <= MOST:
-        raise ValueError(f"a backbone of {len(networks)} networks")
-    return networks
-
-
-def _backbone(folder: Path, description: Mapping[str, Any], pools: tuple[str, ...]) -> Backbone:
-    """Return the backbone, which is read when it is used."""
-    there, networks = description["files"], _networks(description)
-    found = []
-    for place, record in zip(network_places(len(networks)), networks, strict=True):
-        weights = f"{place}{WEIGHTS}"
-        network = restore_backbone(
-            record,
-            input=input_from(record["input"], folder / place),
-            weights=folder / weights if weights in there else None,
-            weights_digest=there.get(weights),
-        )
-        if f"{place}{COMPILED}/{LAYOUT}" in there:
-            # whoever runs it with these pools need not make it anew
-            compiled = {order_pools(pools): folder / place / COMPILED}
-            network = replace(network, compiled=compiled)
-        found.append(network)
-    return join_backbones(found)
 
 
 def _classes(names: Any, num_classes: int) -> tuple[str, ...]:
@@ -271,7 +217,7 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
         head=head,
         classes=classes,
         decision=_decision(description.get(DECISION), classes),
-        backbone=_backbone(folder, description, pools),
+        backbone=read_networks(folder, description, pools),
         pools=pools,
         evaluation=from_plain(cast(Any, Evaluation | None), description["evaluation"]),
         test=from_plain(cast(Any, Evaluation | None), description["test"]),
@@ -290,50 +236,6 @@ def _parts(folder: Path, description: Mapping[str, Any]) -> ModelParts:
 def _contiguous(tensors: Mapping[str, Any]) -> dict[str, Any]:
     # safetensors writes the memory as it lies
     return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-
-
-def _copy_network(network: Backbone, pools: tuple[str, ...], folder: Path) -> None:
-    """Write the compiled form and the weights: those the model was read from, if there are any."""
-    compiled = network.compiled.get(pools)
-    if compiled is not None and _copy_read(compiled.parent, folder, network):
-        return
-    from topwork.executors.compiled_folder import WEIGHTS as COMPILED_WEIGHTS
-    from topwork.executors.compiled_folder import check_files as check_compiled
-    from topwork.executors.compiled_folder import read_layout
-    from topwork.executors.openvino import ConversionError, ensure_compiled
-
-    try:
-        compiled = ensure_compiled(network, pools)
-    except ConversionError:
-        from safetensors.torch import save_file as save_torch
-
-        save_torch(network.build().module.state_dict(), folder / WEIGHTS)
-        return
-    shutil.copytree(compiled, folder / COMPILED)
-    check_compiled(folder / COMPILED, read_layout(folder / COMPILED), whole=True)
-    (folder / COMPILED / COMPILED_WEIGHTS).rename(folder / WEIGHTS)
-
-
-def _copy_read(source: Path, folder: Path, network: Backbone) -> bool:
-    """Copy them from where the model was read; False where they are there no more."""
-    for root, place in ((source, ""), (source.parent, f"{source.name}/")):
-        try:
-            description = read_description(root)
-        except ModelError:
-            continue
-        expected: dict[str, str] = description["files"]
-        digests = [record["digest"] for record in _networks(description)]
-        if network.digest not in digests or f"{place}{WEIGHTS}" not in expected:
-            return False
-        (folder / COMPILED).mkdir()
-        for name in expected:
-            own = name.removeprefix(place)
-            if name.startswith(place) and (own == WEIGHTS or own.startswith(f"{COMPILED}/")):
-                shutil.copyfile(root / name, folder / own)
-                if digest_file(folder / own) != expected[name]:
-                    raise altered(root / name)
-        return True
-    return False
 
 
 def summary(parts: ModelParts) -> dict[str, Any]:

@@ -21,18 +21,11 @@ FORMAT = 2
 OLDER = {1: from_format_1}
 DESCRIPTION, HEAD, RECIPE = "model.json", "head.safetensors", "recipe.toml"
 COMPILED, WEIGHTS = "compiled", "backbone.safetensors"
-NETWORK = "network-{}"
-"""The folder of each network, where there are several."""
 
 MAX_BYTES = 100_000_000
 """Of the description: a model of 100,000 classes has one of 20 MB."""
 
 TRAIN_AGAIN = "Copy the whole folder again from where it was made, or train the model again"
-
-
-def network_places(count: int) -> list[str]:
-    """Return what the names of each network's files begin with: nothing, of one alone."""
-    return [""] if count == 1 else [f"{NETWORK.format(i + 1)}/" for i in range(count)]
 
 
 def is_ours(folder: Path) -> bool:

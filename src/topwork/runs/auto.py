@@ -1,4 +1,4 @@
-"""The head, one on more networks, or a deeper cut."""
+"""The head, a wider or a deeper one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from topwork.runs.head import HeadRun
 from topwork.runs.wider import try_wider
 from topwork.training.hyperparameters import pairs_may_pay, usual_depth
 from topwork.training.incumbent import USUAL_SECONDS, Incumbent
-from topwork.training.selection import Selection
+from topwork.training.selection import Candidate, Selection
 from topwork.training.strategy import Strategy
 
 NEAREST = (
@@ -56,13 +56,13 @@ def run_auto(
     head = Incumbent.of_head(cross_val.probabilities, head_run.labels, head_run.seconds)
     rows = [head.candidate(head_run.labels)]
     if (why := head.why_nothing_deeper()) is not None:
-        return _of_head(parts, Selection(strategy="head", reason=why, candidates=rows))
+        return _of_head(parts, _selection([why], rows))
     has_torch = is_installed("torch")
     strategies = _strategies(head_run) if has_torch else []
-    if on_head is not None and (strategies or companions):
-        on_head(_of_head(parts, Selection(strategy="head", reason=UNFINISHED, candidates=rows)))
     deadline = time.monotonic() + (head_run.recipe.limit_seconds() or USUAL_SECONDS)
     reasons = []
+    if on_head is not None and (strategies or companions):
+        on_head(_of_head(parts, _selection([UNFINISHED], rows)))
     if companions:
         wider = try_wider(head_run, head, companions, deadline)
         rows.append(wider.row)
@@ -70,23 +70,26 @@ def run_auto(
         if wider.head_run is not None and wider.incumbent is not None:
             head, parts = wider.incumbent, wider.head_run.parts()
             if on_head is not None and strategies:
-                selection = Selection(strategy="head", reason=UNFINISHED, candidates=rows)
-                on_head(_of_head(parts, selection))
+                on_head(_of_head(parts, _selection([UNFINISHED], rows)))
     if not strategies:
         if not has_torch:
             tell([NO_TORCH])
         nothing = SEVERAL if head_run.backbone.parts else NOTHING
-        reasons = [*reasons, nothing if has_torch else NO_TORCH]
-        selection = Selection(strategy="head", reason=" ".join(reasons), candidates=rows)
-        return _of_head(parts, selection)
+        reasons.append(nothing if has_torch else NO_TORCH)
+        return _of_head(parts, _selection(reasons, rows))
     on_trial = partial(_tell_trial, keeps_head=on_head is not None)
     from topwork.runs.deeper import go_deeper  # what trains networks takes a moment to load
 
     selection, deeper = go_deeper(
         head_run, head, strategies, cross_val.folds, on_trial, rows, deadline - time.monotonic()
     )
-    selection = replace(selection, reason=" ".join([*reasons, selection.reason]))
-    return _of_head(parts, selection) if deeper is None else replace(deeper, selection=selection)
+    if deeper is not None:
+        parts, selection = deeper, deeper.selection
+    return _of_head(parts, replace(selection, reason=" ".join([*reasons, selection.reason])))
+
+
+def _selection(reasons: Sequence[str], rows: Sequence[Candidate]) -> Selection:
+    return Selection(strategy="head", reason=" ".join(reasons), candidates=tuple(rows))
 
 
 def _of_head(parts: ModelParts, selection: Selection) -> ModelParts:

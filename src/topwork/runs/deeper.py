@@ -6,6 +6,7 @@ head, folds -> each strategy tried on them -> the one taken, trained on everythi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from topwork.core.shapes import Indices
@@ -27,14 +28,14 @@ def go_deeper(
     strategies: Sequence[Strategy],
     folds: Sequence[Indices],
     on_trial: OnTrial,
-    before: Sequence[Candidate] = (),
-    limit_seconds: float | None = None,
+    before: Sequence[Candidate],
+    limit_seconds: float,
 ) -> tuple[Selection, ModelParts | None]:
     """Return what was chosen, and its model; None where that is a head alone.
 
     Args:
         head: the best so far.
-        before: rows of what was tried before.
+        before: rows of what was tried before, the head's among them.
         limit_seconds: what is left for all of it.
     """
     recipe, options = head_run.recipe, head_run.options
@@ -48,11 +49,12 @@ def go_deeper(
         head_run.labels,
         options=options,
         limit_seconds=limit_seconds,
-        before=before,
         on_trial=on_trial,
     )
+    rows = (*before, *decision.selection.candidates[1:])
+    selection = replace(decision.selection, candidates=rows)
     if decision.job is None or decision.cv_result is None:
-        return decision.selection, None
+        return selection, None
     run = BlocksRun(
         found=head_run.found,
         recipe=recipe,
@@ -64,9 +66,9 @@ def go_deeper(
         skipped=head_run.skipped,
     )
     on_epoch = EpochProgress(
-        f"train {decision.selection.strategy}",
+        f"train {selection.strategy}",
         epochs=decision.job.settings.epochs or 1,
         num_trainings=1,
     )
     outcome = refit(decision.job, decision.cv_result, options=options, on_epoch=on_epoch)
-    return decision.selection, run.parts(outcome, decision.cv_result, decision.selection)
+    return selection, run.parts(outcome, decision.cv_result, selection)

@@ -52,7 +52,6 @@ def select(
     folds: Sequence[Int[np.ndarray, " _"]],
     labels: Labels,
     *,
-    before: Sequence[Candidate] = (),
     options: RunOptions = RunOptions(),  # noqa: B008  # a frozen value
     limit_seconds: float | None = None,
     on_trial: OnTrial | None = None,
@@ -67,14 +66,13 @@ def select(
     Args:
         proposals: strategies, and what makes their jobs of the examples that the labels are of.
         folds: rows of the labels to leave out in turn.
-        before: rows of what was tried before; none: the head alone.
         limit_seconds: for all of it, the training of what is chosen included.
         on_trial: told before each trial what is left of the limit, and then what was measured.
     """
     deadline = time.monotonic() + (USUAL_SECONDS if limit_seconds is None else limit_seconds)
     on_trial = on_trial or (lambda strategy, seconds, measured: None)
-    alone = "The head alone: " if len(before) < 2 else ""  # what was before has its own reason
-    candidates = list(before or [head.candidate(labels)])
+    alone = "The head alone: " if head.name == "head" else ""  # what came before has its reason
+    candidates = [head.candidate(labels)]
     reason = "The head alone: nothing else was to be tried."
     if (why := head.why_nothing_deeper()) is not None:
         proposals, reason = (), why

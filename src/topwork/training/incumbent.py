@@ -1,4 +1,4 @@
-"""The best way of training so far, and what is tried against it.
+"""The best way so far, and its challengers.
 
 It loads nothing of what trains networks: the head is judged, and saved, before that is needed.
 """
