@@ -19,6 +19,7 @@ from topwork.training import hyperparameters as module
 from topwork.training.hyperparameters import (
     BATCHES,
     LEARNS_STATISTICS,
+    LR_CONTRAST_DEEP,
     LR_CONTRAST_TRANSFORMER,
     LR_LORA,
     LR_NETWORK,
@@ -30,6 +31,7 @@ from topwork.training.hyperparameters import (
     hyperparameters,
     is_transformer,
     usual_depth,
+    usual_pair_depth,
 )
 from topwork.training.loop.task import Plan
 from topwork.training.settings import Training
@@ -224,3 +226,15 @@ def test_of_few_examples_all_pairs_make_a_step(
     assert found.lr == LR_CONTRAST_TRANSFORMER
     given = hyperparameters(Training(batch_size=16, epochs=2), by_pairs, num, "text", transformer)
     assert (given.batch_size, given.epochs) == (16, 2)
+
+
+def test_where_all_blocks_but_the_first_are_trained_by_pairs_it_takes_fewer_steps(
+    transformer: Network,
+) -> None:
+    deep = Strategy(kind="contrast", last_blocks=len(transformer.blocks) - 1)
+    found = hyperparameters(Training(), deep, 48, "text", transformer)
+    assert (found.batch_size, found.epochs, found.lr) == (48, 12, LR_CONTRAST_DEEP)
+    lora = hyperparameters(Training(lora=4), deep, 48, "text", transformer)
+    assert lora.lr == LR_LORA  # what has a rate of its own keeps it
+    assert usual_pair_depth(7, 48) == 6
+    assert usual_pair_depth(7, 400) == usual_depth(7) == 3

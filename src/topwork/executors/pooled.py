@@ -7,6 +7,7 @@ runs it as it is. Importing this file loads no torch; calling `pooled_network` d
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,10 @@ from topwork.executors.join import GRIDS
 
 if TYPE_CHECKING:
     import torch
+
+
+ROW_LENGTHS: ContextVar[torch.Tensor | None] = ContextVar("topwork_row_lengths", default=None)
+"""How many places of each row of a batch are there, while rows that were padded run."""
 
 
 def mean_weights(shape: BlockShape, pools: Sequence[str]) -> Float32[np.ndarray, "cells places"]:
@@ -182,6 +187,9 @@ def pool_row(output: torch.Tensor, shape: BlockShape, pools: Sequence[str]) -> t
     elif shape.layout == "NCTF":
         tokens = output.permute(0, 2, 1, 3).flatten(2)
     places = tokens if shape.prefix_is_place else tokens[:, shape.num_prefix_tokens :]
+    lengths = ROW_LENGTHS.get()
+    if lengths is not None:
+        return _pool_padded(tokens, places, lengths, shape, pools)
     mean = places.mean(1, keepdim=True)
     found: list[torch.Tensor] = []
     for pool in (segment.pool for segment in shape.segments(pools)):
@@ -190,6 +198,33 @@ def pool_row(output: torch.Tensor, shape: BlockShape, pools: Sequence[str]) -> t
             found.append(cells.transpose(1, 2).flatten(1))
         else:
             found.append(_pool(pool, tokens, places, mean, shape))
+    return torch.cat(found, dim=1)
+
+
+def _pool_padded(
+    tokens: torch.Tensor,
+    places: torch.Tensor,
+    lengths: torch.Tensor,
+    shape: BlockShape,
+    pools: Sequence[str],
+) -> torch.Tensor:
+    """Pool rows of which the first `lengths` places alone are there, as each would be by itself."""
+    import torch
+
+    num = lengths - (tokens.shape[1] - places.shape[1])
+    there = (torch.arange(places.shape[1], device=num.device) < num[:, None])[:, :, None]
+    found: list[torch.Tensor] = []
+    for pool in (segment.pool for segment in shape.segments(pools)):
+        if pool == "mean":
+            found.append((places * there).sum(1) / num[:, None])
+        elif pool == "max":
+            found.append(places.masked_fill(~there, -torch.inf).amax(1))
+        elif pool == "last":
+            found.append(tokens[torch.arange(len(tokens), device=num.device), lengths - 1])
+        elif pool == "prefix":
+            found.append(tokens[:, : shape.num_prefix_tokens].flatten(1))
+        else:
+            raise ValueError(f"{pool} is not made of rows that are padded")
     return torch.cat(found, dim=1)
 
 

@@ -15,7 +15,7 @@ from topwork.executors.choose import resolve_device
 from topwork.model.parts import ModelParts
 from topwork.runs.head import HeadRun
 from topwork.runs.wider import try_wider
-from topwork.training.hyperparameters import pairs_may_pay, usual_depth
+from topwork.training.hyperparameters import pairs_may_pay, usual_depth, usual_pair_depth
 from topwork.training.incumbent import USUAL_SECONDS, Incumbent
 from topwork.training.selection import Candidate, Selection
 from topwork.training.strategy import Strategy
@@ -120,10 +120,11 @@ def _strategies(head_run: HeadRun) -> list[Strategy]:
     if head_run.backbone.parts:
         return strategies
     if num_blocks > 1:
-        depth = usual_depth(num_blocks)
-        if pairs_may_pay(head_run.found.modality, len(head_run.examples)):
+        num = len(head_run.examples)
+        if pairs_may_pay(head_run.found.modality, num):
+            depth = usual_pair_depth(num_blocks, num)
             strategies.append(Strategy(kind="contrast", last_blocks=depth))
-        strategies.append(Strategy(kind="last", last_blocks=depth))
+        strategies.append(Strategy(kind="last", last_blocks=usual_depth(num_blocks)))
     on_gpu = resolve_device(head_run.options.device).startswith("cuda")
     if head_run.recipe.time_limit is not None or on_gpu:
         strategies.append(Strategy(kind="all"))

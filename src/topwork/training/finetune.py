@@ -194,6 +194,7 @@ def _begin(job: TrainingJob, indices: Indices) -> _Begun:
         label_smoothing=job.label_smoothing,
         blocks=job.cut.blocks,
         contrast=job.contrast,
+        rows=job.cut.after.layout == "NLC" and job.cut.after.any_length,
         identity=digest_settings([job.identity, indices.tolist()]),
     )
     own = _with_own_names(job.cut, module, settings)

@@ -36,6 +36,12 @@ of each of 6 classes, MiniLM's last 3 layers, means of three draws: 60 steps at 
 30 at 2e-4 80.7, 20 at 3e-4 80.0, 12 at 4e-4 79.2; the head 57. From 64 of each, of two draws: 21
 steps 90.4, 42 91.1; the head 82.7."""
 
+STEPS_CONTRAST_DEEP, DEEP_UP_TO = 12, 150
+"""The same where all blocks but the first are trained; and up to how many examples `auto` trains so
+many. MiniLM, the last 3 layers (20 steps) and all 6 (12 steps, in about the same time): TREC from 8
+of each, five draws, 74.5 and 78.6; from 16, three draws, 86.4 and 89.1; from 64, two draws and 36
+steps each, 90.3 and 88.9. All 6 from 8 of each: 12 steps at 2e-4 78.6, 20 78.5, 12 at 3e-4 77.6."""
+
 EXAMPLES_SEEN, MIN_SCRATCH, MAX_SCRATCH = 600_000, 10, 200
 """From random weights: all epochs together show so many examples, within these bounds: 20,000
 pictures 30 times. The 200 are what small picture sets are trained for (Zagoruyko and Komodakis
@@ -65,8 +71,8 @@ MAX_EXAMPLES_CONTRAST = 500
 """Up to which `auto` trains by pairs, and texts alone: 616 questions of 77 classes, errors of the
 head and by pairs 13.5% and 16.0%; 50 hand signs, by pairs and by classes 27% and 2.5%."""
 
-LR_CONTRAST_TRANSFORMER = 3e-4
-"""Of AdamW, by pairs."""
+LR_CONTRAST_TRANSFORMER, LR_CONTRAST_DEEP = 3e-4, 2e-4
+"""Of AdamW, by pairs; and where all blocks but the first are trained."""
 
 LR_LORA = 5e-4
 """Of AdamW, for low-rank updates: Hu et al. 2022, table 9, of RoBERTa base, 4e-4 to 5e-4."""
@@ -89,6 +95,11 @@ WEIGHT_DECAY_SCRATCH: dict[Optimiser, float] = {"sgd": 5e-4, "adamw": 0.05, "ada
 def usual_depth(num_blocks: int) -> int:
     """Return how many of the last blocks to train."""
     return max(1, min(num_blocks - 1, round(DEPTH * num_blocks)))
+
+
+def usual_pair_depth(num_blocks: int, num_examples: int) -> int:
+    """Return how many of the last blocks to train by pairs: of few examples all but the first."""
+    return num_blocks - 1 if num_examples <= DEEP_UP_TO else usual_depth(num_blocks)
 
 
 def pairs_may_pay(modality: Modality, num_examples: int) -> bool:
@@ -123,7 +134,8 @@ def hyperparameters(
         whole = strategy.kind == "all"
         usual = _finetuning(given, num_examples, network, whole=whole)
         if strategy.kind == "contrast":
-            usual |= _by_pairs(given, num_examples, network)
+            deep = (strategy.last_blocks or 0) >= len(network.blocks) - 1
+            usual |= _by_pairs(given, num_examples, network, deep=deep)
         usual |= {"num_views": NUM_VIEWS if augment else 1, "average": "auto"}
     usual["augment"] = augment
     # `auto` is decided like None, where there is something to decide
@@ -155,12 +167,18 @@ def _finetuning(
     }
 
 
-def _by_pairs(given: Training, num_examples: int, network: Network) -> dict[str, Any]:
-    """Return what is other where pairs are learned from."""
+def _by_pairs(
+    given: Training, num_examples: int, network: Network, *, deep: bool
+) -> dict[str, Any]:
+    """Return what is other where pairs are learned from; `deep`: all blocks but the first do."""
     batch = given.batch_size or min(num_examples, MAX_BATCH_CONTRAST)
-    epochs = max(EPOCHS_CONTRAST, math.ceil(STEPS_CONTRAST * batch / num_examples))
-    rate = {"lr": LR_CONTRAST_TRANSFORMER} if is_transformer(network) else {}
-    return {"epochs": epochs, "batch_size": batch, **rate}
+    steps, rate = STEPS_CONTRAST, LR_CONTRAST_TRANSFORMER
+    if deep:
+        steps, rate = STEPS_CONTRAST_DEEP, LR_CONTRAST_DEEP
+    epochs = max(EPOCHS_CONTRAST, math.ceil(steps * batch / num_examples))
+    usual: dict[str, Any] = {"epochs": epochs, "batch_size": batch}
+    plain = given.lora is None and given.optimiser != "sgd"  # these have rates of their own
+    return usual | ({"lr": rate} if is_transformer(network) and plain else {})
 
 
 def _from_random_weights(

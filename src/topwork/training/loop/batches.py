@@ -28,10 +28,14 @@ more of a step's examples are of one shape and run at once. Of few examples, all
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class BatchPart:
-    """Examples of one shape, loaded: all that a step has of it."""
+    """Examples of one shape, loaded: all that a step has of it.
+
+    `lengths`: of rows that were padded to this shape, int64 [n]; None: none was.
+    """
 
     indices: Indices
     inputs: torch.Tensor
+    lengths: torch.Tensor | None = None
 
 
 def num_steps(num_examples: int, batch_size: int) -> int:

@@ -13,6 +13,7 @@ from topwork.core.shapes import Indices, Int
 from topwork.errors import TrainingError
 from topwork.training.loop.batches import BatchPart
 from topwork.training.loop.contrast import contrast_loss, num_beside_own
+from topwork.training.loop.padding import hiding, padded
 from topwork.training.loop.parameter_groups import make_optimiser, parameter_groups, put_in_training
 from topwork.training.loop.task import Plan, Task
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
 """What the allocators say: CUDA's and Apple's the first, PyTorch's on the CPU the others."""
+
+TOLERANCE, ROUGH = 1e-4, 2e-2
+"""Between rows that are padded and by themselves, as a share of the greatest number; in float32,
+and where half as many bits are computed with."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +45,7 @@ class Learner:
         groups = parameter_groups(
             task.module, task.blocks, plan.settings, lr=plan.lr, head_prefix=task.head_prefix
         )
+        self._joins_rows, self._has_joined = task.rows, False
         # convolutions run faster with a pixel's channels side by side (EfficientNet-Lite0 on 2
         # cores: 33 images/s against 23; tensor cores want it too)
         self._channels_last = fabric.device.type != "mps" and any(
@@ -76,6 +82,7 @@ class Learner:
         Raises:
             TrainingError: there is no memory for one example.
         """
+        parts = self._together(parts)
         if self._task.contrast:
             return self._finish(self._contrast(parts, batch))
         weights = self._task.weights
@@ -122,7 +129,11 @@ class Learner:
             for part in parts:
                 for start in range(0, len(part.indices), self.micro_batch):
                     cut = slice(start, start + self.micro_batch)
-                    sums += self._run(part.inputs[cut], part.indices[cut], total)
+                    lengths = None if part.lengths is None else part.lengths[cut]
+                    own = BatchPart(
+                        indices=part.indices[cut], inputs=part.inputs[cut], lengths=lengths
+                    )
+                    sums += self._run(own, total)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -141,7 +152,7 @@ class Learner:
         if task.weights is not None:
             weights = torch.from_numpy(task.weights[indices]).to(device)
         try:
-            vectors = torch.cat([self._module(self._on_device(part.inputs)) for part in parts])
+            vectors = torch.cat([self._forward(part) for part in parts])
             loss = contrast_loss(vectors.float(), targets, weights)
             self._fabric.backward(loss)
         except (RuntimeError, MemoryError) as error:
@@ -163,12 +174,48 @@ class Learner:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         return inputs
 
-    def _run(self, inputs: torch.Tensor, indices: Indices, total: float) -> torch.Tensor:
+    def _forward(self, part: BatchPart) -> torch.Tensor:
+        lengths = part.lengths
+        with hiding(None if lengths is None else lengths.to(self._fabric.device)):
+            found: torch.Tensor = self._module(self._on_device(part.inputs))
+        return found
+
+    def _together(self, parts: Sequence[BatchPart]) -> Sequence[BatchPart]:
+        """Return rows of like length as one batch, where that was seen to change nothing."""
+        if not self._joins_rows or len(parts) == 1:
+            return parts
+        joined = padded(parts)
+        if not self._has_joined:
+            self._has_joined = True
+            self._joins_rows = self._agree(parts, joined)
+        return joined if self._joins_rows else parts
+
+    def _agree(self, parts: Sequence[BatchPart], joined: Sequence[BatchPart]) -> bool:
+        """Whether rows give the same padded as by themselves, but for rounding."""
         import torch
 
-        task, device = self._task, self._fabric.device
+        self._task.module.eval()
+        try:
+            with torch.no_grad():
+                alone, together = (
+                    torch.cat([self._forward(part).float() for part in own])[
+                        np.argsort(np.concatenate([part.indices for part in own]))
+                    ]
+                    for own in (parts, joined)
+                )
+        except (RuntimeError, ValueError, TypeError):
+            return False
+        finally:
+            self.train()
+        share = TOLERANCE if self._fabric.strategy.precision.precision == "32-true" else ROUGH
+        return bool((alone - together).abs().max() <= share * alone.abs().max())
+
+    def _run(self, part: BatchPart, total: float) -> torch.Tensor:
+        import torch
+
+        task, device, indices = self._task, self._fabric.device, part.indices
         targets = torch.from_numpy(task.targets[indices]).to(device, non_blocking=True)
-        logits = self._module(self._on_device(inputs))
+        logits = self._forward(part)
         if logits.shape != (len(indices), task.num_classes):
             raise TrainingError(
                 f"The network gives {tuple(logits.shape)} for {len(indices)} examples; accepted: "

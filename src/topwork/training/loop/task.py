@@ -45,6 +45,7 @@ class Task:
         blocks: names of the module's submodules in the order they run, for `layer_decay`.
         head_prefix: where the names of the head's parameters begin.
         contrast: whether the loss is that of pairs (contrast.py), not of classes.
+        rows: whether an example is a row of places of any length, [L, ...], for padding.py.
         identity: of all that the other fields do not show (the initial weights, the examples'
             content): a checkpoint goes with one identity.
     """
@@ -58,6 +59,7 @@ class Task:
     blocks: Sequence[str] = ()
     head_prefix: str = "head"
     contrast: bool = False
+    rows: bool = False
     identity: str = ""
 
     def __post_init__(self) -> None:
