@@ -17,7 +17,7 @@ from topwork.executors.choose import training_device
 from topwork.features.activations import save_activations
 from topwork.heads.labels import Labels
 from topwork.recipe import Recipe
-from topwork.training.cross_validate import MIN_CHOOSING, alphas_of
+from topwork.training.cross_validate import MIN_CHOOSING
 from topwork.training.cut import Cut
 from topwork.training.finetune import with_found_lr
 from topwork.training.hyperparameters import hyperparameters
@@ -144,7 +144,7 @@ def describe(job: TrainingJob, strategy: Strategy, alpha: float, *, is_chosen: b
         message.append("none of these weights was taken, only the head that training began with")
     elif alpha < 1:
         message.append(f"{alpha:.0%} of the weights as trained, the rest as before it (WiSE-FT)")
-    elif len(alphas_of(job)) > 1 and not is_chosen:
+    elif job.head_first and settings.average in (None, "auto") and not is_chosen:
         message.append(
             f"all weights as trained, since fewer than {MIN_CHOOSING} examples left out cannot "
             "tell whether a mean with those before (WiSE-FT) is better"

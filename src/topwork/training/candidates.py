@@ -20,7 +20,7 @@ from topwork.errors import BackboneError, TrainingError
 from topwork.evaluation.intervals import Estimate
 from topwork.heads.labels import Labels
 from topwork.training.budget import seconds_of_epoch
-from topwork.training.cross_validate import CVResult, FoldResult, cross_validate
+from topwork.training.cross_validate import MIN_CHOOSING, CVResult, FoldResult, cross_validate
 from topwork.training.epoch_progress import SCORING_EPOCHS, EpochProgress
 from topwork.training.incumbent import USUAL_SECONDS, Challenge, Incumbent
 from topwork.training.selection import Candidate, Selection
@@ -157,13 +157,22 @@ class _CandidateTrial:
             if len(done) == len(folds):
                 return
             gain, error = self.challenge.gain
-            if gain <= 0:
+            if gain < -error or (gain <= 0 and not self._is_early):
                 self.stopped = "worse" if gain < -error else "no sign of a gain"
                 return
             # what is left must hold one fold more, and the training on everything
             if time.monotonic() + 2.3 * self.seconds / len(done) > deadline:
                 self.stopped = "the time limit"
                 return
+
+    @property
+    def _is_early(self) -> bool:
+        """Whether so few examples were judged that pairs, which cost little, go on all the same.
+
+        TREC from 8 of each, one of five draws: after the first fold 4 of 10 right against 5.7, and
+        over all folds 30 of 47 against 24.
+        """
+        return self.strategy.kind == "contrast" and len(self._judged) < MIN_CHOOSING
 
     def _say_measured(self, seconds: float, deadline: float) -> None:
         """Say once how long it takes at most: no longer than what is left of the limit."""

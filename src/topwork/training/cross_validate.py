@@ -117,11 +117,16 @@ class CVResult:
 
 
 def alphas_of(job: TrainingJob) -> tuple[float, ...]:
-    """Return the shares that are compared; of a network from random weights, all of it."""
+    """Return the shares that are compared.
+
+    All of it of a network from random weights, and of so few examples that none could be chosen.
+    """
     average = job.settings.average
     if not job.head_first:
         return (1.0,)
-    return ALPHAS if average in (None, "auto") else (float(average),)
+    if average not in (None, "auto"):
+        return (float(average),)
+    return ALPHAS if len(job.labels.classes) > MIN_CHOOSING else ALPHAS[-1:]
 
 
 def cross_validate(

@@ -26,9 +26,10 @@ def fit(
 ) -> FitResult:
     """Train the task's module.
 
-    A run that is killed, or stopped with Ctrl-C, goes on from its last finished epoch when it is
-    called again with the same task, plan and checkpoint folder; on a CPU the weights at the end
-    are then the same to the last bit. A checkpoint of another run is passed over, and said so.
+    A run that is killed, or stopped with Ctrl-C, goes on from the last epoch that was written when
+    it is called again with the same task, plan and checkpoint folder (each is, but where that would
+    take more than a twentieth of the time); on a CPU the weights at the end are then the same to
+    the last bit. A checkpoint of another run is passed over, and said so.
 
     Where the numbers run out (a loss that is infinite or not a number), and at the deadline,
     training stops with the weights of the last epoch that went well; `stopped` says why.
@@ -36,7 +37,7 @@ def fit(
     Args:
         checkpoint: a folder of its own; None: nothing is written.
         resume: go on from a checkpoint of this run, where there is one.
-        on_epoch: called after each epoch, when it is on the disk.
+        on_epoch: called after each epoch.
         stop_at: deadline, of `time.monotonic`; an epoch that would not end before is not begun.
         log: folder for TensorBoard.
 
