@@ -53,6 +53,15 @@ def short_curves() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def quick_runs() -> Iterator[None]:
+    """Few altered views, which many tests compute anew; and every epoch written, for the kills."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("topwork.runs.head_features.MOST_VIEWS", 2)
+        patch.setattr("topwork.training.loop.epochs.SAVED_SECONDS", 0.0)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
 def no_companions() -> Iterator[None]:
     """What else is installed on a machine is not what a test of `auto` is about."""
     with pytest.MonkeyPatch.context() as patch:

@@ -24,7 +24,7 @@ def test_train_prints_a_table(digits: Path, tmp_path: Path) -> None:
     assert "Next: topwork predict" in result.stdout.replace("\n", " ")
     assert result.stderr == (
         f"{digits}: 30 images of 3 classes.\nClasses: one 10, two 10, zero 10.\n"
-        "Each image is altered 16 times (zoom, rotate, shift, colour) for the head to learn from "
+        "Each image is altered 2 times (zoom, rotate, shift, colour) for the head to learn from "
         "too; num_views = 1 in the recipe's [training] leaves that out.\n"
     )
     assert (tmp_path / "pets" / "model.json").is_file()

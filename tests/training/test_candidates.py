@@ -246,6 +246,26 @@ def test_pairs_that_do_not_pay_say_nothing_of_classes() -> None:
     assert len(decision.selection.candidates) == 3
 
 
+def test_pairs_go_on_past_one_fold_of_few_examples_and_classes_do_not(
+    cv_result: list[tuple[int, list[int]]],
+) -> None:
+    labels, head, folds = setting(num=40, head_wrong=12)
+    right = np.ones(40, bool)
+    right[folds[0]] = head.right[folds[0]].astype(bool)
+    right[folds[0][np.flatnonzero(right[folds[0]])[:1]]] = False  # one example worse in the first
+    unlucky = Say(right=right, labels=labels)
+    decision = run([(LAST, unlucky)], head, folds, labels)
+    assert decision.selection.candidates[-1].verdict.startswith("not taken: no sign of a gain")
+    assert [number for number, _ in cv_result] == [0]
+    decision = run([(PAIRS, unlucky)], head, folds, labels)
+    assert decision.selection.strategy == "contrast:2"
+    assert [number for number, _ in cv_result[1:]] == [0, 1, 2, 3, 4]
+    cv_result.clear()
+    surely_worse = Say(right=~head.right.astype(bool), labels=labels)
+    run([(PAIRS, surely_worse)], head, folds, labels)
+    assert [number for number, _ in cv_result] == [0]
+
+
 def test_the_time_limit_ends_trials_between_folds(cv_result: list[Any]) -> None:
     labels, head, folds = setting(num_folds=10)
     slow = Say(right=better(head, 25), labels=labels, seconds=0.1)

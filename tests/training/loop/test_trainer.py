@@ -14,6 +14,7 @@ import torch
 from tests.training import nets
 from topwork.errors import SettingError, TrainingError
 from topwork.training.loop.batches import steps_of_epoch
+from topwork.training.loop.checkpoints import Checkpoints, State
 from topwork.training.loop.epochs import rate_factor
 from topwork.training.loop.parameter_groups import freeze_batch_norm
 from topwork.training.loop.task import Epoch, Plan, Task
@@ -185,6 +186,24 @@ def test_a_run_that_was_interrupted_goes_on(net: str, optimiser: str, tmp_path: 
     ]
     again = fit(task(1), plan, checkpoint=tmp_path)  # nothing is left to do
     assert_same(again.module, undisturbed.module)
+
+
+def test_writing_checkpoints_takes_a_small_part_of_the_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+
+    def save(_self: Checkpoints, state: State) -> None:
+        time.sleep(0.001)
+        written.append(len(state.history))
+
+    monkeypatch.setattr(Checkpoints, "save", save)
+    monkeypatch.setattr("topwork.training.loop.epochs.SAVED_SECONDS", 1e6)
+    fit(nets.task(), nets.plan(epochs=6), checkpoint=tmp_path)
+    assert written == [1, 6]  # the first, which shows what it takes, and the end
+    monkeypatch.setattr("topwork.training.loop.epochs.SAVED_SECONDS", 0.0)
+    fit(nets.task(), nets.plan(epochs=6), checkpoint=tmp_path)
+    assert written[2:] == [1, 2, 3, 4, 5, 6]
 
 
 def test_begin_anew_when_asked(tmp_path: Path) -> None:
