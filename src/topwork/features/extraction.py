@@ -72,14 +72,14 @@ def join_extractions(backbone: Backbone, found: Sequence[Extraction]) -> Extract
         tables.append(one.table.take(np.concatenate([rows, *views])))
     segments = side_by_side(network_names(backbone), [table.segments for table in tables])
     rows = np.searchsorted(first.indices, indices)
-    skipped = {one: None for part in found for one in part.skipped}
+    skipped = {one.name: one for part in found for one in part.skipped}
     return replace(
         first,
         table=JoinedStoredTable(tables, segments),
         space=digest_settings([one.space for one in found]),
         examples=tuple(first.examples[i] for i in rows),
         indices=indices,
-        skipped=tuple({one.name: one for one in skipped}.values()),
+        skipped=tuple(skipped.values()),
         num_computed=max(one.num_computed for one in found),
         num_found=min(one.num_found for one in found),
         seconds=sum(one.seconds for one in found),
