@@ -154,7 +154,7 @@ class UnknownBackboneError(BackboneError, LookupError):
     >>> import topwork
     >>> topwork.get_backbone("efficientnet-lite")
     Traceback (most recent call last):
-    topwork.errors.UnknownBackboneError: ...Nearest: 'efficientnet-lite0'...
+    topwork.errors.UnknownBackboneError: ...Nearest: 'efficientnet-lite2'...
     """
 
 

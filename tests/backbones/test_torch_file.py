@@ -97,6 +97,16 @@ def test_a_cut_file_is_refused(how: dict[str, bool], tmp_path: Path) -> None:
             read_torch_file(path)
 
 
+def test_an_older_file_is_refused_wherever_it_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    torch.save({"none": torch.zeros(0, 3)}, path, **OLD)  # its storage is a count and no numbers
+    data = path.read_bytes()
+    for end in range(len(data)):
+        path.write_bytes(data[:end])
+        with pytest.raises(ValueError, match=r"."):
+            read_torch_file(path)
+
+
 def test_a_tensor_beyond_its_storage_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.pth"
     torch.save({"a": torch.zeros(7, 11)}, path, **OLD)

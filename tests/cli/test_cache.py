@@ -43,7 +43,7 @@ def test_what_a_run_leaves_is_seen_and_cleaned(
     kept = sorted((space["backbone"], space["num_examples"]) for space in found["features"])
     assert kept == [
         ("tiny", 8),
-        ("tiny (zoom, rotate, shift, colour)", 8 * 16),
+        ("tiny (zoom, rotate, shift, colour)", 8 * 2),
     ]
     assert min(found["features"][0]["size_bytes"], found["compiled_bytes"]) > 0
     assert found["folds_bytes"] > 0

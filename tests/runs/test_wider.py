@@ -50,7 +50,7 @@ def test_it_is_taken_where_its_gain_is_beyond_chance(head_run: HeadRun, other: B
     assert wider.row.verdict == "taken"
     assert wider.row.gain is not None
     assert wider.row.gain > 0.3
-    assert wider.reason.startswith(f"{name}: 0.967 against 0.500 for head on the same 30 examples")
+    assert wider.reason.startswith(f"{name}: 1.000 against 0.500 for head on the same 30 examples")
     assert [len(own) for own in wider.head_run.table.networks] == [2, 3]
     assert wider.head_run.parts().backbone.networks == (head_run.backbone, other)
 
@@ -58,7 +58,8 @@ def test_it_is_taken_where_its_gain_is_beyond_chance(head_run: HeadRun, other: B
 def test_it_is_not_where_it_is_no_better(head_run: HeadRun, other: Backbone) -> None:
     wider = try_wider(head_run, incumbent(head_run, 1.0), [other], NEVER)
     assert (wider.head_run, wider.incumbent, wider.row.verdict) == (None, None, "not taken")
-    assert "is worse: 0.967 against 1.000" in wider.reason
+    assert "1.000 against 1.000 for head" in wider.reason
+    assert wider.reason.endswith("no more than chance would give.")
 
 
 def test_what_goes_beyond_the_time_limit_is_not_begun(head_run: HeadRun, other: Backbone) -> None:

@@ -33,6 +33,7 @@ from topwork.training.cross_validate import (
     refit,
 )
 from topwork.training.finetune import FineTuned, finetune
+from topwork.training.loop import epochs as loop
 from topwork.training.loop.task import Epoch
 from topwork.training.training_job import TrainingJob
 
@@ -67,6 +68,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return seen
 
 
+@pytest.fixture
+def chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few examples choose, too."""
+    monkeypatch.setattr(cross_validate_module, "MIN_CHOOSING", 5)
+
+
+@pytest.mark.usefixtures("chooses")
 def test_each_fold_is_told_by_those_that_did_not_see_it(cache: Path) -> None:
     job = make()
     folds = folds_of(job)
@@ -174,7 +182,7 @@ def _run(place: Path, folder: Path) -> None:
     os.environ[CACHE_VARIABLE] = str(folder)
     torch.set_num_threads(1)
     with threadpool_limits(1, "blas"):
-        # slow enough to be killed in the midst of it
+        loop.SAVED_SECONDS = 0.0  # each is written, and slow enough to be killed in the midst
         refit(make(epochs=40), None, on_epoch=lambda _epoch: time.sleep(0.05))
     place.write_text("done")
 
@@ -314,8 +322,10 @@ def test_one_fold_alone_is_read_by_halves(cache: Path) -> None:
     np.testing.assert_allclose(CVResult.of(job, [few]).probabilities, wanted)
 
 
-def test_shares_that_are_compared(cache: Path) -> None:
+def test_shares_that_are_compared(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = make()
+    assert alphas_of(job) == (1.0,)  # so few examples cannot choose
+    monkeypatch.setattr(cross_validate_module, "MIN_CHOOSING", 5)
     assert alphas_of(job) == ALPHAS
     half = replace(job, settings=job.settings.changed(average=0.5))
     assert alphas_of(half) == (0.5,)

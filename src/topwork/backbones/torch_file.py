@@ -176,11 +176,12 @@ def _read_row(file: BinaryIO) -> Any:
         raise ValueError("it lists other storages than its tensors lie in")
     for key in keys:
         storage = reader.storages[key]
-        count = int.from_bytes(file.read(8), "little")
-        if count != storage.count or count * storage.dtype.itemsize > size - file.tell():
+        head = file.read(8)
+        count = int.from_bytes(head, "little")
+        size_bytes = count * storage.dtype.itemsize
+        if len(head) < 8 or count != storage.count or size_bytes > size - file.tell():
             raise ValueError("it is cut off")
-        data = file.read(count * storage.dtype.itemsize)
-        storage.values = np.frombuffer(data, storage.dtype)
+        storage.values = np.frombuffer(file.read(size_bytes), storage.dtype)
     return found
 
 

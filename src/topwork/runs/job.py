@@ -84,7 +84,7 @@ class JobMaker:
         settings = hyperparameters(
             self._given, strategy, len(self.examples), backbone.modality, network, device=device
         )
-        cut = Cut.of(backbone, block, fresh=fresh)  # before the work, for it may refuse
+        cut = Cut.of(backbone, block, fresh=fresh, network=network)  # before work: it may refuse
         saved = save_activations(
             self.examples,
             backbone,

@@ -65,16 +65,23 @@ class Cut:
     pools: tuple[str, ...]
 
     @staticmethod
-    def of(backbone: Backbone, block: str | None, *, fresh: Backbone | None = None) -> Cut:
+    def of(
+        backbone: Backbone,
+        block: str | None,
+        *,
+        fresh: Backbone | None = None,
+        network: Network | None = None,
+    ) -> Cut:
         """Build the backbone and cut it.
 
         Args:
             fresh: the same network with other weights, which those after the cut are taken from.
+            network: of the backbone, where it was built already.
 
         Raises:
             BackboneError: it cannot be built, or not cut there.
         """
-        network = backbone.build()
+        network = network or backbone.build()
         preprocessing, name = backbone.input, backbone.name
         shapes = block_shapes(network, preprocessing, name)
         after = network if block is None else resume(network, preprocessing, block, name=name)
