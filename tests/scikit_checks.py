@@ -42,7 +42,7 @@ def checks_of(estimator: Any, not_applicable: Mapping[str, str]) -> Iterator[Any
     rows = make_pipeline(FunctionTransformer(widened), estimator)
     for number, (one, check) in enumerate(estimator_checks_generator(rows)):
         name = check.func.__name__
-        reason = not_applicable.get(name)
+        reason = not_applicable.get(name, "")
         by_rounding = reason.startswith("wants 1e-7")  # which also may come out right
         marks = [pytest.mark.xfail(reason=reason, strict=not by_rounding)] if reason else []
         yield pytest.param(one, check, marks=marks, id=f"{number}-{name}")
