@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
@@ -78,9 +79,11 @@ BESIDE = ": "
 """Between the name of a network and that of its block, where there are several networks."""
 
 
-def network_of(block: str) -> str:
-    """Return which of several networks a block is of; an empty name where there is one."""
-    return block.rpartition(BESIDE)[0]
+def by_network(blocks: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """Return the blocks of each network, which follow each other; of one, all of them."""
+    return tuple(
+        tuple(own) for _, own in groupby(blocks, lambda block: block.rpartition(BESIDE)[0])
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +96,6 @@ class Segment:
     block: str
     pool: str
     size: int
-
-    @property
-    def network(self) -> str:
-        """Which of several networks it is of; empty where there is one."""
-        return network_of(self.block)
 
 
 def side_by_side(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from topwork.core.shapes import Float32, Int
-from topwork.executors.base import Segment
+from topwork.executors.base import Segment, by_network
 
 MEMORY_BYTES = 2**30
 """Up to here a table is taken into memory: 14,000 examples of EfficientNet-Lite0 with all pools."""
@@ -38,10 +38,7 @@ class FeatureTable(ABC):
     @property
     def networks(self) -> tuple[tuple[str, ...], ...]:
         """The blocks of each network, where there are several."""
-        of_network: dict[str, dict[str, None]] = {}
-        for segment in self.segments:
-            of_network.setdefault(segment.network, {})[segment.block] = None
-        return tuple(tuple(blocks) for blocks in of_network.values())
+        return by_network(self.blocks)
 
 
 class KeptTable(FeatureTable):

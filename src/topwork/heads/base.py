@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ import numpy.typing as npt
 from topwork.core.plain import from_plain
 from topwork.core.shapes import Float64, Floats, Int, Shaped
 from topwork.errors import DataError
-from topwork.executors.base import Segment, network_of
+from topwork.executors.base import Segment, by_network
 from topwork.features.table import FeatureTable
 from topwork.heads.kernel import Standardiser, Transform
 from topwork.heads.softmax import Softmax
@@ -108,8 +107,7 @@ class Head(ABC):
     @property
     def span(self) -> str:
         """The first and the last block that it looks at; of several networks, of each."""
-        runs = [list(own) for _, own in groupby(self.blocks, network_of)]
-        return " and ".join(f"{own[0]} to {own[-1]}" for own in runs)
+        return " and ".join(f"{own[0]} to {own[-1]}" for own in by_network(self.blocks))
 
     @property
     @abstractmethod

@@ -77,7 +77,7 @@ def windows(networks: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
 
     Of several networks, those of each alone, and those of all at the same depth.
     """
-    runs = [[_run(blocks, a, b) for a, b in WINDOWS] for blocks in networks]
+    runs = [[run_between(blocks, a, b) for a, b in WINDOWS] for blocks in networks]
     if len(networks) > 1:
         runs.append([sum(together, ()) for together in zip(*runs, strict=True)])
     return list(dict.fromkeys(chain.from_iterable(runs)))
@@ -89,12 +89,13 @@ def neighbours(networks: Sequence[Sequence[str]], chosen: Sequence[str]) -> list
     if len(networks) > 1:
         own = [tuple(block for block in blocks if block in chosen) for blocks in networks]
         for place, blocks in enumerate(networks):
-            others = [_run(blocks, a, b) for a, b in WINDOWS]
+            others = [run_between(blocks, a, b) for a, b in WINDOWS]
             found += [sum((*own[:place], run, *own[place + 1 :]), ()) for run in [*others, ()]]
     return [run for run in dict.fromkeys(found) if run]
 
 
-def _run(blocks: Sequence[str], start: float, end: float) -> tuple[str, ...]:
+def run_between(blocks: Sequence[str], start: float, end: float) -> tuple[str, ...]:
+    """Return the blocks of a stretch of a network, in shares of its depth."""
     last = len(blocks) - 1
     return tuple(blocks[round(start * last) : round(end * last) + 1])
 
@@ -108,7 +109,7 @@ def pool_sets(table: FeatureTable) -> list[tuple[str, ...]]:
 
 def default_choice(table: FeatureTable) -> KernelChoice:
     """Return what is taken where there are too few examples to compare anything."""
-    blocks = chain.from_iterable(_run(own, 0.5, 1) for own in table.networks)
+    blocks = chain.from_iterable(run_between(own, 0.5, 1) for own in table.networks)
     return KernelChoice(
         kernel=Kernel(blocks=tuple(blocks), pools=pool_sets(table)[0]),
         penalty=1e-3,

@@ -9,6 +9,7 @@ import numpy as np
 from topwork.core.shapes import Float32, Int
 from topwork.features.table import FeatureTable
 from topwork.heads.kernel import Kernel, Transform
+from topwork.heads.search import run_between
 
 CHUNK = 512
 """Rows whose distances to all others are held at a time: of 10,000 examples 20 MB."""
@@ -22,11 +23,9 @@ def blocks_between(table: FeatureTable, start: float, end: float) -> tuple[str, 
 
     Of several networks, of the first.
     """
-    blocks = table.networks[0]
-    last = len(blocks) - 1
-    own = blocks[round(start * last) : round(end * last) + 1]
+    own = run_between(table.networks[0], start, end)
     if len(own) <= MAX_BLOCKS:
-        return tuple(own)
+        return own
     places = np.linspace(0, len(own) - 1, MAX_BLOCKS).round().astype(int)
     return tuple(own[place] for place in places)
 
