@@ -96,7 +96,7 @@ class Challenge:
         if not len(self.judged):
             return 0.0, 0.0
         more = self.right - self.incumbent.right[self.judged]
-        return float(more.mean()), standard_error(more, self._groups)
+        return float(more.mean()), _standard_error(more, self._groups)
 
     @property
     def pays(self) -> bool:
@@ -148,7 +148,7 @@ class Challenge:
         return self.labels.take(self.judged).group_numbers
 
 
-def standard_error(values: Doubles, groups: Indices | None) -> float:
+def _standard_error(values: Doubles, groups: Indices | None) -> float:
     """Return the standard error of the mean; examples of one group are one piece of evidence."""
     away = values - values.mean()
     if groups is not None:

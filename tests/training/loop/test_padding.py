@@ -86,6 +86,21 @@ def test_nothing_is_hidden_afterwards() -> None:
         torch.testing.assert_close(attention(query, query, query), plain)
 
 
+def test_what_attention_is_given_by_place_stays_in_its_place() -> None:
+    query = torch.randn(2, 2, 4, 8, generator=torch.Generator().manual_seed(0))
+    attention = torch.nn.functional.scaled_dot_product_attention
+    own = torch.ones(4, 4, dtype=torch.bool).tril()
+    with hiding(torch.tensor([4, 3])):
+        by_name = attention(query, query, query, attn_mask=own, dropout_p=0.0)
+        torch.testing.assert_close(attention(query, query, query, own, 0.0, False), by_name)
+        causal = attention(query, query, query, None, 0.0, True)
+    torch.testing.assert_close(causal[:, :, :3], by_name[:, :, :3])
+    alone = attention(query[1:, :, :3], query[1:, :, :3], query[1:, :, :3])
+    with hiding(torch.tensor([4, 3])):
+        together = attention(query, query, query, None, 0.0)
+    torch.testing.assert_close(together[1:, :, :3], alone)
+
+
 class ByHand(torch.nn.Module):
     """Attention that nobody can mask from outside, then the mean: of [n, L, 4], [n, 3]."""
 
